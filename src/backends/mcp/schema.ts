@@ -1,0 +1,72 @@
+/** The `mcp` key under `backends[]` and at the top level: targets and how they are merged. */
+import { z } from 'zod';
+import { durationSchema } from '../../core/schema.ts';
+import type { TargetDefinition } from '../../mcp/definition.ts';
+
+const curationSchema = z.strictObject({
+  include: z.array(z.string()).optional().meta({ description: 'Only these tools (native names, `*` matches any run).' }),
+  exclude: z.array(z.string()).optional().meta({ description: 'Not these tools; wins over include.' }),
+  rename: z.record(z.string(), z.string()).optional().meta({ description: 'Native name to shown name.' }),
+  description: z.record(z.string(), z.string()).optional().meta({ description: 'Native name to shown description.' }),
+});
+
+const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/;
+
+/**
+ * Exactly one of the kinds must be present; config/ checks that (a plain union would lose the position of the
+ * mistake). `host` beside `name` is the bare spelling of an `mcp` target.
+ */
+export function targetSchema(kinds: readonly TargetDefinition[]) {
+  const keys: Record<string, z.ZodType> = {};
+  for (const kind of kinds) keys[kind.key] = kind.schema.optional();
+  return z
+    .strictObject({
+      name: z
+        .string()
+        .regex(NAME, 'letters, digits, "-" and "." only, at most 63 (no "_" or "+": they separate names)')
+        .meta({ description: 'Prefix of everything this target offers.' }),
+      ...keys,
+      host: z.string().optional().meta({ description: 'Bare spelling of `mcp: {host}`.' }),
+      tools: curationSchema.optional().meta({ description: 'Which tools are shown, and how.' }),
+      connectTimeout: durationSchema.optional(),
+      callTimeout: durationSchema.optional().meta({ description: 'Deadline of a call; progress extends it.' }),
+      toolTimeouts: z.record(z.string(), durationSchema).optional().meta({ description: 'Deadline per native tool name.' }),
+      policies: z.record(z.string(), z.unknown()).optional().meta({ description: 'Policies of this target alone.' }),
+    })
+    .superRefine((target, context) => {
+      const given = [...kinds.map((kind) => kind.key), 'host'].filter((key) => (target as Record<string, unknown>)[key] !== undefined);
+      if (given.length === 1) return;
+      const choices = kinds.map((kind) => kind.key).join(', ');
+      const message = given.length === 0 ? `expected one of ${choices}` : `give only one of ${given.join(', ')}`;
+      context.addIssue({ code: 'custom', message, input: target });
+    });
+}
+
+export function mcpSchema(kinds: readonly TargetDefinition[]) {
+  return z.strictObject({
+    targets: z.array(targetSchema(kinds)).default([]).superRefine(uniqueNames),
+    prefixMode: z.enum(['conditional', 'always', 'never']).default('conditional'),
+    failureMode: z.enum(['failClosed', 'failOpen']).default('failClosed'),
+    statefulMode: z.enum(['stateful']).default('stateful'),
+    nameLimit: z.int().min(16).max(256).default(64).meta({ description: 'Longest exposed name; longer ones are shortened.' }),
+    connectTimeout: durationSchema.optional().meta({ description: 'Default 10s.' }),
+    callTimeout: durationSchema.optional().meta({ description: 'Default 30s.' }),
+    maxCallDuration: durationSchema.optional().meta({ description: 'What progress can extend a call to (default 10m).' }),
+    connection_timeout_ms: z.int().positive().optional(),
+    tool_call_timeout_ms: z.int().positive().optional(),
+  });
+}
+
+function uniqueNames(targets: readonly { name: string }[], context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  targets.forEach((target, index) => {
+    if (seen.has(target.name)) {
+      const message = `two targets are called "${target.name}"`;
+      context.addIssue({ code: 'custom', message, path: [index, 'name'], input: target.name });
+    }
+    seen.add(target.name);
+  });
+}
+
+export type McpConfig = z.output<ReturnType<typeof mcpSchema>>;
+export type TargetConfig = McpConfig['targets'][number];

@@ -1,0 +1,76 @@
+/**
+ * One HTTP request and its reply, whatever the HTTP version it came over. Made by listen/, read by layers and
+ * backends. Header lists are flat (name, value, name, value) as node and undici take them, so that nothing is copied.
+ */
+import type { Duplex, Readable } from 'node:stream';
+import type { Cancel } from '../lib/cancel.ts';
+import type { Flow } from '../lib/flow.ts';
+import type { ExchangeRecord } from './signals.ts';
+
+export interface RequestBody {
+  /** Declared length in bytes; undefined when chunked or unknown, 0 when there is no body. */
+  readonly length: number | undefined;
+  /** Reads it whole. Throws GatewayError BODY_TOO_LARGE past `limit` bytes, CANCELLED when the client goes away. */
+  read(limit: number): Promise<Buffer>;
+  /** The raw stream for streaming upstream; may be taken once, instead of `read`. */
+  stream(): Readable;
+}
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface Exchange {
+  /** Unique in this process, for logs. */
+  readonly id: string;
+  readonly method: string;
+  /** Origin-form target as received: path and query. */
+  readonly url: string;
+  readonly path: string;
+  /** Without the question mark; empty when there is none. */
+  readonly query: string;
+  /** Host header or :authority, lower-cased, port included when given. */
+  readonly authority: string;
+  readonly scheme: 'http' | 'https';
+  readonly httpVersion: '1.0' | '1.1' | '2.0';
+  /** Lower-cased names; repeated headers joined as node does. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly rawHeaders: readonly string[];
+  readonly body: RequestBody;
+  readonly client: Endpoint;
+  readonly local: Endpoint;
+  /** Fires when the client goes away before the reply has been written. */
+  readonly cancel: Cancel;
+  /** Present when the client asks for a protocol upgrade (WebSocket) or CONNECT. */
+  readonly upgrade: string | undefined;
+  /** Facts for the access log; layers and backends fill it in. */
+  readonly record: ExchangeRecord;
+  /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */
+  serves: (path: string) => boolean;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: Flow;
+}
+
+/** The reply to an upgrade: the connection now belongs to `attach`, which owns both sockets until they close. */
+export interface Tunnel {
+  readonly status: number;
+  readonly headers: readonly string[];
+  attach(client: Duplex, head: Buffer): void;
+}
+
+export type Answer = Reply | Tunnel;
+
+export function isTunnel(answer: Answer): answer is Tunnel {
+  return 'attach' in answer;
+}
+
+/** First value of a header. */
+export function header(exchange: Exchange, name: string): string | undefined {
+  const value = exchange.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}

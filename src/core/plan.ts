@@ -1,0 +1,78 @@
+/**
+ * The plan: every document merged and normalised, frozen plain data. Whatever spelling people wrote (binds tree,
+ * gateways form, short `mcp:`), this is what a generation is built from.
+ */
+import type { PolicySet } from './policy.ts';
+
+export interface Plan {
+  readonly binds: readonly BindPlan[];
+  readonly settings: SettingsPlan;
+  /** sha256 over the canonical JSON of binds and settings. */
+  readonly hash: string;
+}
+
+export interface BindPlan {
+  readonly port: number;
+  /** undefined: loopback, both families. Otherwise an address such as 0.0.0.0 or ::. */
+  readonly address: string | undefined;
+  readonly listeners: readonly ListenerPlan[];
+}
+
+export interface ListenerPlan {
+  readonly name: string;
+  /** Exact or wildcard host (`*.example.com`); undefined matches all. */
+  readonly hostname: string | undefined;
+  readonly policies: PolicySet;
+  readonly routes: readonly RoutePlan[];
+}
+
+export interface RoutePlan {
+  /** Stable across reloads that do not change what the route matches: name, or listener + match signature. */
+  readonly key: string;
+  readonly name: string | undefined;
+  readonly hostnames: readonly string[];
+  /** Never empty: no matches in the document means one path prefix `/`. */
+  readonly matches: readonly RouteMatch[];
+  readonly policies: PolicySet;
+  readonly backends: readonly RouteBackend[];
+}
+
+export interface RouteMatch {
+  readonly path: PathMatch;
+  readonly method: string | undefined;
+  readonly headers: readonly ValueMatch[];
+  readonly query: readonly ValueMatch[];
+}
+
+export type PathMatch =
+  | { readonly kind: 'exact'; readonly value: string }
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'regex'; readonly value: string };
+
+export interface ValueMatch {
+  readonly name: string;
+  readonly kind: 'exact' | 'regex';
+  readonly value: string;
+}
+
+export interface RouteBackend {
+  /** Stable across reloads: route key and position, or the name of a named backend. */
+  readonly key: string;
+  readonly weight: number;
+  /** Key of a BackendDefinition. */
+  readonly kind: string;
+  /** Validated by that definition's schema. */
+  readonly config: unknown;
+  readonly policies: PolicySet;
+}
+
+export interface SettingsPlan {
+  /** `host:port`, or undefined for off. */
+  readonly adminAddr: string | undefined;
+  readonly statsAddr: string | undefined;
+  readonly readinessAddr: string | undefined;
+  /** 32 bytes as 64 hex digits; undefined: random per process. */
+  readonly sessionKey: string | undefined;
+  readonly sessionTtlMs: number;
+  readonly logging: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error'; readonly format: 'text' | 'json' | undefined };
+}

@@ -1,0 +1,31 @@
+/** A policy: one config key, its schema, and the layers it contributes. */
+import type { ZodType } from 'zod';
+import type { Answer, Exchange } from './exchange.ts';
+import type { Ports } from './ports.ts';
+import type { Layer } from './service.ts';
+
+/** Order of exchange layers inside a route; within a phase, the order of the definitions in standard.ts. */
+export const PHASES = ['edge', 'authenticate', 'authorize', 'limit', 'transform', 'resilience'] as const;
+export type Phase = (typeof PHASES)[number];
+
+export type AttachLevel = 'listener' | 'route' | 'backend' | 'target';
+
+export interface PolicyParts {
+  readonly exchange?: Layer<Exchange, Answer>;
+}
+
+export interface PolicyDefinition<C = unknown> {
+  readonly key: string;
+  readonly phase: Phase;
+  readonly attach: readonly AttachLevel[];
+  readonly schema: ZodType<C>;
+  build(config: C, ports: Ports): PolicyParts;
+}
+
+/** Keeps the type of `config` between a definition's schema and its build. */
+export function definePolicy<C>(definition: PolicyDefinition<C>): PolicyDefinition {
+  return definition as PolicyDefinition as PolicyDefinition<unknown>;
+}
+
+/** Policies as configured: key to validated config. */
+export type PolicySet = Readonly<Record<string, unknown>>;

@@ -1,0 +1,64 @@
+/**
+ * What the data path reports about itself. It fills plain records and hands them over once, at the end; observe/
+ * turns them into log lines and metrics. Nothing here formats or allocates beyond the record.
+ */
+export interface ExchangeRecord {
+  readonly startedAt: number;
+  method: string;
+  path: string;
+  host: string;
+  client: string;
+  listener: string;
+  route: string | undefined;
+  backend: string | undefined;
+  endpoint: string | undefined;
+  session: string | undefined;
+  status: number;
+  bytesOut: number;
+  /** Milliseconds, filled at the end. */
+  ms: number;
+  /** Why the gateway answered itself: an ErrorCode, or undefined. */
+  reason: string | undefined;
+  error: string | undefined;
+  traceId: string | undefined;
+}
+
+export interface CallRecord {
+  readonly startedAt: number;
+  readonly method: string;
+  readonly session: string | undefined;
+  readonly route: string | undefined;
+  target: string | undefined;
+  kind: 'tool' | 'prompt' | 'resource' | undefined;
+  /** Native name or URI of what was called. */
+  name: string | undefined;
+  /** `tool_error`: the call was answered with a result that has isError. */
+  outcome: 'ok' | 'error' | 'tool_error' | 'cancelled' | 'timeout';
+  reason: string | undefined;
+  /** JSON-RPC error code, when the outcome is an error. */
+  rpcCode: number | undefined;
+  ms: number;
+  traceId: string | undefined;
+}
+
+/** A value read when somebody looks: sessions, children, target states. */
+export interface Gauge {
+  readonly name: string;
+  readonly help: string;
+  read(): Iterable<{ readonly labels: Readonly<Record<string, string>>; readonly value: number }>;
+}
+
+export interface Signals {
+  exchangeEnded(record: ExchangeRecord): void;
+  callEnded(record: CallRecord): void;
+  /** A counted event without a record of its own: `name` is a metric name without prefix, labels are few and closed. */
+  count(name: string, labels?: Readonly<Record<string, string>>): void;
+  gauge(gauge: Gauge): void;
+}
+
+export const NO_SIGNALS: Signals = {
+  exchangeEnded() {},
+  callEnded() {},
+  count() {},
+  gauge() {},
+};

@@ -1,0 +1,1 @@
+/** CONTRACT ONLY: being written. */

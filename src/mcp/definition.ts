@@ -1,0 +1,91 @@
+/**
+ * What a kind of target (stdio, mcp, sse, later openapi) brings: its schema and how one connection to the upstream
+ * is opened. mcp/ holds the interface, targets/ implement it, so that the core knows no transport by name.
+ */
+import type { ZodType } from 'zod';
+import type { Cancel } from '../lib/cancel.ts';
+import type { BackendDeps } from '../core/backend.ts';
+import type { Ports } from '../core/ports.ts';
+import type { Closable } from '../core/scope.ts';
+
+/** One duplex message channel to an upstream server, before and after initialize. */
+export interface Wire extends Closable {
+  /**
+   * Sends one JSON-RPC message, already free of CR and LF. For a request, every message its answer stream carries
+   * arrives through `WireEvents.message` with `origin` = `request`. Rejects when the message certainly or possibly
+   * did not arrive (GatewayError); for requests it settles when the answer stream has ended.
+   */
+  send(message: Buffer, outgoing: Outgoing): Promise<void>;
+  /** Opens the stream for messages that no request carries, where the transport has such a thing. Idempotent. */
+  listen?(): void;
+  /** Ends that stream when nobody listens any more. */
+  unlisten?(): void;
+  /** The revision agreed at initialize: HTTP repeats it as a header on every request. */
+  agreed?(protocolVersion: string): void;
+  /** True when the transport says which request a message belongs to (HTTP); false for stdio and SSE. */
+  readonly relates: boolean;
+  /** Text for errors: the tail of a child's stderr. */
+  diagnostics?(): string | undefined;
+}
+
+export interface Outgoing {
+  /** The request's id on this wire; undefined for notifications and responses. */
+  readonly request: number | undefined;
+  readonly method: string | undefined;
+  /** tools/call and prompts/get: native name; resources/read: uri. For the Mcp-Name header of newer revisions. */
+  readonly name: string | undefined;
+  /** Cancelled: stop waiting for the answer (the caller has sent notifications/cancelled if it wants that). */
+  readonly cancel: Cancel | undefined;
+  /** Extra headers of this message where the transport has headers: traceparent. */
+  readonly headers: readonly string[] | undefined;
+}
+
+export interface WireEvents {
+  /** One JSON-RPC message. The buffer belongs to the receiver. */
+  message(message: Buffer, origin: number | undefined): void;
+  /** The wire is gone and will not come back: child exit, SSE stream lost. Not called after `close`. */
+  closed(error: Error): void;
+}
+
+export interface OpenOptions {
+  readonly events: WireEvents;
+  /** Headers that belong to the client on whose behalf the wire is opened (flat list); only HTTP kinds use them. */
+  readonly headers: readonly string[];
+  readonly cancel: Cancel;
+  /** `probe`: the target's own connection; `session`: on behalf of one client. */
+  readonly purpose: 'probe' | 'session';
+}
+
+/** Opens wires to one upstream server. Lives as long as its target. */
+export interface Connector extends Closable {
+  open(options: OpenOptions): Promise<Wire>;
+  /** `shared`: one wire serves every session; `session`: each session has its own. */
+  readonly lifecycle: 'shared' | 'session';
+  /** Whether a session can be resumed by opening a new wire (a restarted gateway, a lost upstream session). */
+  readonly resumable: boolean;
+  /** Whether client headers may be passed on (HTTP kinds). */
+  readonly takesHeaders: boolean;
+  /** Where it leads, for people: a URL without credentials, or a command. */
+  readonly address: string;
+  /** A cheap start: spare children. Called when the target comes up. */
+  warm?(): void;
+}
+
+export interface TargetDefinition<C = unknown> {
+  readonly key: string;
+  readonly schema: ZodType<C>;
+  /** The fields whose change needs a new upstream resource; hashed into the target's identity. */
+  identity(config: C): unknown;
+  build(config: C, deps: ConnectorDeps): Connector;
+}
+
+export interface ConnectorDeps {
+  readonly ports: Ports;
+  readonly name: string;
+  readonly backend: Pick<BackendDeps, 'lasting' | 'scope' | 'policies'>;
+  readonly timeouts: { readonly connectMs: number };
+}
+
+export function defineTarget<C>(definition: TargetDefinition<C>): TargetDefinition {
+  return definition as TargetDefinition as TargetDefinition<unknown>;
+}
