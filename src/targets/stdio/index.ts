@@ -1,0 +1,111 @@
+/** MCP servers as child processes. Owns how a session gets a child; the children themselves belong to ProcessHost. */
+import { GatewayError } from '../../core/errors.ts';
+import type { Log } from '../../core/ports.ts';
+import {
+  type Connector,
+  type ConnectorDeps,
+  defineTarget,
+  type OpenOptions,
+  type Wire,
+} from '../../mcp/definition.ts';
+import type { ProcessSpec } from '../../upstream/processes/command.ts';
+import { ProcessHost } from '../../upstream/processes/host.ts';
+import { commandLine } from './command-line.ts';
+import { type StdioConfig, stdioSchema } from './schema.ts';
+import { Spares } from './spares.ts';
+import { ChildWire } from './wire.ts';
+
+/** Spares may fill this share of the cap; the rest is for sessions. */
+const SPARE_SHARE = 0.75;
+
+export const stdioTarget = defineTarget<StdioConfig>({
+  key: 'stdio',
+  schema: stdioSchema,
+  identity: ({ cmd, args, env, clearEnv, cwd, lifecycle, warm }) => ({
+    cmd,
+    args,
+    env,
+    clearEnv,
+    cwd,
+    lifecycle,
+    warm,
+  }),
+  build: (config, deps) => new StdioConnector(config, deps),
+});
+
+class StdioConnector implements Connector {
+  readonly lifecycle: 'shared' | 'session';
+  readonly resumable: boolean;
+  readonly takesHeaders = false;
+  readonly address: string;
+  readonly #host: ProcessHost;
+  readonly #spec: ProcessSpec;
+  readonly #log: Log;
+  readonly #spares: Spares | undefined;
+  readonly #open = new Set<ChildWire>();
+  #closed = false;
+
+  constructor(config: StdioConfig, deps: ConnectorDeps) {
+    const { ports, backend, name } = deps;
+    this.lifecycle = config.lifecycle;
+    // The state of a session's own child ends with it; a shared child has no state that is a session's.
+    this.resumable = config.lifecycle === 'shared';
+    this.address = commandLine(config.cmd, config.args);
+    this.#host = backend.lasting.hold(backend.scope, 'process-host', () => new ProcessHost({ ports }));
+    this.#spec = {
+      name,
+      cmd: config.cmd,
+      args: config.args,
+      env: config.env,
+      clearEnv: config.clearEnv,
+      cwd: config.cwd,
+    };
+    this.#log = ports.log.child({ target: name });
+    if (config.lifecycle === 'session' && config.warm > 0) {
+      this.#spares = new Spares({ size: config.warm, clock: ports.clock, start: () => this.#startSpare() });
+    }
+  }
+
+  async open({ events, cancel, purpose }: OpenOptions): Promise<Wire> {
+    if (this.#closed) throw new GatewayError('TARGET_REMOVED', `${this.#spec.name} has been removed`);
+    if (cancel.reason) throw cancel.reason;
+    const spare = purpose === 'session' ? this.#spares?.take() : undefined;
+    const wire = spare ?? this.#start();
+    if (wire.child.pid === undefined) {
+      const { failure } = await wire.child.exited;
+      throw failure ?? new GatewayError('PROCESS_START', `cannot start ${this.#spec.cmd}`);
+    }
+    wire.attach(events);
+    return wire;
+  }
+
+  warm(): void {
+    if (!this.#closed) this.#spares?.warm();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([this.#spares?.close(), ...[...this.#open].map((wire) => wire.close())]);
+  }
+
+  #start(): ChildWire {
+    const wire = new ChildWire({
+      log: this.#log,
+      start: (events) => this.#host.spawn(this.#spec, events),
+      spoke: () => this.#spares?.worked(),
+    });
+    this.#open.add(wire);
+    void wire.child.exited.then(() => this.#open.delete(wire));
+    return wire;
+  }
+
+  #startSpare(): ChildWire | undefined {
+    if (this.#host.count >= this.#host.maxChildren * SPARE_SHARE) return undefined;
+    try {
+      return this.#start();
+    } catch (error) {
+      this.#log.debug({ error }, 'no spare child');
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * A child's standard error: always read (a full pipe would block the child), logged at debug with a bounded rate, and
+ * its end kept for the error a caller sees when the child dies.
+ */
+import type { Clock, Log } from '../../core/ports.ts';
+import { LineSplitter } from './lines.ts';
+
+const TAIL_BYTES = 4096;
+const LINE_BYTES = 8192;
+const LINES_PER_SECOND = 50;
+
+/** Values of settings with such names are masked: the tail travels to clients, the log to many eyes. */
+const SECRET_NAME = /key|token|secret|passw|pwd|auth|credential|dsn|private|session/i;
+const SHORTEST_SECRET = 6;
+
+export class StderrReader {
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #secrets: readonly string[];
+  readonly #lines: LineSplitter;
+  #tail: Buffer = Buffer.alloc(0);
+  #windowStart = Number.NEGATIVE_INFINITY;
+  #logged = 0;
+  #dropped = 0;
+
+  constructor(options: { log: Log; clock: Clock; env: Readonly<Record<string, string>> }) {
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#secrets = Object.entries(options.env)
+      .filter(([name, value]) => SECRET_NAME.test(name) && value.length >= SHORTEST_SECRET)
+      .map(([, value]) => value)
+      .sort((a, b) => b.length - a.length);
+    this.#lines = new LineSplitter(
+      (line) => this.#line(line),
+      LINE_BYTES,
+      () => {
+        this.#dropped += 1;
+      },
+    );
+  }
+
+  push(chunk: Buffer): void {
+    this.#tail =
+      chunk.length >= TAIL_BYTES ? Buffer.from(chunk.subarray(-TAIL_BYTES)) : this.#longerTail(chunk);
+    this.#lines.push(chunk);
+  }
+
+  /** The last 4 KiB as text, from the start of a line where there is one. */
+  tail(): string {
+    const text = this.#tail.toString('utf8');
+    const whole = this.#tail.length < TAIL_BYTES ? text : text.slice(text.indexOf('\n') + 1);
+    return this.#masked(whole).trim();
+  }
+
+  #longerTail(chunk: Buffer): Buffer {
+    const tail = Buffer.concat([this.#tail, chunk]);
+    return tail.length > TAIL_BYTES ? Buffer.from(tail.subarray(-TAIL_BYTES)) : tail;
+  }
+
+  #line(line: Buffer): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#windowStart >= 1000) {
+      if (this.#dropped > 0) this.#log.debug({ lines: this.#dropped }, 'stderr lines not logged');
+      this.#windowStart = now;
+      this.#logged = 0;
+      this.#dropped = 0;
+    }
+    if (this.#logged < LINES_PER_SECOND) {
+      this.#logged += 1;
+      this.#log.debug({ stderr: this.#masked(line.toString('utf8').trimEnd()) }, 'stderr');
+    } else this.#dropped += 1;
+  }
+
+  #masked(text: string): string {
+    let masked = text;
+    for (const secret of this.#secrets) masked = masked.replaceAll(secret, '***');
+    return masked;
+  }
+}
