@@ -62,7 +62,7 @@ class StdioConnector implements Connector {
     };
     this.#log = ports.log.child({ target: name });
     if (config.lifecycle === 'session' && config.warm > 0) {
-      this.#spares = new Spares({ size: config.warm, clock: ports.clock, start: () => this.#startSpare() });
+      this.#spares = new Spares({ size: config.warm, ports, start: () => this.#startSpare() });
     }
   }
 

@@ -3,18 +3,18 @@
  * initialise it with. A spare that dies is replaced with back-off; a command that keeps dying is left alone until it
  * has worked for a session again.
  */
-import type { Clock, Timer } from '../../core/ports.ts';
+import type { Ports, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
+import { Backoff } from '../../lib/backoff.ts';
 import type { ChildWire } from './wire.ts';
 
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 60_000;
+const DELAYS = { firstMs: 1000, maxMs: 60_000, factor: 2 };
 /** Deaths in a row after which warming stops. */
 const CRASH_LOOP = 5;
 
 export interface SpareOptions {
   readonly size: number;
-  readonly clock: Clock;
+  readonly ports: Pick<Ports, 'clock' | 'random'>;
   /** Starts a child; undefined when there is no room or it cannot be started. */
   readonly start: () => ChildWire | undefined;
 }
@@ -22,6 +22,7 @@ export interface SpareOptions {
 export class Spares implements Closable {
   readonly #options: SpareOptions;
   readonly #waiting: ChildWire[] = [];
+  readonly #backoff: Backoff;
   #warming = false;
   #closed = false;
   #deaths = 0;
@@ -29,6 +30,10 @@ export class Spares implements Closable {
 
   constructor(options: SpareOptions) {
     this.#options = options;
+    this.#backoff = new Backoff({
+      ...DELAYS,
+      random: () => options.ports.random(4).readUInt32BE() / 2 ** 32,
+    });
   }
 
   get waiting(): number {
@@ -50,6 +55,7 @@ export class Spares implements Closable {
   /** The command has answered a session: whatever made spares die is over. */
   worked(): void {
     this.#deaths = 0;
+    this.#backoff.reset();
     this.#pause?.cancel();
     this.#pause = undefined;
     this.#fill();
@@ -88,8 +94,7 @@ export class Spares implements Closable {
   #died(): void {
     this.#deaths += 1;
     if (this.#closed || this.#pause || this.#deaths >= CRASH_LOOP) return;
-    const delay = Math.min(FIRST_DELAY_MS * 2 ** this.#deaths, LONGEST_DELAY_MS);
-    this.#pause = this.#options.clock.after(delay, () => {
+    this.#pause = this.#options.ports.clock.after(this.#backoff.next(), () => {
       this.#pause = undefined;
       this.#fill();
     });

@@ -13,6 +13,7 @@ const OPENING = new Set([0x7b, 0x5b]);
 /** What a spare may say before it is taken; a server that talks more than this to nobody is not worth the memory. */
 const EARLY_MESSAGES = 64;
 const BANNER_SHOWN = 200;
+const REASON_SHOWN = 200;
 
 export interface ChildWireOptions {
   readonly log: Log;
@@ -128,9 +129,16 @@ function shown(line: Buffer): string {
 function exitError(info: ExitInfo, stderr: string): GatewayError {
   if (info.failure) return info.failure;
   const how = info.signal ? `was ended by ${info.signal}` : `exited with code ${info.code}`;
-  return new GatewayError('PROCESS_EXIT', `the server process ${how}`, {
+  const why = lastWords(stderr);
+  return new GatewayError('PROCESS_EXIT', `the server process ${how}${why && `: ${why}`}`, {
     data: { ...(info.signal ? { signal: info.signal } : { exitCode: info.code }), ...(stderr && { stderr }) },
   });
+}
+
+/** The line of standard error that most likely says why: the last one about an error (Node ends with its version), else the last. */
+function lastWords(stderr: string): string {
+  const lines = stderr.split('\n').map((line) => line.trim());
+  return (lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? '').slice(0, REASON_SHOWN);
 }
 
 function withStderr(error: GatewayError, stderr: string): GatewayError {

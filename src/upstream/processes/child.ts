@@ -5,8 +5,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { GatewayError } from '../../core/errors.ts';
 import type { Closable } from '../../core/scope.ts';
+import { LineSplitter } from '../../lib/lines.ts';
 import { endGroup } from './group.ts';
-import { LineSplitter } from './lines.ts';
 import type { StderrReader } from './stderr.ts';
 import type { SystemProcess } from './system.ts';
 

@@ -3,7 +3,7 @@
  * its end kept for the error a caller sees when the child dies.
  */
 import type { Clock, Log } from '../../core/ports.ts';
-import { LineSplitter } from './lines.ts';
+import { LineSplitter } from '../../lib/lines.ts';
 
 const TAIL_BYTES = 4096;
 const LINE_BYTES = 8192;
