@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Log, silentLog } from '../core/ports.ts';
+import type { CallRecord, ExchangeRecord } from '../core/signals.ts';
+import { callFields, createAccessLog, exchangeFields } from './access-log.ts';
+import { createSignals } from './signals.ts';
+
+const EXCHANGE: ExchangeRecord = {
+  startedAt: 0,
+  method: 'POST',
+  path: '/mcp?access_token=abc',
+  host: 'localhost:3000',
+  client: '127.0.0.1:50000',
+  listener: 'default',
+  route: 'default/mcp',
+  backend: 'mcp',
+  endpoint: 'http://127.0.0.1:9000',
+  session: '0123456789abcdef',
+  status: 502,
+  bytesOut: 120,
+  ms: 12.34567,
+  reason: 'UPSTREAM_CONNECT',
+  error: 'connect http://u:pw@127.0.0.1:9000 refused',
+  traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+};
+
+const CALL: CallRecord = {
+  startedAt: 0,
+  method: 'tools/call',
+  session: '0123456789abcdef',
+  route: 'default/mcp',
+  target: 'everything',
+  kind: 'tool',
+  name: 'echo',
+  outcome: 'error',
+  reason: 'INVALID_PARAMS',
+  rpcCode: -32602,
+  ms: 0.5,
+  traceId: undefined,
+};
+
+test('an exchange has the field names of the Rust gateway, session shortened, secrets gone', () => {
+  assert.deepEqual(exchangeFields(EXCHANGE), {
+    listener: 'default',
+    route: 'default/mcp',
+    backend: 'mcp',
+    endpoint: 'http://127.0.0.1:9000',
+    'src.addr': '127.0.0.1:50000',
+    'http.method': 'POST',
+    'http.host': 'localhost:3000',
+    'http.path': '/mcp?access_token=[redacted]',
+    'http.status': 502,
+    'http.response.bytes': 120,
+    'mcp.session.id': '01234567',
+    reason: 'UPSTREAM_CONNECT',
+    error: 'connect http://[redacted]@127.0.0.1:9000 refused',
+    'trace.id': '4bf92f3577b34da6a3ce929d0e0e4736',
+    duration: 12.346,
+  });
+});
+
+test('facts that are not there are left out', () => {
+  const bare = { ...EXCHANGE, route: undefined, backend: undefined, endpoint: undefined, session: undefined };
+  assert.deepEqual(
+    Object.keys(exchangeFields({ ...bare, reason: undefined, error: undefined, traceId: undefined })),
+    [
+      'listener',
+      'src.addr',
+      'http.method',
+      'http.host',
+      'http.path',
+      'http.status',
+      'http.response.bytes',
+      'duration',
+    ],
+  );
+});
+
+test('a call names its tool, prompt or resource under the field of its kind', () => {
+  assert.deepEqual(callFields(CALL), {
+    route: 'default/mcp',
+    'mcp.method.name': 'tools/call',
+    'mcp.target': 'everything',
+    'mcp.resource.type': 'tool',
+    'gen_ai.tool.name': 'echo',
+    'mcp.session.id': '01234567',
+    outcome: 'error',
+    'mcp.error.code': -32602,
+    reason: 'INVALID_PARAMS',
+    duration: 0.5,
+  });
+  assert.equal(callFields({ ...CALL, kind: 'prompt', name: 'greet' })['gen_ai.prompt.name'], 'greet');
+  const read = callFields({ ...CALL, kind: 'resource', name: 'https://h/x?token=abc' });
+  assert.equal(read['mcp.resource.uri'], 'https://h/x?token=[redacted]');
+});
+
+test('each record becomes one line', () => {
+  const lines: [string, object][] = [];
+  const log: Log = { ...silentLog, info: (fields, message) => lines.push([message, fields]) };
+  const signals = createSignals({ accessLog: createAccessLog(log), metrics: undefined });
+  signals.exchangeEnded(EXCHANGE);
+  signals.callEnded(CALL);
+  signals.count('anything');
+  assert.deepEqual(
+    lines.map(([message]) => message),
+    ['request', 'mcp'],
+  );
+  assert.deepEqual(lines[0]?.[1], exchangeFields(EXCHANGE));
+});

@@ -1,0 +1,78 @@
+/**
+ * One log line per HTTP exchange and one per MCP call, under the field names of the Rust gateway's access log, so that
+ * existing queries and dashboards keep working. It only shapes records into fields; where the line goes is the Log's.
+ */
+import type { Log } from '../core/ports.ts';
+import type { CallRecord, ExchangeRecord } from '../core/signals.ts';
+import { markClean, redactText, shortSession } from './redact.ts';
+
+export type Fields = Record<string, string | number>;
+
+export interface AccessLog {
+  exchange(record: ExchangeRecord): void;
+  call(record: CallRecord): void;
+}
+
+export function createAccessLog(log: Log): AccessLog {
+  return {
+    exchange: (record) => log.info(markClean(exchangeFields(record)), 'request'),
+    call: (record) => log.info(markClean(callFields(record)), 'mcp'),
+  };
+}
+
+/** Absent facts are left out rather than written as null. */
+export function exchangeFields(record: ExchangeRecord): Fields {
+  const fields: Fields = { listener: record.listener };
+  put(fields, 'route', record.route);
+  put(fields, 'backend', record.backend);
+  put(fields, 'endpoint', record.endpoint);
+  fields['src.addr'] = record.client;
+  fields['http.method'] = record.method;
+  fields['http.host'] = record.host;
+  fields['http.path'] = redactText(record.path);
+  fields['http.status'] = record.status;
+  fields['http.response.bytes'] = record.bytesOut;
+  put(fields, 'mcp.session.id', record.session === undefined ? undefined : shortSession(record.session));
+  return ending(fields, record);
+}
+
+export function callFields(record: CallRecord): Fields {
+  const fields: Fields = {};
+  put(fields, 'route', record.route);
+  fields['mcp.method.name'] = record.method;
+  put(fields, 'mcp.target', record.target);
+  if (record.kind !== undefined && record.name !== undefined) {
+    fields['mcp.resource.type'] = record.kind;
+    fields[NAME_FIELD[record.kind]] = redactText(record.name);
+  }
+  put(fields, 'mcp.session.id', record.session === undefined ? undefined : shortSession(record.session));
+  fields['outcome'] = record.outcome;
+  put(fields, 'mcp.error.code', record.rpcCode);
+  return ending(fields, record);
+}
+
+const NAME_FIELD = {
+  tool: 'gen_ai.tool.name',
+  prompt: 'gen_ai.prompt.name',
+  resource: 'mcp.resource.uri',
+} as const;
+
+interface Ending {
+  readonly reason: string | undefined;
+  readonly error?: string | undefined;
+  readonly traceId: string | undefined;
+  readonly ms: number;
+}
+
+function ending(fields: Fields, record: Ending): Fields {
+  put(fields, 'reason', record.reason);
+  put(fields, 'error', record.error === undefined ? undefined : redactText(record.error));
+  put(fields, 'trace.id', record.traceId);
+  // Milliseconds with the microseconds kept: most calls through the gateway itself take less than one.
+  fields['duration'] = Math.round(record.ms * 1000) / 1000;
+  return fields;
+}
+
+function put(fields: Fields, name: string, value: string | number | undefined): void {
+  if (value !== undefined) fields[name] = value;
+}

@@ -1,0 +1,133 @@
+/**
+ * The gateway's metrics: which there are, how records become numbers, and how they are shown. Counting happens in
+ * tally.ts; OpenTelemetry only writes the text, and is loaded (exposition.ts) at the first scrape.
+ * Resource URIs are no labels (they are endless), tool and prompt names are.
+ */
+import type { CallRecord, ExchangeRecord, Gauge, Signals } from '../core/signals.ts';
+import { exposition, type Instrument } from './exposition.ts';
+import { OTHER, Series } from './tally.ts';
+
+export interface Metrics extends Signals {
+  /** The Prometheus text exposition format, version 0.0.4. */
+  text(): Promise<string>;
+}
+
+/** Of requests, in seconds: Prometheus' usual ones with finer steps at the start, where a gateway lives. */
+const REQUEST_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** Of MCP operations, in seconds: the boundaries of OpenTelemetry's MCP conventions, and two below them. */
+const CALL_BOUNDS = [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
+
+/** Methods come from clients: one that is not listed here must not become a label. */
+const HTTP_METHODS = new Set([
+  'GET',
+  'POST',
+  'DELETE',
+  'PUT',
+  'PATCH',
+  'HEAD',
+  'OPTIONS',
+  'CONNECT',
+  'TRACE',
+]);
+const MCP_METHODS = new Set([
+  ...[
+    'initialize',
+    'ping',
+    'server/discover',
+    'completion/complete',
+    'logging/setLevel',
+    'subscriptions/listen',
+  ],
+  ...[
+    'tools/list',
+    'tools/call',
+    'prompts/list',
+    'prompts/get',
+    'roots/list',
+    'sampling/createMessage',
+    'elicitation/create',
+  ],
+  ...[
+    'resources/list',
+    'resources/templates/list',
+    'resources/read',
+    'resources/subscribe',
+    'resources/unsubscribe',
+  ],
+  ...['tasks/get', 'tasks/list', 'tasks/result', 'tasks/update', 'tasks/cancel'],
+  ...[
+    'notifications/initialized',
+    'notifications/cancelled',
+    'notifications/progress',
+    'notifications/roots/list_changed',
+  ],
+]);
+
+export function createMetrics(): Metrics {
+  const requests = new Series({
+    labels: ['listener', 'route', 'backend', 'method', 'status', 'reason'],
+    open: 'route',
+  });
+  const requestSeconds = new Series({ labels: ['listener', 'route'], bounds: REQUEST_BOUNDS, open: 'route' });
+  const calls = new Series({
+    labels: ['method', 'resource_type', 'server', 'resource', 'outcome'],
+    open: 'resource',
+  });
+  const callSeconds = new Series({ labels: ['method', 'server'], bounds: CALL_BOUNDS, open: 'server' });
+  const counters = new Map<string, Instrument>();
+  const gauges: Gauge[] = [];
+  const fixed: readonly Instrument[] = [
+    { name: 'requests_total', help: 'HTTP requests.', series: requests },
+    {
+      name: 'request_duration_seconds',
+      help: 'Time from a request to the end of its reply.',
+      series: requestSeconds,
+    },
+    { name: 'mcp_requests_total', help: 'MCP calls.', series: calls },
+    {
+      name: 'mcp_request_duration_seconds',
+      help: 'Time from an MCP call to its outcome.',
+      series: callSeconds,
+    },
+  ];
+  return {
+    exchangeEnded(record: ExchangeRecord) {
+      const route = record.route ?? '';
+      const method = HTTP_METHODS.has(record.method) ? record.method : OTHER;
+      requests.add([
+        record.listener,
+        route,
+        record.backend ?? '',
+        method,
+        String(record.status),
+        record.reason ?? '',
+      ]);
+      requestSeconds.observe([record.listener, route], record.ms / 1000);
+    },
+    callEnded(record: CallRecord) {
+      const method = MCP_METHODS.has(record.method) ? record.method : OTHER;
+      const server = record.target ?? '';
+      const resource = record.kind === 'resource' || record.target === undefined ? '' : (record.name ?? '');
+      calls.add([method, record.kind ?? '', server, resource, record.outcome]);
+      callSeconds.observe([method, server], record.ms / 1000);
+    },
+    count(name, labels = {}) {
+      const names = Object.keys(labels);
+      let counter = counters.get(name);
+      if (!counter) {
+        const help = `${name.replaceAll('_', ' ')}.`;
+        counter = {
+          name: name.endsWith('_total') ? name : `${name}_total`,
+          help,
+          series: new Series({ labels: names }),
+        };
+        counters.set(name, counter);
+      }
+      counter.series.add(counter.series.labels.map((label) => labels[label] ?? ''));
+    },
+    gauge(gauge) {
+      gauges.push(gauge);
+    },
+    text: () => exposition([...fixed, ...counters.values()], gauges),
+  };
+}
