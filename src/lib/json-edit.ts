@@ -3,10 +3,10 @@ import {
   CLOSE_BRACKET,
   OPEN_BRACKET,
   QUOTE,
-  type Source,
   skipSpace,
   skipString,
   skipValue,
+  sourceOf,
 } from './json-syntax.ts';
 
 export interface Edit {
@@ -17,7 +17,7 @@ export interface Edit {
 
 /** Spans of the elements of a validated array: start, end, start, end ... Empty when the value is no array. */
 export function elements(bytes: Buffer, start: number, end: number): number[] {
-  const source: Source = { bytes, end, wide: false };
+  const source = sourceOf(bytes, end);
   const spans: number[] = [];
   let next = skipSpace(source, start);
   if (next >= end || bytes[next] !== OPEN_BRACKET) return spans;
@@ -62,7 +62,7 @@ export function splice(bytes: Buffer, edits: readonly Edit[], start = 0, end = b
 export function compact(bytes: Buffer, start = 0, end = bytes.length): Buffer {
   const text = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
   if (text.indexOf(LF) < 0 && text.indexOf(CR) < 0) return text;
-  const source: Source = { bytes: text, end: text.length, wide: false };
+  const source = sourceOf(text, text.length);
   const result = Buffer.allocUnsafe(text.length);
   let size = 0;
   for (let at = skipSpace(source, 0); at < text.length; at = skipSpace(source, at)) {

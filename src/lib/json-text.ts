@@ -18,6 +18,7 @@ import {
   skipSpace,
   skipString,
   skipValue,
+  sourceOf,
   unexpected,
 } from './json-syntax.ts';
 
@@ -82,7 +83,7 @@ export class JsonText {
  * with reason `ambiguous` for a remembered member that comes twice or is spelt so that parsers may disagree about it.
  */
 export function lex(bytes: Buffer, shape: Shape, start = 0, end = bytes.length): JsonText {
-  const source: Source = { bytes, end, wide: false };
+  const source = sourceOf(bytes, end);
   const spans = shape.blank.slice();
   const first = skipSpace(source, start);
   const isObject = first < end && bytes[first] === OPEN_BRACE;
