@@ -1,0 +1,28 @@
+/** The stats address: metrics and health, for machines that watch the gateway. Shows nothing that needs hiding. */
+import { Hono } from 'hono';
+import { type Serving, serveApp } from './serve.ts';
+
+export interface StatsSource {
+  /** `detail` is plain JSON: the states of the targets. */
+  ready(): { readonly ready: boolean; readonly detail: object };
+  /** The Prometheus text format. */
+  metrics(): Promise<string>;
+}
+
+export function startStats(address: string, source: StatsSource): Promise<Serving> {
+  return serveApp({ app: statsApp(source), address, name: 'stats' });
+}
+
+/** `/healthz` says that the process answers, `/healthz/ready` that it wants traffic (else 503). */
+export function statsApp(source: StatsSource): Hono {
+  const app = new Hono();
+  app.get('/metrics', async (context) =>
+    context.body(await source.metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
+  );
+  app.get('/healthz', (context) => context.json({ status: 'ok' }));
+  app.get('/healthz/ready', (context) => {
+    const { ready, detail } = source.ready();
+    return context.json({ ready, ...detail }, ready ? 200 : 503);
+  });
+  return app;
+}
