@@ -1,22 +1,34 @@
 /** The `mcp` key under `backends[]` and at the top level: targets and how they are merged. */
 import { z } from 'zod';
+import type { PolicySet } from '../../core/policy.ts';
 import { durationSchema } from '../../core/schema.ts';
 import type { TargetDefinition } from '../../mcp/definition.ts';
 
 const curationSchema = z.strictObject({
-  include: z.array(z.string()).optional().meta({ description: 'Only these tools (native names, `*` matches any run).' }),
+  include: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'Only these tools (native names, `*` matches any run).' }),
   exclude: z.array(z.string()).optional().meta({ description: 'Not these tools; wins over include.' }),
   rename: z.record(z.string(), z.string()).optional().meta({ description: 'Native name to shown name.' }),
-  description: z.record(z.string(), z.string()).optional().meta({ description: 'Native name to shown description.' }),
+  description: z
+    .record(z.string(), z.string())
+    .optional()
+    .meta({ description: 'Native name to shown description.' }),
 });
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/;
+
+const NO_POLICIES: z.ZodType<PolicySet> = z.strictObject({});
 
 /**
  * Exactly one of the kinds must be present; config/ checks that (a plain union would lose the position of the
  * mistake). `host` beside `name` is the bare spelling of an `mcp` target.
  */
-export function targetSchema(kinds: readonly TargetDefinition[]) {
+export function targetSchema(
+  kinds: readonly TargetDefinition[],
+  policies: z.ZodType<PolicySet> = NO_POLICIES,
+) {
   const keys: Record<string, z.ZodType> = {};
   for (const kind of kinds) keys[kind.key] = kind.schema.optional();
   return z
@@ -29,42 +41,64 @@ export function targetSchema(kinds: readonly TargetDefinition[]) {
       host: z.string().optional().meta({ description: 'Bare spelling of `mcp: {host}`.' }),
       tools: curationSchema.optional().meta({ description: 'Which tools are shown, and how.' }),
       connectTimeout: durationSchema.optional(),
-      callTimeout: durationSchema.optional().meta({ description: 'Deadline of a call; progress extends it.' }),
-      toolTimeouts: z.record(z.string(), durationSchema).optional().meta({ description: 'Deadline per native tool name.' }),
-      policies: z.record(z.string(), z.unknown()).optional().meta({ description: 'Policies of this target alone.' }),
+      callTimeout: durationSchema
+        .optional()
+        .meta({ description: 'Deadline of a call; progress extends it.' }),
+      toolTimeouts: z
+        .record(z.string(), durationSchema)
+        .optional()
+        .meta({ description: 'Deadline per native tool name.' }),
+      policies: policies.optional().meta({ description: 'Policies of this target alone.' }),
     })
     .superRefine((target, context) => {
-      const given = [...kinds.map((kind) => kind.key), 'host'].filter((key) => (target as Record<string, unknown>)[key] !== undefined);
+      const given = [...kinds.map((kind) => kind.key), 'host'].filter(
+        (key) => (target as Record<string, unknown>)[key] !== undefined,
+      );
       if (given.length === 1) return;
       const choices = kinds.map((kind) => kind.key).join(', ');
-      const message = given.length === 0 ? `expected one of ${choices}` : `give only one of ${given.join(', ')}`;
+      const message =
+        given.length === 0 ? `expected one of ${choices}` : `give only one of ${given.join(', ')}`;
       context.addIssue({ code: 'custom', message, input: target });
     });
 }
 
-export function mcpSchema(kinds: readonly TargetDefinition[]) {
+/** `targetPolicies`: what may stand under a target's `policies`; the composer of definitions knows which ship. */
+export function mcpSchema(kinds: readonly TargetDefinition[], targetPolicies?: z.ZodType<PolicySet>) {
   return z.strictObject({
-    targets: z.array(targetSchema(kinds)).default([]).superRefine(uniqueNames),
+    targets: z
+      .array(targetSchema(kinds, targetPolicies))
+      .default([])
+      .superRefine(uniqueNames, { when: ({ value }) => Array.isArray(value) }),
     prefixMode: z.enum(['conditional', 'always', 'never']).default('conditional'),
     failureMode: z.enum(['failClosed', 'failOpen']).default('failClosed'),
     statefulMode: z.enum(['stateful']).default('stateful'),
-    nameLimit: z.int().min(16).max(256).default(64).meta({ description: 'Longest exposed name; longer ones are shortened.' }),
+    nameLimit: z
+      .int()
+      .min(16)
+      .max(256)
+      .default(64)
+      .meta({ description: 'Longest exposed name; longer ones are shortened.' }),
     connectTimeout: durationSchema.optional().meta({ description: 'Default 10s.' }),
     callTimeout: durationSchema.optional().meta({ description: 'Default 30s.' }),
-    maxCallDuration: durationSchema.optional().meta({ description: 'What progress can extend a call to (default 10m).' }),
+    maxCallDuration: durationSchema
+      .optional()
+      .meta({ description: 'What progress can extend a call to (default 10m).' }),
     connection_timeout_ms: z.int().positive().optional(),
     tool_call_timeout_ms: z.int().positive().optional(),
   });
 }
 
-function uniqueNames(targets: readonly { name: string }[], context: z.RefinementCtx): void {
-  const seen = new Set<string>();
+/** Runs on targets that are wrong in other ways too, so that every fault is reported at once. */
+function uniqueNames(targets: readonly unknown[], context: z.RefinementCtx): void {
+  const seen = new Set<unknown>();
   targets.forEach((target, index) => {
-    if (seen.has(target.name)) {
-      const message = `two targets are called "${target.name}"`;
-      context.addIssue({ code: 'custom', message, path: [index, 'name'], input: target.name });
+    const name = (target as { name?: unknown } | null | undefined)?.name;
+    if (typeof name !== 'string') return;
+    if (seen.has(name)) {
+      const message = `two targets are called "${name}"`;
+      context.addIssue({ code: 'custom', message, path: [index, 'name'], input: name });
     }
-    seen.add(target.name);
+    seen.add(name);
   });
 }
 

@@ -4,11 +4,24 @@ import { z } from 'zod';
  * `{host: <full URL>}` or `{host, port, path}`; the same shape serves streamable HTTP (default path /mcp) and legacy
  * SSE (default path /sse).
  */
-export const remoteSchema = z.strictObject({
-  host: z.string().min(1).meta({ description: 'Full URL of the endpoint, or a host name together with port.' }),
-  port: z.int().min(1).max(65535).optional(),
-  path: z.string().startsWith('/').optional(),
-});
+export const remoteSchema = z
+  .strictObject({
+    host: z
+      .string()
+      .min(1)
+      .meta({ description: 'Full URL of the endpoint, or a host name together with port.' }),
+    port: z.int().min(1).max(65535).optional(),
+    path: z
+      .string()
+      .startsWith('/', 'a path begins with "/"')
+      .optional()
+      .meta({ description: 'With `port` only.' }),
+  })
+  .superRefine((config, context) => {
+    const url = remoteUrl(config, '/');
+    if (typeof url === 'string')
+      context.addIssue({ code: 'custom', message: url, path: ['host'], input: config.host });
+  });
 
 export type RemoteConfig = z.output<typeof remoteSchema>;
 
@@ -17,9 +30,11 @@ export function remoteUrl(config: RemoteConfig, defaultPath: string): URL | stri
   const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(config.host);
   if (full && config.port !== undefined) return 'host is a full URL: give the port inside it';
   if (full && config.path !== undefined) return 'host is a full URL: give the path inside it';
-  if (!full && config.port === undefined) return 'expected a full URL such as https://example.com/mcp, or host and port';
+  if (!full && config.port === undefined)
+    return 'expected a full URL such as https://example.com/mcp, or host and port';
   const text = full ? config.host : `http://${config.host}:${config.port}${config.path ?? defaultPath}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) return 'expected an http:// or https:// URL';
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    return 'expected an http:// or https:// URL';
   return url;
 }

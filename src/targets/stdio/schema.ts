@@ -19,7 +19,7 @@ export const stdioSchema = z
     cwd: z
       .string()
       .optional()
-      .meta({ description: 'Working directory; relative to the configuration file.' }),
+      .meta({ description: 'Working directory; relative to the configuration file.', format: 'path' }),
     lifecycle: z
       .enum(['session', 'shared'])
       .default('session')

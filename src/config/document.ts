@@ -1,0 +1,332 @@
+/**
+ * The shape of a configuration document, composed from the definitions: what people may write, with what defaults.
+ * What one schema cannot say (references, clashes, exactly one of) stands in rules.ts.
+ */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { durationSchema, portSchema } from '../core/schema.ts';
+import type { Definitions } from './definitions.ts';
+import { policySetSchema, policyShape } from './policies.ts';
+
+export type PolicySetDocument = Record<string, unknown>;
+
+export interface ValueMatchDocument {
+  name: string;
+  value: { exact?: string; regex?: string };
+}
+
+export interface MatchDocument {
+  path?: { exact?: string; pathPrefix?: string; regex?: string };
+  method?: string;
+  headers: ValueMatchDocument[];
+  query: ValueMatchDocument[];
+}
+
+/** Besides these keys: one backend kind, unless `backend` names one. */
+export interface RouteBackendDocument {
+  weight: number;
+  backend?: string;
+  policies: PolicySetDocument;
+  [kind: string]: unknown;
+}
+
+export interface RouteDocument {
+  name?: string;
+  hostnames: string[];
+  matches: MatchDocument[];
+  policies: PolicySetDocument;
+  backends: RouteBackendDocument[];
+}
+
+export interface AttachedRouteDocument extends RouteDocument {
+  gateways?: string | string[];
+}
+
+export interface ListenerDocument {
+  name?: string;
+  namespace?: string;
+  hostname?: string;
+  policies: PolicySetDocument;
+  routes: RouteDocument[];
+}
+
+export interface BindDocument {
+  port: number;
+  address?: string;
+  listeners: ListenerDocument[];
+}
+
+/** Besides these keys: listener policies. */
+export interface GatewayListenerDocument {
+  name?: string;
+  hostname?: string;
+  [policy: string]: unknown;
+}
+
+export interface GatewayDocument {
+  port: number;
+  address?: string;
+  listeners?: GatewayListenerDocument[];
+  [policy: string]: unknown;
+}
+
+/** Besides these keys: one backend kind. */
+export interface NamedBackendDocument {
+  name: string;
+  policies: PolicySetDocument;
+  [kind: string]: unknown;
+}
+
+/** Besides these keys: those of the `mcp` backend. */
+export interface McpDocument {
+  port?: number;
+  gateways?: string | string[];
+  policies: PolicySetDocument;
+  [key: string]: unknown;
+}
+
+export interface SettingsDocument {
+  adminAddr: string;
+  statsAddr: string;
+  readinessAddr?: string;
+  session: { key?: string };
+  mcp: { sessionTtl: number };
+  logging: { level: 'trace' | 'debug' | 'info' | 'warn' | 'error'; format?: 'text' | 'json' };
+}
+
+export interface ConfigDocument {
+  config: SettingsDocument;
+  binds: BindDocument[];
+  gateways: Record<string, GatewayDocument>;
+  routes: AttachedRouteDocument[];
+  backends: NamedBackendDocument[];
+  mcp?: McpDocument;
+}
+
+export function documentSchema(definitions: Definitions): z.ZodType<ConfigDocument> {
+  const { policies, backends } = definitions;
+  const kinds: Record<string, z.ZodType> = {};
+  for (const backend of backends) kinds[backend.key] = backend.schema.optional();
+  const route = routeShape(definitions, kinds);
+  const shape = {
+    config: settingsSchema
+      .nullish()
+      .transform((settings) => settings ?? settingsSchema.parse({}))
+      .meta({ description: 'Settings of the process.' }),
+    binds: z
+      .array(bindSchema(definitions, route))
+      .default([])
+      .meta({ description: 'Ports, and below each its listeners and routes.' }),
+    gateways: z
+      .record(z.string().min(1), gatewaySchema(definitions))
+      .default({})
+      .meta({ description: 'Named ports that `routes` and `mcp` attach to.' }),
+    routes: z
+      .array(z.strictObject({ ...route, gateways: gatewayRefs }))
+      .default([])
+      .meta({ description: 'Routes attached to gateways by name.' }),
+    backends: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1),
+          ...kinds,
+          policies: policySetSchema(policies, 'backend').default({}),
+        }),
+      )
+      .default([])
+      .meta({ description: 'Backends that routes refer to by name.' }),
+    ...mcpShape(definitions),
+  };
+  return z.strictObject(shape) as unknown as z.ZodType<ConfigDocument>;
+}
+
+function mcpShape({ backends, policies }: Definitions): Record<string, z.ZodType> {
+  const mcp = backends.find((backend) => backend.key === 'mcp');
+  if (!mcp) return {};
+  if (!(mcp.schema instanceof z.ZodObject)) throw new TypeError('the mcp backend needs an object schema');
+  const short = z.strictObject({
+    port: portSchema
+      .optional()
+      .meta({ description: 'Own port (default 3000, unless a gateway called `default` exists).' }),
+    gateways: gatewayRefs,
+    policies: policySetSchema(policies, 'route').default({}),
+    ...mcp.schema.shape,
+  });
+  return {
+    mcp: short
+      .optional()
+      .meta({ description: 'The short form: one MCP endpoint on its own port or on gateways.' }),
+  };
+}
+
+const regexSource = z
+  .string()
+  .superRefine((source, context) => {
+    try {
+      new RegExp(`^(?:${source})$`);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message.replace(/^.*\/: /, '') : 'unknown';
+      context.addIssue({ code: 'custom', message: `not a regular expression: ${reason}`, input: source });
+    }
+  })
+  .meta({ description: 'A regular expression that must match the whole value.' });
+
+const absolutePath = z.string().startsWith('/', 'a path begins with "/"');
+
+const hostnameSchema = z
+  .string()
+  .regex(
+    /^(?:\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[?[0-9A-Fa-f:.]+\]?)$/,
+    'expected a host name such as example.com or *.example.com',
+  )
+  .meta({ description: 'Exact host name, or `*.example.com`.' });
+
+const valueMatch = z.strictObject({
+  name: z.string().min(1),
+  value: z
+    .strictObject({ exact: z.string().optional(), regex: regexSource.optional() })
+    .meta({ description: 'One of exact, regex.' }),
+});
+
+const matchSchema = z.strictObject({
+  path: z
+    .strictObject({
+      exact: absolutePath.optional(),
+      pathPrefix: absolutePath.optional().meta({ description: 'Ends at a `/` boundary.' }),
+      regex: regexSource.optional(),
+    })
+    .optional()
+    .meta({ description: 'One of exact, pathPrefix, regex.' }),
+  method: z.string().min(1).optional(),
+  headers: z.array(valueMatch).default([]).meta({ description: 'All must match.' }),
+  query: z.array(valueMatch).default([]).meta({ description: 'All must match.' }),
+});
+
+const gatewayRefs = z
+  .union([z.string(), z.array(z.string())])
+  .optional()
+  .meta({
+    description: 'A gateway, `gateway/listener`, or a list of them (default: the gateway called `default`).',
+  });
+
+const addressSchema = z
+  .string()
+  .refine(
+    (text) => isIP(text) !== 0 || /^[A-Za-z][A-Za-z0-9.-]*$/.test(text),
+    'expected an address such as 127.0.0.1, 0.0.0.0 or ::',
+  )
+  .optional()
+  .meta({ description: 'Address to listen on (default: loopback, IPv4 and IPv6).' });
+
+const protocolSchema = z.enum(['HTTP']).default('HTTP');
+
+function routeShape({ policies }: Definitions, kinds: Record<string, z.ZodType>) {
+  const backend = z.strictObject({
+    weight: z
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .default(1)
+      .meta({ description: 'Share of the traffic among the backends.' }),
+    backend: z.string().min(1).optional().meta({ description: 'Name of a top-level backend.' }),
+    ...kinds,
+    policies: policySetSchema(policies, 'backend').default({}),
+  });
+  return {
+    name: z.string().min(1).optional(),
+    hostnames: z
+      .array(hostnameSchema)
+      .default([])
+      .meta({ description: 'Hosts this route serves (default: all).' }),
+    matches: z
+      .array(matchSchema)
+      .default([])
+      .meta({ description: 'One of them must match (default: every path).' }),
+    policies: policySetSchema(policies, 'route').default({}),
+    backends: z.array(backend).default([]).meta({ description: 'Several: balanced by weight.' }),
+  };
+}
+
+function bindSchema({ policies }: Definitions, route: z.ZodRawShape) {
+  const listener = z.strictObject({
+    name: z.string().min(1).optional(),
+    namespace: z.string().min(1).optional().meta({ description: 'Put before the name in logs and keys.' }),
+    hostname: hostnameSchema.optional(),
+    protocol: protocolSchema,
+    policies: policySetSchema(policies, 'listener').default({}),
+    routes: z.array(z.strictObject(route)).default([]),
+  });
+  return z.strictObject({
+    port: portSchema,
+    address: addressSchema,
+    listeners: z.array(listener).default([]),
+  });
+}
+
+function gatewaySchema({ policies }: Definitions) {
+  const inline = policyShape(policies, 'listener');
+  const listener = z.strictObject({
+    name: z.string().min(1).optional(),
+    hostname: hostnameSchema.optional(),
+    protocol: protocolSchema,
+    ...inline,
+  });
+  return z.strictObject({
+    port: portSchema,
+    address: addressSchema,
+    protocol: protocolSchema,
+    listeners: z.array(listener).optional().meta({ description: 'Default: one listener for every host.' }),
+    ...inline,
+  });
+}
+
+const hostPort = z
+  .string()
+  .refine(isHostPort, 'expected host:port such as localhost:15000, or "off"')
+  .meta({ description: '`host:port`, or `off`.' });
+
+function isHostPort(text: string): boolean {
+  if (text === 'off') return true;
+  const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text);
+  return parts !== null && Number(parts[3]) <= 65_535 && (parts[1] === undefined || isIP(parts[1]) === 6);
+}
+
+const settingsSchema = z.strictObject({
+  adminAddr: hostPort
+    .default('localhost:15000')
+    .meta({ description: 'Where the administration address listens.' }),
+  statsAddr: hostPort
+    .default('localhost:15020')
+    .meta({ description: 'Where metrics and readiness are served.' }),
+  readinessAddr: hostPort
+    .optional()
+    .meta({ description: 'A further address for readiness; the stats address always serves it.' }),
+  session: z
+    .strictObject({
+      key: z
+        .string()
+        .regex(/^[0-9A-Fa-f]{64}$/, 'expected 64 hexadecimal digits')
+        .optional()
+        .meta({
+          description: 'Seals session ids (64 hex digits); default: random at each start.',
+          writeOnly: true,
+        }),
+    })
+    .default({}),
+  mcp: z
+    .strictObject({
+      sessionTtl: durationSchema
+        .default(1_800_000)
+        .meta({ description: 'Idle time after which a session ends (default 30m).' }),
+    })
+    .prefault({}),
+  logging: z
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+      format: z
+        .enum(['text', 'json'])
+        .optional()
+        .meta({ description: 'Default: text on a terminal, else json.' }),
+    })
+    .prefault({}),
+});

@@ -1,0 +1,167 @@
+/**
+ * Says what a schema issue means to the person who wrote the document. The schema library's own texts speak of
+ * types and unions; a reader wants the key, what was expected there and what to write instead.
+ */
+import type { z } from 'zod';
+import type { Definitions } from './definitions.ts';
+import type { Finding, Path } from './diagnostics.ts';
+import { retyped } from './interpolate.ts';
+import { knownKeys, knownValues } from './known-keys.ts';
+import { type JsonSchema, keysAt, ownersOf } from './schema-walk.ts';
+import { closest } from './suggest.ts';
+
+type Issue = z.core.$ZodIssue;
+
+export interface IssueContext {
+  readonly document: unknown;
+  readonly definitions: Definitions;
+  readonly schema: JsonSchema;
+}
+
+const UNSUPPORTED = 'is known to the Rust gateway, not supported here yet';
+
+export function explainIssues(issues: readonly Issue[], context: IssueContext): Finding[] {
+  return issues.flatMap((issue) => explain(issue, [], context));
+}
+
+function explain(issue: Issue, base: Path, context: IssueContext): Finding[] {
+  const path = [...base, ...issue.path.map((part) => (typeof part === 'number' ? part : String(part)))];
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => unknownKey(path, key, context));
+    case 'invalid_type':
+      return [wrongType(path, [issue.expected], context)];
+    case 'invalid_union':
+      return explainUnion(issue.errors, path, context);
+    case 'invalid_value':
+      return [wrongValue(path, issue.values, context)];
+    case 'invalid_key':
+    case 'invalid_element':
+      return issue.issues.flatMap((inner) => explain(inner, path, context));
+    case 'too_small':
+      return [
+        { path, message: outOfRange('at least', issue.origin, issue.minimum, issue.inclusive === false) },
+      ];
+    case 'too_big':
+      return [
+        { path, message: outOfRange('at most', issue.origin, issue.maximum, issue.inclusive === false) },
+      ];
+    case 'custom':
+      return [{ path, message: issue.message, lacks: true }];
+    default:
+      return [{ path, message: lowerFirst(issue.message.replace(/^Invalid \w+: /, '')) }];
+  }
+}
+
+/** The branch that got furthest speaks; when none got past the type of the value itself, all types are named. */
+function explainUnion(errors: readonly Issue[][], path: Path, context: IssueContext): Finding[] {
+  const isOwnType = (issue: Issue) => issue.path.length === 0 && issue.code === 'invalid_type';
+  const entered = errors.filter((branch) => !branch.some(isOwnType));
+  const [best] = entered.sort((one, other) => one.length - other.length);
+  if (best) return best.flatMap((issue) => explain(issue, path, context));
+  const types = errors.flatMap((branch) =>
+    branch.flatMap((issue) => (issue.code === 'invalid_type' ? [issue.expected] : [])),
+  );
+  return [wrongType(path, types, context)];
+}
+
+function unknownKey(parent: Path, key: string, context: IssueContext): Finding {
+  const path = [...parent, key];
+  const known = knownKeys(parent);
+  const at = { path, onKey: true, unknown: true };
+  if (known.includes(key)) return { ...at, unsupported: true, message: `\`${key}\` ${UNSUPPORTED}` };
+  const policy = context.definitions.policies.find((one) => one.key === key);
+  if (policy && (parent.at(-1) === 'policies' || parent[0] === 'gateways')) {
+    const hint = `it may stand on a ${policy.attach.join(' or ')}`;
+    return { ...at, message: `the policy \`${key}\` cannot stand here`, hint };
+  }
+  return { ...at, message: `unknown key \`${key}\``, hint: keyHint(parent, key, known, context.schema) };
+}
+
+function keyHint(
+  parent: Path,
+  key: string,
+  known: readonly string[],
+  schema: JsonSchema,
+): string | undefined {
+  const here = keysAt(schema, parent);
+  const ours = closest(key, here);
+  if (ours !== undefined) return `did you mean \`${ours}\`?`;
+  const owners = ownersOf(schema, parent, key);
+  if (owners.length > 0) return `it belongs under ${owners.map((owner) => `\`${owner}\``).join(' or ')}`;
+  const theirs = closest(key, known);
+  if (theirs !== undefined) return `did you mean \`${theirs}\`? That one ${UNSUPPORTED}`;
+  return here.length > 0 && here.length <= 16 ? `known here: ${here.join(', ')}` : undefined;
+}
+
+function wrongValue(path: Path, values: readonly unknown[], { document }: IssueContext): Finding {
+  const value = valueAt(document, path);
+  const options = values.map(String);
+  if (value === undefined) return missing(path);
+  if (typeof value !== 'string')
+    return { path, message: `expected one of ${options.join(', ')}, got ${describe(value)}` };
+  if (knownValues(path).includes(value))
+    return { path, unsupported: true, message: `\`${value}\` ${UNSUPPORTED}` };
+  const guess = closest(value, options);
+  const hint = guess === undefined ? undefined : `did you mean \`${guess}\`?`;
+  return { path, message: `expected one of ${options.join(', ')}`, hint };
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a mapping',
+  record: 'a mapping',
+  null: 'nothing',
+};
+
+function wrongType(path: Path, expected: readonly string[], { document }: IssueContext): Finding {
+  const value = valueAt(document, path);
+  if (value === undefined) return missing(path);
+  const names = [...new Set(expected.filter((one) => one !== 'null').map((one) => TYPES[one] ?? one))];
+  const message = `expected ${names.join(' or ')}, got ${describe(value)}`;
+  if (expected.includes('string') && (typeof value === 'number' || typeof value === 'boolean')) {
+    return { path, message, hint: 'put quotes around it' };
+  }
+  if (typeof value === 'string' && retyped(value) !== undefined)
+    return { path, message, hint: 'write it without quotes' };
+  if (expected.includes('array') && value !== null)
+    return { path, message, hint: 'list items begin with "- "' };
+  return { path, message };
+}
+
+function missing(path: Path): Finding {
+  return { path: path.slice(0, -1), message: `\`${path.at(-1)}\` is missing`, lacks: true };
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'a whole number' : 'a number';
+  return typeof value === 'boolean' ? String(value) : 'text';
+}
+
+function outOfRange(bound: string, origin: string, limit: number | bigint, exclusive: boolean): string {
+  if (origin === 'string')
+    return limit === 1 ? 'must not be empty' : `must have ${bound} ${limit} characters`;
+  if (origin === 'array') return `must have ${bound} ${limit} items`;
+  if (exclusive) return `must be ${bound === 'at least' ? 'more than' : 'less than'} ${limit}`;
+  return `must be ${bound} ${limit}`;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+export function valueAt(value: unknown, path: Path): unknown {
+  let current = value;
+  for (const part of path) {
+    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, part)) return undefined;
+    current = (current as Record<string | number, unknown>)[part];
+  }
+  return current;
+}

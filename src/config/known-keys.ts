@@ -1,0 +1,137 @@
+/**
+ * Names of the keys that the Rust gateway reads, by place in the document, so that a configuration written for it
+ * is told "not supported here yet" instead of "unknown key". Names only; what they mean stands in its own manual.
+ */
+import type { Path } from './diagnostics.ts';
+
+interface Place {
+  /** Separated by spaces. */
+  readonly keys: string;
+  /** Which place lies behind a key. */
+  readonly inside: Readonly<Record<string, string>>;
+  /** The place behind every key, where keys are names that people choose. */
+  readonly each?: string;
+}
+
+const PLACES: Readonly<Record<string, Place>> = {
+  document: {
+    keys: 'backends binds config frontendPolicies gateways llm mcp policies routeGroups routes services tcpRoutes ui workloads',
+    inside: {
+      config: 'config',
+      binds: 'bind',
+      gateways: 'gateways',
+      routes: 'attachedRoute',
+      backends: 'namedBackend',
+      mcp: 'shortMcp',
+    },
+  },
+  config: {
+    keys: 'additionalTrustDomains adminAddr backend caAddress caAuthToken clusterId connectionMinTerminationDeadline connectionTerminationDeadline customFunctions database dns enableIpv6 gateway hbone histograms localXdsPath logging mcp metrics modelCatalog namespace network readinessAddr sensitiveHeaders serviceAccount session skipValidateTrustDomain spiffe standardAttributes statsAddr storage tracing trustDomain workerThreads xdsAddress xdsAuthToken',
+    inside: { session: 'session', mcp: 'mcpSettings', logging: 'logging' },
+  },
+  session: { keys: 'key', inside: {} },
+  mcpSettings: { keys: 'sessionTtl', inside: {} },
+  logging: { keys: 'database fields filter format level', inside: {} },
+  bind: { keys: 'listeners mode port tunnelProtocol', inside: { listeners: 'listener' } },
+  listener: {
+    keys: 'hostname name namespace policies protocol routes tcpRoutes tls',
+    inside: { routes: 'route', policies: 'listenerPolicies' },
+  },
+  gateway: {
+    keys: 'apiKey authorization basicAuth cors extAuthz extProc jwtAuth listeners oidc port protocol tls transformations',
+    inside: { listeners: 'gatewayListener', cors: 'cors' },
+  },
+  gatewayListener: {
+    keys: 'apiKey authorization basicAuth cors extAuthz extProc hostname jwtAuth name oidc protocol tls transformations',
+    inside: { cors: 'cors' },
+  },
+  route: {
+    keys: 'backends hostnames matches name namespace policies ruleName',
+    inside: { matches: 'match', policies: 'routePolicies', backends: 'routeBackend' },
+  },
+  attachedRoute: {
+    keys: 'backends gateways hostnames matches name namespace policies ruleName',
+    inside: { matches: 'match', policies: 'routePolicies', backends: 'routeBackend' },
+  },
+  match: {
+    keys: 'headers method path query',
+    inside: { path: 'path', headers: 'valueMatch', query: 'valueMatch' },
+  },
+  path: { keys: 'exact pathPrefix regex', inside: {} },
+  valueMatch: { keys: 'name value', inside: { value: 'value' } },
+  value: { keys: 'exact regex', inside: {} },
+  routeBackend: {
+    keys: 'ai aws backend dynamic host internal invalid mcp policies routeGroup service weight',
+    inside: { mcp: 'mcp', policies: 'backendPolicies' },
+  },
+  namedBackend: {
+    keys: 'ai aws host internal mcp name policies',
+    inside: { mcp: 'mcp', policies: 'backendPolicies' },
+  },
+  mcp: {
+    keys: 'dnsRebindingProtection failureMode prefixMode statefulMode targets',
+    inside: { targets: 'target' },
+  },
+  shortMcp: {
+    keys: 'dnsRebindingProtection failureMode gateways policies port prefixMode statefulMode targets',
+    inside: { targets: 'target', policies: 'routePolicies' },
+  },
+  target: {
+    keys: 'mcp name openapi policies sse stdio',
+    inside: { mcp: 'remote', sse: 'remote', stdio: 'stdio', policies: 'targetPolicies' },
+  },
+  remote: { keys: 'backend host path port', inside: {} },
+  stdio: { keys: 'args clear_env cmd env', inside: {} },
+  listenerPolicies: {
+    keys: 'apiKey authorization basicAuth cors extAuthz extProc jwtAuth oidc transformations',
+    inside: { cors: 'cors' },
+  },
+  routePolicies: {
+    keys: 'a2a ai apiKey authorization backendAuth backendTLS backendTunnel basicAuth buffer cors csrf delay directResponse extAuthz extProc jwtAuth localRateLimit mcpAuthentication mcpAuthorization mcpGuardrails oidc remoteRateLimit requestHeaderModifier requestMirror requestRedirect responseHeaderModifier retry timeout transformations urlRewrite',
+    inside: { cors: 'cors', backendTLS: 'backendTLS' },
+  },
+  backendPolicies: {
+    keys: 'a2a ai authorization backendAuth backendTLS backendTunnel extAuthz health http inferenceRouting mcpAuthorization mcpGuardrails requestHeaderModifier requestRedirect responseHeaderModifier sessionAffinity tcp transformations',
+    inside: { backendTLS: 'backendTLS' },
+  },
+  targetPolicies: {
+    keys: 'backendAuth backendTLS backendTunnel http requestHeaderModifier tcp transformations',
+    inside: { backendTLS: 'backendTLS' },
+  },
+  cors: { keys: 'allowCredentials allowHeaders allowMethods allowOrigins exposeHeaders maxAge', inside: {} },
+  backendTLS: {
+    keys: 'alpn cert hostname insecure insecureHost key keyExchangeGroups root spiffe subjectAltNames',
+    inside: {},
+  },
+  gateways: { keys: '', inside: {}, each: 'gateway' },
+};
+
+const VALUES: Readonly<Record<string, string>> = {
+  'listener.protocol': 'HTTPS TLS TCP HBONE',
+  'gateway.protocol': 'HTTPS TLS TCP',
+  'gatewayListener.protocol': 'HTTPS TLS TCP',
+  'mcp.statefulMode': 'stateless',
+  'shortMcp.statefulMode': 'stateless',
+};
+
+/** Keys that the Rust gateway reads in the mapping at `path`. */
+export function knownKeys(path: Path): string[] {
+  return PLACES[placeAt(path) ?? '']?.keys.split(' ') ?? [];
+}
+
+/** Values that the Rust gateway takes at `path`, beyond ours. */
+export function knownValues(path: Path): string[] {
+  const place = placeAt(path.slice(0, -1));
+  return VALUES[`${place}.${path.at(-1)}`]?.split(' ') ?? [];
+}
+
+function placeAt(path: Path): string | undefined {
+  let place: string | undefined = 'document';
+  for (const part of path) {
+    if (typeof part === 'number') continue;
+    const { inside, each }: Place = PLACES[place] as Place;
+    place = Object.hasOwn(inside, part) ? inside[part] : each;
+    if (place === undefined) return undefined;
+  }
+  return place;
+}

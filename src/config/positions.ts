@@ -1,0 +1,127 @@
+/** Where each value of a document stands in its text, and the excerpt shown with a fault. */
+import type { Diagnostic, Finding, Path } from './diagnostics.ts';
+import { showPath } from './diagnostics.ts';
+
+/** One value in the text. Offsets are in UTF-16 units. */
+export interface Spot {
+  readonly start: number;
+  readonly end: number;
+  readonly scalar: boolean;
+  /** The key that leads here, when the value stands in a mapping. */
+  readonly key: { readonly start: number; readonly end: number } | undefined;
+  readonly children: ReadonlyMap<string | number, Spot>;
+}
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+export class Positions {
+  readonly #source: { readonly file: string; readonly text: string };
+  readonly #root: Spot;
+  #shown: { readonly file: string; readonly text: string } | undefined;
+
+  constructor(source: { readonly file: string; readonly text: string }, root: Spot) {
+    this.#source = source;
+    this.#root = root;
+  }
+
+  diagnostic(finding: Finding): Diagnostic {
+    this.#shown ??= { file: this.#source.file, text: maskSecrets(this.#source.text, this.#root) };
+    return diagnosticAt(this.#shown, this.#range(finding), {
+      path: showPath(finding.path),
+      message: finding.message,
+      hint: finding.hint,
+    });
+  }
+
+  #range({ path, onKey }: Finding): Range {
+    const { spot, whole } = this.#find(path);
+    if (spot.key && (onKey || !whole || !spot.scalar)) return spot.key;
+    if (spot.scalar) return spot;
+    const first = spot.children.values().next().value;
+    return first?.key ?? { start: spot.start, end: spot.start + 1 };
+  }
+
+  #find(path: Path): { spot: Spot; whole: boolean } {
+    let spot = this.#root;
+    for (const part of path) {
+      const child = spot.children.get(part);
+      if (!child) return { spot, whole: false };
+      spot = child;
+    }
+    return { spot, whole: true };
+  }
+}
+
+export function diagnosticAt(
+  source: { readonly file: string; readonly text: string },
+  range: Range,
+  about: { readonly path: string; readonly message: string; readonly hint?: string | undefined },
+): Diagnostic {
+  const { file, text } = source;
+  const start = Math.min(range.start, text.length);
+  const lineStart = text.lastIndexOf('\n', start - 1) + 1;
+  const newline = text.indexOf('\n', start);
+  const lineEnd = newline === -1 ? text.length : newline;
+  return {
+    file,
+    line: countLines(text, lineStart),
+    column: start - lineStart + 1,
+    path: about.path,
+    message: about.message,
+    ...(about.hint === undefined ? {} : { hint: about.hint }),
+    excerpt: excerpt(text.slice(lineStart, lineEnd), start - lineStart, Math.min(range.end, lineEnd) - start),
+  };
+}
+
+function countLines(text: string, offset: number): number {
+  let lines = 1;
+  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) lines += 1;
+  return lines;
+}
+
+const WIDTH = 120;
+
+/** One line and the marks under the fault; long lines are cut around it. */
+function excerpt(line: string, column: number, length: number): string {
+  const from = column > WIDTH - 20 ? column - 40 : 0;
+  const shown = line
+    .replace(/\r$/, '')
+    .replaceAll('\t', ' ')
+    .slice(from, from + WIDTH);
+  const marks = Math.max(1, Math.min(length, shown.length - (column - from)));
+  return `${shown}\n${' '.repeat(column - from)}${'^'.repeat(marks)}`;
+}
+
+const SECRET_NAME = /(?:key|token|secret|password|passwd|credentials?|authorization)$/i;
+const SECRET_LINE =
+  /((?:key|token|secret|password|passwd|credentials?|authorization)["']?\s*:\s+)(?!["']?\$)(.+)$/gim;
+
+const REFERENCE = /^["']?\$\{?\w+(?::-)?\}?["']?$/;
+
+/** `text` with what stands under keys that sound secret blanked out, character by character: offsets stay. */
+function maskSecrets(text: string, root: Spot): string {
+  const parts: string[] = [];
+  let done = 0;
+  for (const { start, end } of secrets(root, false).sort((one, other) => one.start - other.start)) {
+    const value = text.slice(start, end);
+    if (start < done || REFERENCE.test(value)) continue;
+    parts.push(text.slice(done, start), value.replace(/\S/g, '*'));
+    done = end;
+  }
+  return parts.join('') + text.slice(done);
+}
+
+function secrets(spot: Spot, inside: boolean): Range[] {
+  if (spot.scalar) return inside ? [spot] : [];
+  return [...spot.children].flatMap(([name, child]) =>
+    secrets(child, inside || (typeof name === 'string' && SECRET_NAME.test(name))),
+  );
+}
+
+/** The same where the text could not be parsed: everything after such a key, to the end of its line. */
+export function maskLines(text: string): string {
+  return text.replace(SECRET_LINE, (_all, name: string, value: string) => name + '*'.repeat(value.length));
+}

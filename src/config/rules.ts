@@ -1,0 +1,232 @@
+/**
+ * What holds between the parts of a document: exactly one of several keys, names that clash, references that lead
+ * nowhere. Reads the document as written, before and whether or not its shape is right, so that all faults are
+ * found at once; whatever has the wrong shape is passed over, since the schema reports it.
+ */
+import type { Definitions } from './definitions.ts';
+import type { Finding, Path } from './diagnostics.ts';
+import { closest } from './suggest.ts';
+
+interface Check {
+  readonly definitions: Definitions;
+  readonly findings: Finding[];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+interface At<T> {
+  readonly value: T;
+  readonly path: Path;
+}
+
+export function checkRules(value: unknown, definitions: Definitions): Finding[] {
+  const check: Check = { definitions, findings: [] };
+  const root = fields(value);
+  if (!root) return [];
+  const document = { value: root, path: [] };
+  checkPorts(check, document);
+  checkBackendNames(check, document);
+  for (const bind of items(document, 'binds')) checkListeners(check, bind);
+  for (const gateway of members(document, 'gateways')) checkListeners(check, gateway);
+  for (const backend of items(document, 'backends')) oneOf(check, backend, kindKeys(check));
+  for (const route of allRoutes(document)) checkRoute(check, document, route);
+  for (const route of items(document, 'routes')) checkGatewayRefs(check, document, route);
+  checkShortMcp(check, document);
+  return check.findings;
+}
+
+function checkShortMcp(check: Check, document: At<Fields>): void {
+  const mcp = member(document, 'mcp');
+  if (!mcp) return;
+  const { port, gateways } = mcp.value;
+  if (port !== undefined && gateways !== undefined) {
+    report(check, [...mcp.path, 'port'], 'give port or gateways, not both', { onKey: true });
+  }
+  if (gateways !== undefined) checkGatewayRefs(check, document, mcp);
+}
+
+/** Two sockets on one port: only when both name different addresses and neither takes them all. */
+function checkPorts(check: Check, document: At<Fields>): void {
+  const taken: { port: number; address: unknown }[] = [];
+  const owners: At<Fields>[] = [...items(document, 'binds'), ...members(document, 'gateways')];
+  const mcp = member(document, 'mcp');
+  if (mcp && !usesGateways(document.value['gateways'], mcp.value))
+    owners.push({ value: { port: 3000, ...mcp.value }, path: mcp.path });
+  for (const { value, path } of owners) {
+    const { port, address } = value;
+    if (typeof port !== 'number' || port === 0) continue;
+    const clash = taken.some((other) => other.port === port && overlap(other.address, address));
+    if (clash) report(check, [...path, 'port'], `port ${port} is taken already in this document`);
+    taken.push({ port, address });
+  }
+}
+
+const ALL = new Set<unknown>(['0.0.0.0', '::']);
+
+function overlap(one: unknown, other: unknown): boolean {
+  return one === other || ALL.has(one) || ALL.has(other);
+}
+
+/** Whether the short `mcp` stands on gateways rather than on a port of its own. */
+export function usesGateways(gateways: unknown, mcp: Fields): boolean {
+  if (mcp['gateways'] !== undefined) return true;
+  return mcp['port'] === undefined && fields(gateways)?.['default'] !== undefined;
+}
+
+function checkBackendNames(check: Check, document: At<Fields>): void {
+  const seen = new Set<unknown>();
+  for (const { value, path } of items(document, 'backends')) {
+    const name = value['name'];
+    if (typeof name === 'string' && seen.has(name))
+      report(check, [...path, 'name'], `two backends are called "${name}"`);
+    seen.add(name);
+  }
+}
+
+function checkListeners(check: Check, owner: At<Fields>): void {
+  const hosts = new Set<string>();
+  const names = new Set<string>();
+  for (const { value, path } of items(owner, 'listeners')) {
+    const { hostname, name, namespace } = value;
+    const host = typeof hostname === 'string' ? hostname.toLowerCase() : '*';
+    if (hosts.has(host)) {
+      const message =
+        host === '*'
+          ? 'two listeners on this port serve every host'
+          : `two listeners on this port serve "${host}"`;
+      const at = hostname === undefined ? path : [...path, 'hostname'];
+      report(check, at, message, {
+        hint: 'give each listener a hostname of its own, or put the routes into one',
+      });
+    }
+    hosts.add(host);
+    if (typeof name !== 'string') continue;
+    const full = `${typeof namespace === 'string' ? namespace : ''}/${name}`;
+    if (names.has(full)) report(check, [...path, 'name'], `two listeners on this port are called "${name}"`);
+    names.add(full);
+  }
+}
+
+function checkRoute(check: Check, document: At<Fields>, route: At<Fields>): void {
+  for (const backend of items(route, 'backends')) {
+    oneOf(check, backend, [...kindKeys(check), 'backend']);
+    checkBackendRef(check, document, backend);
+  }
+  for (const match of items(route, 'matches')) {
+    const path = member(match, 'path');
+    if (path) oneOf(check, path, ['exact', 'pathPrefix', 'regex']);
+    for (const one of [...items(match, 'headers'), ...items(match, 'query')]) {
+      const value = member(one, 'value');
+      if (value) oneOf(check, value, ['exact', 'regex']);
+    }
+  }
+}
+
+function checkBackendRef(check: Check, document: At<Fields>, { value, path }: At<Fields>): void {
+  const reference = value['backend'];
+  if (typeof reference !== 'string') return;
+  const names = items(document, 'backends').map((backend) => backend.value['name']);
+  const name = backendName(reference);
+  if (names.includes(name)) return;
+  report(check, [...path, 'backend'], `no backend is called "${name}"`, { hint: didYouMean(name, names) });
+}
+
+/** The Rust gateway writes `namespace/name`; in a file the namespace is empty. */
+export function backendName(reference: string): string {
+  return reference.startsWith('/') ? reference.slice(1) : reference;
+}
+
+function checkGatewayRefs(check: Check, document: At<Fields>, { value, path }: At<Fields>): void {
+  const refs = value['gateways'];
+  const gateways = fields(document.value['gateways']) ?? {};
+  if (refs === undefined) {
+    if (Object.hasOwn(gateways, 'default')) return;
+    const hint = 'name its gateways with `gateways:`, or call one of them "default"';
+    report(check, path, 'this route stands on no gateway: none is called "default"', { hint });
+    return;
+  }
+  const list = Array.isArray(refs) ? refs : [refs];
+  list.forEach((ref: unknown, index) => {
+    if (typeof ref !== 'string') return;
+    const at = Array.isArray(refs) ? [...path, 'gateways', index] : [...path, 'gateways'];
+    checkGatewayRef(check, gateways, { value: ref, path: at });
+  });
+}
+
+function checkGatewayRef(check: Check, gateways: Fields, { value, path }: At<string>): void {
+  const { gateway, listener } = splitGatewayRef(value);
+  if (!Object.hasOwn(gateways, gateway)) {
+    report(check, path, `no gateway is called "${gateway}"`, {
+      hint: didYouMean(gateway, Object.keys(gateways)),
+    });
+    return;
+  }
+  if (listener === undefined) return;
+  const owner = fields(gateways[gateway]);
+  if (!owner) return;
+  const names = items({ value: owner, path: [] }, 'listeners').map((one) => one.value['name']);
+  if (names.includes(listener)) return;
+  report(check, path, `gateway "${gateway}" has no listener called "${listener}"`, {
+    hint: didYouMean(listener, names),
+  });
+}
+
+export function splitGatewayRef(ref: string): { gateway: string; listener: string | undefined } {
+  const slash = ref.indexOf('/');
+  if (slash === -1) return { gateway: ref, listener: undefined };
+  return { gateway: ref.slice(0, slash), listener: ref.slice(slash + 1) };
+}
+
+function oneOf(check: Check, { value, path }: At<Fields>, keys: readonly string[]): void {
+  const given = keys.filter((key) => value[key] !== undefined);
+  if (given.length === 1) return;
+  const second = given[1];
+  if (second !== undefined)
+    report(check, [...path, second], `give only one of ${given.join(', ')}`, { onKey: true });
+  else report(check, path, `expected one of ${keys.join(', ')}`, { lacks: true });
+}
+
+function kindKeys(check: Check): string[] {
+  return check.definitions.backends.map((backend) => backend.key);
+}
+
+function report(check: Check, path: Path, message: string, more: Partial<Finding> = {}): void {
+  check.findings.push({ path, message, ...more });
+}
+
+function didYouMean(name: string, candidates: readonly unknown[]): string | undefined {
+  const names = candidates.filter((one) => typeof one === 'string');
+  const guess = closest(name, names);
+  if (guess !== undefined) return `did you mean "${guess}"?`;
+  return names.length > 0 && names.length <= 8 ? `there are: ${names.join(', ')}` : undefined;
+}
+
+function* allRoutes(document: At<Fields>): Iterable<At<Fields>> {
+  for (const bind of items(document, 'binds')) {
+    for (const listener of items(bind, 'listeners')) yield* items(listener, 'routes');
+  }
+  yield* items(document, 'routes');
+}
+
+function fields(value: unknown): Fields | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+}
+
+function member(at: At<Fields>, key: string): At<Fields> | undefined {
+  const value = fields(at.value[key]);
+  return value && { value, path: [...at.path, key] };
+}
+
+function members(at: At<Fields>, key: string): At<Fields>[] {
+  const map = member(at, key);
+  if (!map) return [];
+  return Object.keys(map.value).flatMap((name) => member(map, name) ?? []);
+}
+
+function items(at: At<Fields>, key: string): At<Fields>[] {
+  const list = at.value[key];
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((item: unknown, index) => {
+    const value = fields(item);
+    return value ? [{ value, path: [...at.path, key, index] }] : [];
+  });
+}
