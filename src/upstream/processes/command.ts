@@ -66,16 +66,20 @@ export function executable(spec: ProcessSpec, path: string | undefined, platform
 }
 
 /** What a failed spawn means, in words. */
-export function spawnFailure(spec: ProcessSpec, error: NodeJS.ErrnoException): GatewayError {
+export function spawnFailure(
+  spec: ProcessSpec,
+  error: NodeJS.ErrnoException,
+  platform: NodeJS.Platform,
+): GatewayError {
   switch (error.code) {
     case 'ENOENT':
-      return spec.cmd.includes('/')
-        ? startFailure(
-            `cannot start ${spec.cmd}: its interpreter is missing`,
-            'Check the first line (#!) of the script.',
-            error,
-          )
-        : notFound(spec.cmd, error);
+      if (platform === 'win32') return notFound(spec.cmd, error);
+      // The file itself has been found before.
+      return startFailure(
+        `cannot start ${spec.cmd}: its interpreter is missing`,
+        'Check the first line (#!) of the script.',
+        error,
+      );
     case 'EACCES':
     case 'EPERM':
       return notExecutable(spec.cmd, error);

@@ -48,6 +48,11 @@ export class ProcessHost implements Closable {
       folder: options.stateDir ?? defaultFolder(this.#system),
       graceMs: this.#graceMs,
     });
+    options.ports.signals.gauge({
+      name: 'children',
+      help: 'Child processes of stdio targets, those being ended included.',
+      read: () => [...this.counts()].map(([target, value]) => ({ labels: { target }, value })),
+    });
   }
 
   get count(): number {
@@ -103,7 +108,7 @@ export class ProcessHost implements Closable {
       stderr: new StderrReader({ log, clock: this.#ports.clock, env: spec.env }),
       events: start.events,
       graceMs: this.#graceMs,
-      startFailure: (error) => spawnFailure(spec, error),
+      startFailure: (error) => spawnFailure(spec, error, this.#system.platform),
       gone: () => {
         this.#children.delete(child);
         void recorded.then(() => this.#records.remove(id));
@@ -139,7 +144,7 @@ function launch({ spec, file, env }: Start, platform: NodeJS.Platform): ReturnTy
     });
   } catch (error) {
     // Some refusals (E2BIG, a NUL in an argument) are thrown rather than emitted.
-    throw error instanceof Error ? spawnFailure(spec, error) : asGatewayError(error);
+    throw error instanceof Error ? spawnFailure(spec, error, platform) : asGatewayError(error);
   }
 }
 

@@ -46,7 +46,7 @@ export interface RecordsOptions {
 export class ChildRecords {
   readonly #options: RecordsOptions;
   readonly #owner: Promise<string | undefined>;
-  #usable: boolean | undefined;
+  #reported: string | undefined;
 
   constructor(options: RecordsOptions) {
     this.#options = options;
@@ -60,9 +60,8 @@ export class ChildRecords {
   /** Notes a child that has just been spawned. Never throws: a child without a record is still served. */
   async write(child: { id: string; pid: number; command: string }): Promise<void> {
     const { system, ports, folder } = this.#options;
-    if (!this.#ready()) return;
     const [owner, started] = await Promise.all([this.#owner, system.startTime(child.pid)]);
-    if (owner === undefined || started === undefined) return;
+    if (owner === undefined || started === undefined || !this.#ready()) return;
     const record: ChildRecord = {
       id: child.id,
       space: system.space,
@@ -128,24 +127,23 @@ export class ChildRecords {
 
   /**
    * In a shared temporary folder somebody else may have made ours first, to have us kill processes of their choice:
-   * it must be ours, and nobody else may write to it or replace it.
+   * it must be ours, and nobody else may write to it or replace it. Looked at every time: cleaners of temporary
+   * folders remove it under a gateway that runs for weeks.
    */
   #ready(): boolean {
-    this.#usable ??= this.#prepare();
-    return this.#usable;
-  }
-
-  #prepare(): boolean {
     const { folder, system, ports } = this.#options;
+    let fault: string | undefined;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const fault = system.uid === undefined ? undefined : folderFault(folder, system.uid);
-      if (fault === undefined) return true;
-      ports.log.warn({ folder }, `child processes are not recorded: the folder ${fault}`);
+      fault = system.uid === undefined ? undefined : folderFault(folder, system.uid);
     } catch (error) {
-      ports.log.warn({ folder, error }, 'child processes are not recorded: the folder cannot be made');
+      fault = `cannot be made (${(error as Error).message})`;
     }
-    return false;
+    if (fault !== undefined && fault !== this.#reported) {
+      ports.log.warn({ folder }, `child processes are not recorded: the folder ${fault}`);
+    }
+    this.#reported = fault;
+    return fault === undefined;
   }
 
   #isOld(file: string): boolean {

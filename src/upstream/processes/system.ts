@@ -25,7 +25,8 @@ export interface SystemProcess {
   after(ms: number, run: () => void): Timer;
   /** Signals the group led by `leader`; false when nobody is left in it. */
   signalGroup(leader: number, signal: GroupSignal): boolean;
-  groupExists(leader: number): boolean;
+  /** Whether a process of the group still runs; zombies that their init has not collected yet do not count. */
+  groupRuns(leader: number): boolean;
   /** An opaque text that two processes with the same pid never share; undefined when there is no such process. */
   startTime(pid: number): Promise<string | undefined>;
   /** Whether a process of the group `leader` carries MARKER with this id. */
@@ -43,7 +44,8 @@ export const systemProcess: SystemProcess = {
     return { cancel: () => clearTimeout(handle) };
   },
   signalGroup: process.platform === 'win32' ? endTree : signalGroup,
-  groupExists: (leader) => signalGroup(leader, 0),
+  groupRuns: (leader) =>
+    signalGroup(leader, 0) && (process.platform !== 'linux' || linuxGroup(leader).length > 0),
   startTime: process.platform === 'linux' ? linuxStartTime : psStartTime,
   groupCarries: (leader, id) => process.platform === 'linux' && linuxGroupCarries(leader, id),
 };
@@ -96,12 +98,18 @@ function linuxStat(pid: number | string): string[] | undefined {
   return text?.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
+/** The running processes of a group. One pass over /proc: about 10 us per process of the machine. */
+function linuxGroup(leader: number): string[] {
+  return readdirSync('/proc').filter((name) => {
+    if (!/^\d/.test(name)) return false;
+    const [state, , group] = linuxStat(name) ?? [];
+    return group === String(leader) && state !== 'Z' && state !== 'X';
+  });
+}
+
 function linuxGroupCarries(leader: number, id: string): boolean {
   const entry = `${MARKER}=${id}`;
-  return readdirSync('/proc').some((name) => {
-    if (!/^\d+$/.test(name) || linuxStat(name)?.[2] !== String(leader)) return false;
-    return readText(`/proc/${name}/environ`)?.split('\0').includes(entry) ?? false;
-  });
+  return linuxGroup(leader).some((pid) => readText(`/proc/${pid}/environ`)?.split('\0').includes(entry));
 }
 
 function readText(path: string): string | undefined {
