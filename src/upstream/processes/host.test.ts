@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   childHost,
   childPorts,
+  files,
   isAlive,
   node,
   run,
@@ -297,9 +298,9 @@ test('a child has a record while it lives', async (t) => {
   const stateDir = join(temporaryFolder(t), 'children');
   const host = childHost(t, { stateDir });
   const child = host.spawn(spec('cat'), new Told());
-  await until(() => readdirSync(stateDir).length === 1, 'a record is written');
+  await until(() => files(stateDir).length === 1, 'a record is written');
   await child.close();
-  await until(() => readdirSync(stateDir).length === 0, 'the record is removed');
+  await until(() => files(stateDir).length === 0, 'the record is removed');
 });
 
 test('a state folder that others may write to is not used, and children run all the same', async (t) => {
@@ -316,7 +317,7 @@ test('a state folder that others may write to is not used, and children run all 
     const { info } = await run(host, spec('true'));
     assert.equal(info.code, 0);
     await host.close();
-    assert.deepEqual(readdirSync(stateDir), []);
+    assert.deepEqual(files(stateDir), []);
   }
   const warnings = log.filter(({ level }) => level === 'warn').map(({ message }) => message);
   assert.deepEqual(warnings, [

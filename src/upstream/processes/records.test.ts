@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import {
   childHost,
+  files,
   isAlive,
   node,
   shell,
@@ -99,7 +100,7 @@ test('the next start ends the child of a killed gateway with its descendants, an
   await until(async () => !(await isAlive(left.child)), 'the child ends');
   await until(async () => !(await isAlive(left.descendant)), 'its descendant ends');
   assert.ok(await isAlive(other));
-  assert.deepEqual(readdirSync(stateDir), []);
+  assert.deepEqual(files(stateDir), []);
 });
 
 test('descendants are ended when the child itself ended with its gateway', {
@@ -118,11 +119,11 @@ test('descendants are ended when the child itself ended with its gateway', {
 test('a gateway beside another one leaves its children and their records alone', async (t) => {
   const stateDir = join(temporaryFolder(t), 'children');
   const first = await owner(t, stateDir, 'sleep 1000 & echo $!; cat');
-  await until(() => readdirSync(stateDir).length === 1, 'the record is written');
+  await until(() => files(stateDir).length === 1, 'the record is written');
   const second = childHost(t, { stateDir });
   assert.equal(await second.reapOrphans(), 0);
   assert.ok((await isAlive(first.child)) && (await isAlive(first.descendant)));
-  assert.equal(readdirSync(stateDir).length, 1);
+  assert.equal(files(stateDir).length, 1);
 });
 
 test('a pid that belongs to another process by now is not killed', async (t) => {
@@ -131,7 +132,7 @@ test('a pid that belongs to another process by now is not killed', async (t) => 
   record(folder, 'recycled', { child: { pid: other, started: 'another time' } });
   assert.equal(await childHost(t, { stateDir: folder }).reapOrphans(), 0);
   assert.ok(await isAlive(other));
-  assert.deepEqual(readdirSync(folder), []);
+  assert.deepEqual(files(folder), []);
 });
 
 test('a group without its leader is not killed unless it carries our mark', {
@@ -168,7 +169,7 @@ test('records of another boot or container mean nothing here and are kept for a 
   utimesSync(record(folder, 'stale', { space: 'elsewhere', child }), old, old);
   assert.equal(await childHost(t, { stateDir: folder }).reapOrphans(), 0);
   assert.ok(await isAlive(other));
-  assert.deepEqual(readdirSync(folder), ['fresh.json']);
+  assert.deepEqual(files(folder), ['fresh.json']);
 });
 
 test('files that are no records are not acted upon', async (t) => {
@@ -185,7 +186,7 @@ test('files that are no records are not acted upon', async (t) => {
   writeFileSync(join(folder, 'null.json'), 'null');
   writeFileSync(join(folder, 'x.json.new'), '');
   assert.equal(await childHost(t, { stateDir: folder }).reapOrphans(), 0);
-  assert.equal(readdirSync(folder).length, 7);
+  assert.equal(files(folder).length, 7);
 });
 
 test('no signal is ever sent to group 0, 1 or a negative one', () => {
@@ -198,8 +199,8 @@ test('a record tells nobody else anything, and holds no arguments', async (t) =>
   const stateDir = join(temporaryFolder(t), 'children');
   const host = childHost(t, { stateDir });
   host.spawn(shell('cat', { env: { API_KEY: 'hidden-value' } }), new Told());
-  await until(() => readdirSync(stateDir).length === 1, 'the record is written');
-  const file = join(stateDir, readdirSync(stateDir)[0] ?? '');
+  await until(() => files(stateDir).length === 1, 'the record is written');
+  const file = join(stateDir, files(stateDir)[0] ?? '');
   assert.equal(statSync(file).mode & 0o777, 0o600);
   assert.equal(statSync(stateDir).mode & 0o777, 0o700);
   assert.equal(JSON.parse(readFileSync(file, 'utf8')).command, '/bin/sh');
@@ -222,9 +223,9 @@ test('a state folder that is cleaned away is made again', async (t) => {
   const stateDir = join(folder, 'deep', 'children');
   const host = childHost(t, { stateDir });
   const first = host.spawn(spec('cat'), new Told());
-  await until(() => readdirSync(stateDir).length === 1, 'the first record is written');
+  await until(() => files(stateDir).length === 1, 'the first record is written');
   rmSync(join(folder, 'deep'), { recursive: true });
   host.spawn(spec('cat'), new Told());
-  await until(() => readdirSync(stateDir).length === 1, 'the second record is written');
+  await until(() => files(stateDir).length === 1, 'the second record is written');
   await first.close();
 });
