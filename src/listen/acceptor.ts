@@ -1,0 +1,128 @@
+/**
+ * Owns the sockets of one port: binds it, tells HTTP/2 from HTTP/1.1 by the first bytes, drains and closes. Knows
+ * nothing of routes or generations: `handle` finds the one in force.
+ */
+import type { Server } from 'node:http';
+import type { Http2Server, ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Closable } from '../core/scope.ts';
+import { bind } from './bind.ts';
+import { http1Server } from './http1.ts';
+import { http2Server } from './http2.ts';
+import type { Limits } from './limits.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
+import { Serving, type ServingOptions } from './serving.ts';
+
+export interface AcceptorOptions extends Omit<ServingOptions, 'limits'> {
+  /** 0: the system picks one, the same for both loopback families. */
+  readonly port: number;
+  /** undefined: loopback, 127.0.0.1 and ::1. */
+  readonly address: string | undefined;
+  readonly limits?: Partial<Limits>;
+}
+
+/** How every HTTP/2 connection begins (RFC 9113 section 3.4). No HTTP/1.1 method is called PRI. */
+const PREFACE = Buffer.from('PRI ');
+
+export class Acceptor implements Closable {
+  readonly #options: AcceptorOptions;
+  readonly #serving: Serving;
+  readonly #http2: Http2Server;
+  readonly #sockets = new Set<Socket>();
+  /** Connections that have not said anything yet. */
+  readonly #silent = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #servers: readonly Server[] = [];
+  #drained: (() => void) | undefined;
+
+  constructor(options: AcceptorOptions) {
+    this.#options = options;
+    this.#serving = new Serving({ ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } });
+    this.#http2 = http2Server(this.#serving);
+    this.#http2.on('session', (session) => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+    });
+  }
+
+  get inFlight(): number {
+    return this.#serving.inFlight;
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Throws GatewayError LISTEN_FAILED, with nothing left open. */
+  async listen(): Promise<{ port: number }> {
+    const make = (): Server => http1Server(this.#serving, (socket, speak) => this.#accept(socket, speak));
+    const { port, servers } = await bind(make, this.#options);
+    this.#servers = servers;
+    return { port };
+  }
+
+  /** Stops accepting, closes idle connections, lets exchanges end for `drainMs`, then cuts what is left. */
+  async close(drainMs = 0): Promise<void> {
+    const { clock } = this.#serving.ports;
+    this.#serving.draining = true;
+    // Closes connections that are idle now; one whose exchange ends later is idle one turn after that.
+    for (const server of this.#servers) server.close();
+    this.#serving.onLeft = () => setImmediate(() => this.#closeIdle());
+    for (const socket of this.#silent) socket.destroy();
+    for (const session of this.#sessions) session.close();
+    if (this.#sockets.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = clock.after(drainMs, resolve);
+        this.#drained = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    for (const socket of this.#sockets) socket.destroy();
+    this.#http2.close();
+  }
+
+  #closeIdle(): void {
+    for (const server of this.#servers) server.closeIdleConnections();
+  }
+
+  #accept(socket: Socket, speak: () => void): void {
+    this.#sockets.add(socket);
+    this.#silent.add(socket);
+    socket.on('error', ignore);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#silent.delete(socket);
+      if (this.#sockets.size === 0) this.#drained?.();
+    });
+    socket.setTimeout(
+      this.#serving.limits.headersTimeoutMs,
+      () => this.#silent.has(socket) && socket.destroy(),
+    );
+    this.#peek(socket, speak);
+  }
+
+  #peek(socket: Socket, speak: () => void): void {
+    socket.once('readable', () => {
+      const first = socket.read() as Buffer | null;
+      if (first === null) {
+        socket.destroy();
+        return;
+      }
+      socket.unshift(first);
+      const known = Math.min(first.length, PREFACE.length);
+      const http2 = PREFACE.compare(first, 0, known, 0, known) === 0;
+      if (http2 && known < PREFACE.length) {
+        this.#peek(socket, speak);
+        return;
+      }
+      this.#silent.delete(socket);
+      socket.setTimeout(0);
+      if (http2) this.#http2.emit('connection', socket);
+      else speak();
+    });
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,145 @@
+/**
+ * The Exchange of an accepted request, for every HTTP version. What few requests need (headers as an object, cancel,
+ * addresses) is made when asked for. It ends once: when the reply is written or the client is gone.
+ */
+import type { Socket } from 'node:net';
+import { GatewayError } from '../core/errors.ts';
+import type { Endpoint, Exchange, RequestBody } from '../core/exchange.ts';
+import type { Ports } from '../core/ports.ts';
+import type { ExchangeRecord } from '../core/signals.ts';
+import { Cancel } from '../lib/cancel.ts';
+
+/** What node's request objects offer; read lazily, because node builds `headers` on first access. */
+export interface IncomingHead {
+  readonly headers: Exchange['headers'];
+  readonly rawHeaders: readonly string[];
+}
+
+export interface Arrival {
+  readonly method: string;
+  readonly target: Target;
+  readonly httpVersion: Exchange['httpVersion'];
+  readonly head: IncomingHead;
+  readonly body: RequestBody;
+  readonly socket: Socket;
+  readonly upgrade: string | undefined;
+}
+
+export interface Target {
+  /** Origin-form: path and query. */
+  readonly url: string;
+  readonly authority: string;
+}
+
+let count = 0;
+
+export class AcceptedExchange implements Exchange {
+  readonly #arrival: Arrival;
+  readonly #ports: Pick<Ports, 'clock' | 'signals'>;
+  readonly #begun: number;
+  readonly #number: number;
+  #cancel: Cancel | undefined;
+  #ended = false;
+  readonly method: string;
+  readonly url: string;
+  readonly path: string;
+  readonly query: string;
+  readonly authority: string;
+  readonly scheme = 'http';
+  readonly httpVersion: Exchange['httpVersion'];
+  readonly body: RequestBody;
+  readonly upgrade: string | undefined;
+  readonly record: ExchangeRecord;
+  principal?: string;
+  serves: (path: string) => boolean = servesNothing;
+
+  constructor(arrival: Arrival, ports: Pick<Ports, 'clock' | 'signals'>) {
+    const { method, target, socket } = arrival;
+    const mark = target.url.indexOf('?');
+    this.#arrival = arrival;
+    this.#ports = ports;
+    this.#begun = ports.clock.monotonic();
+    this.#number = ++count;
+    this.method = method;
+    this.url = target.url;
+    this.path = mark < 0 ? target.url : target.url.slice(0, mark);
+    this.query = mark < 0 ? '' : target.url.slice(mark + 1);
+    this.authority = target.authority;
+    this.httpVersion = arrival.httpVersion;
+    this.body = arrival.body;
+    this.upgrade = arrival.upgrade;
+    this.record = {
+      startedAt: ports.clock.now(),
+      method,
+      path: this.path,
+      host: target.authority,
+      client: plainAddress(socket.remoteAddress),
+      listener: '',
+      route: undefined,
+      backend: undefined,
+      endpoint: undefined,
+      session: undefined,
+      status: 0,
+      bytesOut: 0,
+      ms: 0,
+      reason: undefined,
+      error: undefined,
+      traceId: undefined,
+    };
+  }
+
+  get id(): string {
+    return this.#number.toString(36);
+  }
+
+  get headers(): Exchange['headers'] {
+    return this.#arrival.head.headers;
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.#arrival.head.rawHeaders;
+  }
+
+  get client(): Endpoint {
+    return { address: this.record.client, port: this.#arrival.socket.remotePort ?? 0 };
+  }
+
+  get local(): Endpoint {
+    const { localAddress, localPort } = this.#arrival.socket;
+    return { address: plainAddress(localAddress), port: localPort ?? 0 };
+  }
+
+  get cancel(): Cancel {
+    this.#cancel ??= new Cancel();
+    return this.#cancel;
+  }
+
+  get over(): boolean {
+    return this.#ended;
+  }
+
+  /** `complete`: the whole reply went out. Otherwise the client is gone, and whoever works for it learns so. */
+  end(complete: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { record } = this;
+    if (!complete) {
+      const gone = new GatewayError('CANCELLED', 'the client went away');
+      if (record.status === 0) record.status = gone.http;
+      record.reason ??= gone.code;
+      this.cancel.cancel(gone);
+    }
+    record.ms = this.#ports.clock.monotonic() - this.#begun;
+    this.#ports.signals.exchangeEnded(record);
+  }
+}
+
+/** IPv4 peers of a dual-stack socket come as `::ffff:10.0.0.1`; rules and logs know them as 10.0.0.1. */
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return '';
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+function servesNothing(): boolean {
+  return false;
+}

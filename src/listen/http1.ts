@@ -1,0 +1,264 @@
+/**
+ * HTTP/1.1 on node:http: requests become Exchanges, Answers become responses. Node's parser refuses what smuggling
+ * needs (Content-Length with Transfer-Encoding, bad chunks, bare CR); this file must never relax it.
+ */
+import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { GatewayError } from '../core/errors.ts';
+import { isTunnel, type Reply, type Tunnel } from '../core/exchange.ts';
+import { declaredLength, IncomingBody } from './body.ts';
+import { AcceptedExchange } from './exchange.ts';
+import type { Limits } from './limits.ts';
+import { errorBody, errorReply, hasHeader, type ReplyWriter, respond, withoutTunnel } from './respond.ts';
+import { headersTooLarge, type Serving } from './serving.ts';
+import { requestTarget } from './target.ts';
+
+/** For how long the rest of a refused upload is read and thrown away, so that the client gets to see the reply. */
+const LINGER_MS = 5_000;
+
+/** Sees a new connection first; `speak` serves HTTP/1.1 on it. */
+export type Greet = (socket: Socket, speak: () => void) => void;
+
+const TCP_KEEP_ALIVE_MS = 60_000;
+
+export function http1Server(serving: Serving, greet: Greet): Server {
+  const { limits } = serving;
+  const server = createServer({
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.min(5_000, Math.ceil(limits.headersTimeoutMs / 2)),
+    insecureHTTPParser: false,
+    joinDuplicateHeaders: false,
+  });
+  // Node drops what is above this number silently; one more than allowed lets us see and refuse it.
+  server.maxHeadersCount = limits.headerCount + 1;
+  // The server's own listener is kept aside: its timeouts and idle tracking work only on a server that listens itself.
+  const [listener] = server.listeners('connection') as [(this: Server, socket: Duplex) => void];
+  server.removeAllListeners('connection');
+  server.on('connection', (socket) => greet(socket, () => listener.call(server, socket)));
+  server.on('request', (request, response) => serve(serving, request, response));
+  server.on('checkContinue', (request, response) =>
+    serve(serving, request, response, () => response.writeContinue()),
+  );
+  server.on('upgrade', (request, socket, head) => {
+    if (offersHttp2(request)) {
+      socket.unshift(Buffer.concat([withoutOffer(request), head]));
+      listener.call(server, socket);
+    } else void serveUpgrade(serving, { request, socket, head });
+  });
+  server.on('connect', (request, socket, head) => void serveUpgrade(serving, { request, socket, head }));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+    refuse(serving, error, socket as Socket),
+  );
+  return server;
+}
+
+function serve(
+  serving: Serving,
+  request: IncomingMessage,
+  response: ServerResponse,
+  announce?: () => void,
+): void {
+  const body = new IncomingBody(request, bodyLength(request), announce);
+  const exchange = accept(serving, request, body);
+  const socket = request.socket as Occupied;
+  socket[EXCHANGE] = exchange;
+  const writer = new Http1Writer(response);
+  response.on('close', () => {
+    socket[EXCHANGE] = undefined;
+    exchange.end(response.writableFinished);
+    if (!request.complete) discard(serving, request, socket);
+    serving.left();
+  });
+  void serving.answer(exchange).then((answer) => {
+    // A client that was not told to go on may take the reply for its cue, or send the next request instead.
+    if (body.unannounced || serving.draining) response.shouldKeepAlive = false;
+    respond(exchange, withoutTunnel(answer, exchange.record), writer);
+  });
+}
+
+function accept(
+  serving: Serving,
+  request: IncomingMessage,
+  body: IncomingBody,
+  upgrade?: string,
+): AcceptedExchange {
+  const arrival = {
+    method: request.method as string,
+    target: requestTarget(request.url as string, request.headers.host),
+    httpVersion: request.httpVersion === '1.0' ? ('1.0' as const) : ('1.1' as const),
+    head: request,
+    body,
+    socket: request.socket,
+    upgrade,
+  };
+  return new AcceptedExchange(arrival, serving.ports);
+}
+
+function bodyLength(request: IncomingMessage): number | undefined {
+  if (request.headers['transfer-encoding'] !== undefined) return undefined;
+  return declaredLength(request.headers) ?? 0;
+}
+
+/** The reply is out, the upload is not in: a connection in this state is not used again. */
+function discard(serving: Serving, request: IncomingMessage, socket: Socket): void {
+  if (socket.destroyed) return;
+  if (request.destroyed) {
+    socket.destroySoon();
+    return;
+  }
+  request.resume();
+  const timer = serving.ports.clock.after(LINGER_MS, () => socket.destroy());
+  request.once('close', () => timer.cancel());
+}
+
+// Upgrades.
+
+interface Upgrading {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+async function serveUpgrade(serving: Serving, { request, socket, head }: Upgrading): Promise<void> {
+  const wanted = request.method === 'CONNECT' ? 'connect' : (request.headers.upgrade?.toLowerCase() ?? '');
+  const exchange = accept(serving, request, new IncomingBody(request, 0), wanted);
+  const { record } = exchange;
+  socket.on('error', ignore);
+  socket.once('close', () => {
+    if (record.status === 101 || record.status === 200) record.bytesOut = request.socket.bytesWritten;
+    exchange.end(record.status !== 0);
+    serving.left();
+  });
+  const answer = await serving.answer(exchange);
+  if (!isTunnel(answer)) return refuseUpgrade(exchange, answer, request);
+  record.status = answer.status;
+  if (!socket.destroyed) socket.write(tunnelHead(answer), 'latin1');
+  answer.attach(socket, head);
+}
+
+function tunnelHead({ status, headers }: Tunnel): string {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
+  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  return `${text}\r\n`;
+}
+
+/** Node has taken the parser off this connection, so the reply is its last. */
+function refuseUpgrade(exchange: AcceptedExchange, reply: Reply, request: IncomingMessage): void {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(request.socket);
+  response.on('finish', () => request.socket.destroySoon());
+  respond(exchange, reply, new Http1Writer(response));
+}
+
+function offersHttp2(request: IncomingMessage): boolean {
+  return /(?:^|,)\s*h2c\s*(?:,|$)/i.test(request.headers.upgrade ?? '');
+}
+
+/**
+ * Java's HTTP client offers h2c on every cleartext connection. RFC 9113 dropped that upgrade and lets a server
+ * ignore it, but node has no say per request: once somebody listens for upgrades, all of them end the parsing. So
+ * the request goes back onto the connection without the offer.
+ */
+function withoutOffer(request: IncomingMessage): Buffer {
+  const { rawHeaders } = request;
+  let text = `${request.method} ${request.url} HTTP/1.1\r\n`;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (!OFFER_HEADERS.has(name.toLowerCase())) text += `${name}: ${rawHeaders[i + 1]}\r\n`;
+  }
+  if (/\bclose\b/i.test(request.headers.connection ?? '')) text += 'Connection: close\r\n';
+  return Buffer.from(`${text}\r\n`, 'latin1');
+}
+
+const OFFER_HEADERS = new Set(['connection', 'upgrade', 'http2-settings']);
+
+// Requests that never became one.
+
+const EXCHANGE = Symbol('exchange');
+interface Occupied extends Socket {
+  /** The request being served on this connection. */
+  [EXCHANGE]?: AcceptedExchange | undefined;
+}
+
+/** Answers what node's parser refuses, unless a reply has begun: its bytes must not be mixed with ours. */
+function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied): void {
+  const failure = parseFailure(error, serving.limits);
+  const record = socket[EXCHANGE]?.record;
+  if (!failure || !socket.writable || (record && record.status !== 0)) {
+    socket.destroy();
+    return;
+  }
+  serving.ports.signals.count('http_requests_refused', { code: failure.code });
+  if (record) errorReply(failure, record);
+  const body = errorBody(failure);
+  const head = `HTTP/1.1 ${failure.http} ${STATUS_CODES[failure.http]}\r\nConnection: close\r\n`;
+  socket.write(`${head}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  socket.destroySoon();
+}
+
+function parseFailure(error: NodeJS.ErrnoException, limits: Limits): GatewayError | undefined {
+  const code = error.code ?? '';
+  if (code === 'HPE_HEADER_OVERFLOW') return headersTooLarge(limits);
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new GatewayError('REQUEST_TIMEOUT', 'the request did not arrive in time');
+  if (code.startsWith('HPE_'))
+    return new GatewayError('BAD_REQUEST', `not a valid HTTP request: ${error.message}`);
+  return undefined;
+}
+
+class Http1Writer implements ReplyWriter {
+  readonly #response: ServerResponse;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  whole({ status, headers }: Reply, body: Buffer | undefined): void {
+    const sized = body === undefined || hasHeader(headers, 'content-length');
+    const list = sized ? headers : [...headers, 'content-length', String(body.length)];
+    this.#response.writeHead(status, list as string[]);
+    this.#response.end(body);
+  }
+
+  head({ status, headers }: Reply): void {
+    this.#response.writeHead(status, headers as string[]);
+  }
+
+  flush(): void {
+    this.#response.flushHeaders();
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#response.write(chunk);
+  }
+
+  drained(listener: () => void): void {
+    this.#response.on('drain', listener);
+  }
+
+  end(trailers: readonly string[] | undefined): void {
+    if (trailers) this.#response.addTrailers(pairs(trailers));
+    this.#response.end();
+  }
+
+  /** A reset rather than a close: to a client that reads up to the end of the connection, a close says "complete". */
+  abort(): void {
+    this.#response.socket?.resetAndDestroy();
+  }
+}
+
+function pairs(list: readonly string[]): [string, string][] {
+  const result: [string, string][] = [];
+  for (let i = 0; i + 1 < list.length; i += 2) result.push([list[i] as string, list[i + 1] as string]);
+  return result;
+}
+
+function ignore(): void {}

@@ -1,0 +1,174 @@
+/** HTTP/2 without TLS (prior knowledge) on node:http2's stream API: streams become Exchanges, Answers become replies. */
+import {
+  constants,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Reply } from '../core/exchange.ts';
+import { declaredLength, IncomingBody } from './body.ts';
+import { AcceptedExchange } from './exchange.ts';
+import { hasHeader, type ReplyWriter, respond, withoutTunnel } from './respond.ts';
+import type { Serving } from './serving.ts';
+
+const MAX_STREAMS = 250;
+const PSEUDO_HEADERS = 5;
+
+export function http2Server(serving: Serving): Http2Server {
+  const { limits } = serving;
+  const server = createServer({
+    maxHeaderListPairs: limits.headerCount + PSEUDO_HEADERS,
+    settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: limits.headerBytes, enablePush: false },
+  });
+  server.on('session', (session) => watch(serving, session));
+  server.on('stream', (stream, headers, flags, rawHeaders?: readonly string[]) => {
+    const ended = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    serve(serving, stream, { headers, rawHeaders: rawHeaders ?? [], ended });
+  });
+  server.on('sessionError', ignore);
+  return server;
+}
+
+/** Closes a session that has been idle for long; one with an open stream is not idle, however quiet it is. */
+function watch(serving: Serving, session: ServerHttp2Session): void {
+  let open = 0;
+  session.on('stream', (stream) => {
+    open += 1;
+    stream.once('close', () => {
+      open -= 1;
+      if (serving.draining && open === 0) session.close();
+    });
+  });
+  session.on('error', ignore);
+  session.setTimeout(serving.limits.keepAliveTimeoutMs, () => {
+    if (open === 0) session.close();
+  });
+}
+
+interface Head {
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
+  readonly ended: boolean;
+}
+
+function serve(serving: Serving, stream: ServerHttp2Stream, { headers, rawHeaders, ended }: Head): void {
+  const announce =
+    headers.expect === '100-continue' ? () => stream.additionalHeaders({ ':status': 100 }) : undefined;
+  const arrival = {
+    method: headers[':method'] ?? '',
+    target: {
+      url: headers[':path'] ?? '',
+      authority: (headers[':authority'] ?? headers.host ?? '').toLowerCase(),
+    },
+    httpVersion: '2.0' as const,
+    head: { headers: withoutPseudo(headers), rawHeaders: regularHeaders(rawHeaders) },
+    body: new IncomingBody(stream, ended ? 0 : declaredLength(headers), announce),
+    socket: stream.session?.socket as Socket,
+    upgrade: undefined,
+  };
+  const exchange = new AcceptedExchange(arrival, serving.ports);
+  const writer = new Http2Writer(stream);
+  stream.on('error', ignore);
+  // An upload that nobody reads would keep the stream open for ever (RFC 9113 section 8.1).
+  let finished = false;
+  stream.once('finish', () => {
+    finished = true;
+    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
+  stream.once('close', () => {
+    exchange.end(finished);
+    serving.left();
+  });
+  void serving
+    .answer(exchange)
+    .then((answer) => respond(exchange, withoutTunnel(answer, exchange.record), writer));
+}
+
+function withoutPseudo(headers: IncomingHttpHeaders): Record<string, string | string[] | undefined> {
+  const result: Record<string, string | string[] | undefined> = {};
+  for (const name in headers) if (!name.startsWith(':')) result[name] = headers[name];
+  result['host'] ??= headers[':authority'];
+  return result;
+}
+
+function regularHeaders(raw: readonly string[]): string[] {
+  const result: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if (!(raw[i] as string).startsWith(':')) result.push(raw[i] as string, raw[i + 1] as string);
+  }
+  return result;
+}
+
+/** Headers of a connection, which HTTP/2 forbids (RFC 9113 section 8.2.2). */
+const CONNECTION_HEADERS = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+class Http2Writer implements ReplyWriter {
+  readonly #stream: ServerHttp2Stream;
+  #trailers: OutgoingHttpHeaders | undefined;
+
+  constructor(stream: ServerHttp2Stream) {
+    this.#stream = stream;
+  }
+
+  whole({ status, headers }: Reply, body: Buffer | undefined): void {
+    const fields = collect(headers);
+    if (body && !hasHeader(headers, 'content-length')) fields['content-length'] = body.length;
+    this.#stream.respond({ ':status': status, ...fields }, { endStream: body === undefined });
+    if (body) this.#stream.end(body);
+  }
+
+  head({ status, headers }: Reply): void {
+    const stream = this.#stream;
+    stream.respond({ ':status': status, ...collect(headers) }, { waitForTrailers: true });
+    stream.once('wantTrailers', () => {
+      if (this.#trailers) stream.sendTrailers(this.#trailers);
+      else stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+  }
+
+  /** `respond` has sent it. */
+  flush(): void {}
+
+  write(chunk: Buffer): boolean {
+    return this.#stream.write(chunk);
+  }
+
+  drained(listener: () => void): void {
+    this.#stream.on('drain', listener);
+  }
+
+  end(trailers: readonly string[] | undefined): void {
+    if (trailers) this.#trailers = collect(trailers);
+    this.#stream.end();
+  }
+
+  abort(): void {
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+/** node:http2 takes an object; repeated headers become an array. */
+function collect(list: readonly string[]): OutgoingHttpHeaders {
+  const result: OutgoingHttpHeaders = {};
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const name = (list[i] as string).toLowerCase();
+    if (CONNECTION_HEADERS.has(name)) continue;
+    const value = list[i + 1] as string;
+    const known = result[name];
+    if (known === undefined) result[name] = value;
+    else result[name] = Array.isArray(known) ? [...known, value] : [String(known), value];
+  }
+  return result;
+}
+
+function ignore(): void {}

@@ -1,0 +1,22 @@
+/** Limits of a listening port. Each has a named error; body limits belong to whoever reads a body. */
+export interface Limits {
+  /** All request headers together; more is HEADERS_TOO_LARGE (431). */
+  readonly headerBytes: number;
+  /** Number of request headers; more is HEADERS_TOO_LARGE (431). */
+  readonly headerCount: number;
+  /** From the connection, or the request's first byte, to the last header: REQUEST_TIMEOUT (408). */
+  readonly headersTimeoutMs: number;
+  /** An idle keep-alive connection is closed after this. */
+  readonly keepAliveTimeoutMs: number;
+  /** Requests at a time on this port; more is OVERLOADED (503). undefined: no limit. */
+  readonly maxInFlight: number | undefined;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  headerBytes: 32 * 1024,
+  headerCount: 100,
+  headersTimeoutMs: 15_000,
+  // Above the 60 s after which common load balancers drop an idle connection, so that they and not we close first.
+  keepAliveTimeoutMs: 65_000,
+  maxInFlight: undefined,
+};

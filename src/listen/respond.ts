@@ -1,0 +1,159 @@
+/**
+ * Writes replies, whatever the HTTP version: a finished body in one piece, a moving one with back-pressure and
+ * trailers. The one place where an error becomes an HTTP reply (MCP fronts render JSON-RPC errors of their own).
+ */
+import { asGatewayError, GatewayError } from '../core/errors.ts';
+import { type Answer, isTunnel, type Reply } from '../core/exchange.ts';
+import type { ExchangeRecord } from '../core/signals.ts';
+import { Flow, type Sink } from '../lib/flow.ts';
+import type { AcceptedExchange } from './exchange.ts';
+
+/** One reply on one connection. Each method may throw on headers that HTTP does not allow, before anything is sent. */
+export interface ReplyWriter {
+  /** Head and body at once. `body` undefined: none is sent, and headers are left as they are. */
+  whole(reply: Reply, body: Buffer | undefined): void;
+  head(reply: Reply): void;
+  /** Puts a head without body on its way. */
+  flush(): void;
+  /** False: wait for `drained`. */
+  write(chunk: Buffer): boolean;
+  drained(listener: () => void): void;
+  end(trailers: readonly string[] | undefined): void;
+  /** Breaks the connection (or stream) so that the client cannot take the reply for complete. */
+  abort(): void;
+}
+
+export function respond(exchange: AcceptedExchange, reply: Reply, writer: ReplyWriter): void {
+  if (exchange.over) {
+    reply.body.cancel(new GatewayError('CANCELLED', 'the client went away'));
+    return;
+  }
+  exchange.record.status = reply.status;
+  try {
+    write(exchange, reply, writer);
+  } catch (error) {
+    reply.body.cancel(asGatewayError(error));
+    write(exchange, errorReply(error, exchange.record), writer);
+  }
+}
+
+/** Renders anything thrown; the record learns why. */
+export function errorReply(error: unknown, record: ExchangeRecord): Reply {
+  const failure = asGatewayError(error);
+  record.status = failure.http;
+  note(record, failure);
+  const headers = ['content-type', 'application/json', ...(failure.detail.headers ?? [])];
+  return { status: failure.http, headers, body: Flow.of(errorBody(failure)) };
+}
+
+export function errorBody({ code, message }: GatewayError): Buffer {
+  return Buffer.from(JSON.stringify({ error: { code, message } }));
+}
+
+/** A tunnel where none can be: the request asked for no upgrade. */
+export function withoutTunnel(answer: Answer, record: ExchangeRecord): Reply {
+  if (!isTunnel(answer)) return answer;
+  return errorReply(new GatewayError('INTERNAL', 'a tunnel was opened for a plain request'), record);
+}
+
+/** Whether a list of headers names one; `name` in lower case. */
+export function hasHeader(headers: readonly string[], name: string): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const each = headers[i] as string;
+    if (each.length === name.length && each.toLowerCase() === name) return true;
+  }
+  return false;
+}
+
+function write(exchange: AcceptedExchange, reply: Reply, writer: ReplyWriter): void {
+  const { body, status } = reply;
+  if (exchange.method === 'HEAD' || status === 204 || status === 304) {
+    writer.whole(reply, undefined);
+    body.cancel(new Error('this reply has no body'));
+    return;
+  }
+  const whole = body.whole();
+  if (whole) {
+    writer.whole(reply, whole);
+    exchange.record.bytesOut += whole.length;
+    return;
+  }
+  stream(exchange, reply, writer);
+}
+
+function stream(exchange: AcceptedExchange, reply: Reply, writer: ReplyWriter): void {
+  const { body } = reply;
+  const sink = new ReplySink(exchange, reply, writer);
+  const forget = exchange.cancel.onCancel((reason) => body.cancel(reason));
+  sink.over = forget;
+  writer.drained(() => body.resume());
+  body.to(sink);
+  sink.flush();
+}
+
+class ReplySink implements Sink {
+  readonly #exchange: AcceptedExchange;
+  readonly #reply: Reply;
+  readonly #writer: ReplyWriter;
+  #begun = false;
+  #done = false;
+  over: (() => void) | undefined;
+
+  constructor(exchange: AcceptedExchange, reply: Reply, writer: ReplyWriter) {
+    this.#exchange = exchange;
+    this.#reply = reply;
+    this.#writer = writer;
+  }
+
+  data(chunk: Buffer): void {
+    if (this.#done) return;
+    this.#begin();
+    this.#exchange.record.bytesOut += chunk.length;
+    if (!this.#writer.write(chunk)) this.#reply.body.pause();
+  }
+
+  end(trailers: readonly string[] | undefined): void {
+    if (this.#done) return;
+    this.#begin();
+    this.#finish();
+    this.#writer.end(trailers);
+  }
+
+  fail(error: Error): void {
+    if (this.#done) return;
+    this.#finish();
+    const { record } = this.#exchange;
+    if (this.#begun) {
+      note(record, asGatewayError(error));
+      this.#writer.abort();
+      return;
+    }
+    // Nothing has been sent yet: the client can still be told.
+    const reply = errorReply(error, record);
+    this.#writer.whole(reply, reply.body.whole());
+  }
+
+  /** A stream may say nothing for a long time; its head must not wait for that. */
+  flush(): void {
+    if (this.#begun || this.#done) return;
+    this.#begin();
+    this.#writer.flush();
+  }
+
+  #begin(): void {
+    if (this.#begun) return;
+    this.#writer.head(this.#reply);
+    this.#begun = true;
+  }
+
+  #finish(): void {
+    this.#done = true;
+    this.over?.();
+  }
+}
+
+function note(record: ExchangeRecord, failure: GatewayError): void {
+  record.reason = failure.code;
+  const cause = failure.code === 'INTERNAL' ? failure.cause : undefined;
+  record.error = cause instanceof Error ? (cause.stack ?? cause.message) : failure.message;
+}

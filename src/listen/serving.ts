@@ -1,0 +1,81 @@
+/** What the HTTP versions share on one port: the handler, the checks no parser makes, and the count of exchanges. */
+import { GatewayError } from '../core/errors.ts';
+import type { Answer, Exchange } from '../core/exchange.ts';
+import type { Ports } from '../core/ports.ts';
+import type { Service } from '../core/service.ts';
+import type { AcceptedExchange } from './exchange.ts';
+import type { Limits } from './limits.ts';
+import { errorReply } from './respond.ts';
+import { isServable } from './target.ts';
+
+export interface ServingOptions {
+  readonly limits: Limits;
+  readonly handle: Service<Exchange, Answer>;
+  readonly ports: Pick<Ports, 'clock' | 'signals'>;
+}
+
+export class Serving {
+  readonly limits: Limits;
+  readonly ports: ServingOptions['ports'];
+  readonly #handle: ServingOptions['handle'];
+  #inFlight = 0;
+  /** No new connections or requests; replies say `Connection: close`. */
+  draining = false;
+  /** Runs after an exchange has ended, while draining. */
+  onLeft: (() => void) | undefined;
+
+  constructor(options: ServingOptions) {
+    this.limits = options.limits;
+    this.ports = options.ports;
+    this.#handle = options.handle;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Never rejects: what is thrown becomes a reply. Each call is paired with one `left`. */
+  async answer(exchange: AcceptedExchange): Promise<Answer> {
+    this.#inFlight += 1;
+    try {
+      this.#check(exchange);
+      return await this.#handle(exchange);
+    } catch (error) {
+      return errorReply(error, exchange.record);
+    }
+  }
+
+  left(): void {
+    this.#inFlight -= 1;
+    if (this.draining) this.onLeft?.();
+  }
+
+  #check(exchange: AcceptedExchange): void {
+    const { limits } = this;
+    if (exchange.rawHeaders.length > limits.headerCount * 2) throw headersTooLarge(limits);
+    if (!isServable(exchange.method, exchange.url))
+      throw new GatewayError('BAD_REQUEST', 'invalid request target');
+    if (countHosts(exchange.rawHeaders) > 1)
+      throw new GatewayError('BAD_REQUEST', 'more than one Host header');
+    if (limits.maxInFlight !== undefined && this.#inFlight > limits.maxInFlight) {
+      throw new GatewayError('OVERLOADED', 'too many requests at a time', { headers: ['retry-after', '1'] });
+    }
+  }
+}
+
+export function headersTooLarge({ headerBytes, headerCount }: Limits): GatewayError {
+  return new GatewayError(
+    'HEADERS_TOO_LARGE',
+    `more than ${headerCount} headers or ${headerBytes} bytes of them`,
+  );
+}
+
+/** Node keeps the first of several; an upstream might keep the last (RFC 9112 section 3.2). */
+function countHosts(rawHeaders: readonly string[]): number {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts;
+}
