@@ -16,6 +16,9 @@ export interface FlowSource {
   cancel(reason: Error): void;
 }
 
+/** What may wait for a sink. A producer that goes on beyond this is paused until the sink is there. */
+const EARLY_BYTES = 64 * 1024;
+
 const NO_SOURCE: FlowSource = { pause() {}, resume() {}, cancel() {} };
 
 /** Thrown by `collect` when the body is longer than its limit. */
@@ -31,6 +34,8 @@ export class Flow {
   readonly #source: FlowSource;
   #sink: Sink | undefined;
   #early: Buffer[] = [];
+  #earlyBytes = 0;
+  #held = false;
   #ended = false;
   #failure: Error | undefined;
   #trailers: readonly string[] | undefined;
@@ -56,8 +61,15 @@ export class Flow {
 
   push(chunk: Buffer): void {
     if (this.#ended || this.#failure) return;
-    if (this.#sink) this.#sink.data(chunk);
-    else this.#early.push(chunk);
+    if (this.#sink) {
+      this.#sink.data(chunk);
+      return;
+    }
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes <= EARLY_BYTES || this.#held) return;
+    this.#held = true;
+    this.#source.pause();
   }
 
   /** `trailers` as a flat list: name, value, name, value. */
@@ -93,13 +105,16 @@ export class Flow {
     for (const chunk of early) sink.data(chunk);
     if (this.#ended) sink.end(this.#trailers);
     else if (this.#failure) sink.fail(this.#failure);
+    else if (this.#held) this.resume();
   }
 
   pause(): void {
+    this.#held = false;
     this.#source.pause();
   }
 
   resume(): void {
+    this.#held = false;
     this.#source.resume();
   }
 
