@@ -74,13 +74,12 @@ function serve(serving: Serving, stream: ServerHttp2Stream, { headers, rawHeader
   const writer = new Http2Writer(stream);
   stream.on('error', ignore);
   // An upload that nobody reads would keep the stream open for ever (RFC 9113 section 8.1).
-  let finished = false;
   stream.once('finish', () => {
-    finished = true;
     if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
   });
   stream.once('close', () => {
-    exchange.end(finished);
+    // 'finish' may be lost to 'close' when the client has sent everything; the code tells a whole reply from a broken one.
+    exchange.end(stream.writableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR);
     serving.left();
   });
   void serving
