@@ -1,0 +1,122 @@
+/**
+ * Every limit of the gateway in one table: code takes its defaults from here, and docs/reference/limits.md is
+ * generated from it. Whatever buffers, waits or counts has a row.
+ */
+import type { ErrorCode } from './errors.ts';
+
+export interface Limit {
+  readonly value: number;
+  readonly unit: 'bytes' | 'ms' | 'count';
+  /** The error of whoever goes beyond; undefined where nobody is refused, `what` then says what happens. */
+  readonly error: ErrorCode | undefined;
+  readonly what: string;
+  /** The configuration key that changes it. */
+  readonly key?: string;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+export const LIMITS = {
+  requestBody: {
+    value: 4 * MIB,
+    unit: 'bytes',
+    error: 'BODY_TOO_LARGE',
+    what: 'Body of one MCP request from a client.',
+  },
+  headerBytes: {
+    value: 32 * KIB,
+    unit: 'bytes',
+    error: 'HEADERS_TOO_LARGE',
+    what: 'All headers of one request.',
+  },
+  headerCount: { value: 100, unit: 'count', error: 'HEADERS_TOO_LARGE', what: 'Headers of one request.' },
+  batch: { value: 50, unit: 'count', error: 'BATCH_TOO_LARGE', what: 'Messages in one JSON-RPC batch.' },
+  jsonDepth: {
+    value: 128,
+    unit: 'count',
+    error: 'PARSE_ERROR',
+    what: 'Nesting of arrays and objects in a message.',
+  },
+  upstreamMessage: {
+    value: 16 * MIB,
+    unit: 'bytes',
+    error: 'UPSTREAM_MESSAGE_TOO_LARGE',
+    what: 'One message from an upstream server.',
+  },
+  sessions: {
+    value: 10_000,
+    unit: 'count',
+    error: 'SESSION_LIMIT',
+    what: 'Sessions at the same time; answered with Retry-After.',
+  },
+  sessionIdle: {
+    value: 30 * MINUTE,
+    unit: 'ms',
+    error: 'SESSION_UNKNOWN',
+    what: 'Time without a request or stream after which a session ends.',
+    key: 'config.mcp.sessionTtl',
+  },
+  pendingAsks: {
+    value: 64,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'Questions of upstream servers (sampling, elicitation, roots, ping) that one session has not answered.',
+  },
+  replayRing: {
+    value: 256 * KIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'Events one session keeps for resumption with Last-Event-ID; the oldest are forgotten.',
+  },
+  replayTotal: {
+    value: 64 * MIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'Events all sessions keep for resumption; the oldest are forgotten.',
+  },
+  readerQueue: {
+    value: 1 * MIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'Data waiting for one slow reader: progress is coalesced, then log messages are dropped, then the stream is closed.',
+  },
+  heartbeat: {
+    value: 15 * SECOND,
+    unit: 'ms',
+    error: undefined,
+    what: 'Pause after which a comment is sent on a quiet event stream.',
+  },
+  connect: {
+    value: 10 * SECOND,
+    unit: 'ms',
+    error: 'UPSTREAM_CONNECT',
+    what: 'Time to connect to an upstream server, or to start and initialise it.',
+    key: 'mcp.connectTimeout',
+  },
+  call: {
+    value: 30 * SECOND,
+    unit: 'ms',
+    error: 'UPSTREAM_TIMEOUT',
+    what: 'Time for one MCP call; progress extends it.',
+    key: 'mcp.callTimeout',
+  },
+  maxCall: {
+    value: 10 * MINUTE,
+    unit: 'ms',
+    error: 'UPSTREAM_TIMEOUT',
+    what: 'Time to which progress can extend a call.',
+    key: 'mcp.maxCallDuration',
+  },
+  children: { value: 256, unit: 'count', error: 'PROCESS_LIMIT', what: 'Child processes at the same time.' },
+  drain: {
+    value: 60 * SECOND,
+    unit: 'ms',
+    error: 'SHUTTING_DOWN',
+    what: 'Time that requests of a replaced configuration, or of a gateway that stops, have to finish.',
+  },
+} as const satisfies Record<string, Limit>;
+
+export type LimitName = keyof typeof LIMITS;
