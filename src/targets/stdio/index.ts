@@ -1,6 +1,7 @@
 /** MCP servers as child processes. Owns how a session gets a child; the children themselves belong to ProcessHost. */
 import { GatewayError } from '../../core/errors.ts';
 import type { Log } from '../../core/ports.ts';
+import { Scope } from '../../core/scope.ts';
 import {
   type Connector,
   type ConnectorDeps,
@@ -43,6 +44,8 @@ class StdioConnector implements Connector {
   readonly #log: Log;
   readonly #spares: Spares | undefined;
   readonly #open = new Set<ChildWire>();
+  /** Not the generation's: this connector, and with it its hold on the host, outlives the generation that built it. */
+  readonly #scope = new Scope();
   #closed = false;
 
   constructor(config: StdioConfig, deps: ConnectorDeps) {
@@ -51,7 +54,7 @@ class StdioConnector implements Connector {
     // The state of a session's own child ends with it; a shared child has no state that is a session's.
     this.resumable = config.lifecycle === 'shared';
     this.address = commandLine(config.cmd, config.args);
-    this.#host = backend.lasting.hold(backend.scope, 'process-host', () => new ProcessHost({ ports }));
+    this.#host = backend.lasting.hold(this.#scope, 'process-host', () => new ProcessHost({ ports }));
     this.#spec = {
       name,
       cmd: config.cmd,
@@ -67,7 +70,7 @@ class StdioConnector implements Connector {
   }
 
   async open({ events, cancel, purpose }: OpenOptions): Promise<Wire> {
-    if (this.#closed) throw new GatewayError('TARGET_REMOVED', `${this.#spec.name} has been removed`);
+    if (this.#closed) throw this.#removed();
     if (cancel.reason) throw cancel.reason;
     const spare = purpose === 'session' ? this.#spares?.take() : undefined;
     const wire = spare ?? this.#start();
@@ -85,7 +88,13 @@ class StdioConnector implements Connector {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#spares?.close(), ...[...this.#open].map((wire) => wire.close())]);
+    const reason = this.#removed();
+    await Promise.all([this.#spares?.close(), ...[...this.#open].map((wire) => wire.end(reason))]);
+    await this.#scope.close();
+  }
+
+  #removed(): GatewayError {
+    return new GatewayError('TARGET_REMOVED', `target "${this.#spec.name}" has been removed`);
   }
 
   #start(): ChildWire {

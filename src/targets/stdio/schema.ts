@@ -1,3 +1,4 @@
+/** The `stdio` key of a target. */
 import { z } from 'zod';
 
 export const stdioSchema = z

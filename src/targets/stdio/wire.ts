@@ -55,7 +55,7 @@ export class ChildWire implements Wire {
   attach(events: WireEvents): void {
     this.#events = events;
     for (const message of this.#early.splice(0)) events.message(message, undefined);
-    if (this.#failure && !this.#closed) events.closed(this.#failure);
+    if (this.#failure) events.closed(this.#failure);
   }
 
   send(message: Buffer): Promise<void> {
@@ -78,6 +78,12 @@ export class ChildWire implements Wire {
 
   diagnostics(): string | undefined {
     return this.child.stderrTail() || undefined;
+  }
+
+  /** Ends it for a reason its user must hear, unless the user has closed it. */
+  end(reason: GatewayError): Promise<void> {
+    this.#fail(reason);
+    return this.close();
   }
 
   close(): Promise<void> {
@@ -103,9 +109,9 @@ export class ChildWire implements Wire {
   }
 
   #fail(error: GatewayError): void {
-    if (this.#failure) return;
+    if (this.#failure || this.#closed) return;
     this.#failure = error;
-    if (!this.#closed) this.#events?.closed(error);
+    this.#events?.closed(error);
   }
 }
 
