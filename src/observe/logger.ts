@@ -110,13 +110,14 @@ function writerOutput(stream: DestinationStream): Output {
 async function asText(stream: DestinationStream, colorize: boolean): Promise<DestinationStream> {
   // 60 ms of import that a service logging JSON need not pay.
   const { prettyFactory } = await import('pino-pretty');
+  const dim = (text: string) => (colorize ? `\u001b[90m${text}\u001b[39m` : text);
   const format = prettyFactory({
     colorize,
     colorizeObjects: false,
     hideObject: true,
     translateTime: colorize ? 'SYS:HH:MM:ss.l' : 'UTC:yyyy-mm-dd"T"HH:MM:ss.l"Z"',
-    messageFormat: (line, messageKey, _level, { colors }) =>
-      `${visible(String(line[messageKey]))}${colors.gray(fieldsText(line))}${stackText(line['err'])}`,
+    messageFormat: (line) =>
+      `${visible(String(line['msg']))}${dim(fieldsText(line))}${stackText(line['err'])}`,
   });
   return { write: (line) => stream.write(format(line)) };
 }

@@ -64,63 +64,27 @@ const MCP_METHODS = new Set([
 ]);
 
 export function createMetrics(): Metrics {
-  const requests = new Series({
-    labels: ['listener', 'route', 'backend', 'method', 'status', 'reason'],
-    open: 'route',
-  });
-  const requestSeconds = new Series({ labels: ['listener', 'route'], bounds: REQUEST_BOUNDS, open: 'route' });
-  const calls = new Series({
-    labels: ['method', 'resource_type', 'server', 'resource', 'outcome'],
-    open: 'resource',
-  });
-  const callSeconds = new Series({ labels: ['method', 'server'], bounds: CALL_BOUNDS, open: 'server' });
+  const fixed = fixedSeries();
   const counters = new Map<string, Instrument>();
   const gauges: Gauge[] = [];
-  const fixed: readonly Instrument[] = [
-    { name: 'requests_total', help: 'HTTP requests.', series: requests },
-    {
-      name: 'request_duration_seconds',
-      help: 'Time from a request to the end of its reply.',
-      series: requestSeconds,
-    },
-    { name: 'mcp_requests_total', help: 'MCP calls.', series: calls },
-    {
-      name: 'mcp_request_duration_seconds',
-      help: 'Time from an MCP call to its outcome.',
-      series: callSeconds,
-    },
-  ];
   return {
     exchangeEnded(record: ExchangeRecord) {
-      const route = record.route ?? '';
+      const { listener, route = '', backend = '', reason = '' } = record;
       const method = HTTP_METHODS.has(record.method) ? record.method : OTHER;
-      requests.add([
-        record.listener,
-        route,
-        record.backend ?? '',
-        method,
-        String(record.status),
-        record.reason ?? '',
-      ]);
-      requestSeconds.observe([record.listener, route], record.ms / 1000);
+      fixed.requests.add([listener, route, backend, method, String(record.status), reason]);
+      fixed.requestSeconds.observe([listener, route], record.ms / 1000);
     },
     callEnded(record: CallRecord) {
+      const { kind = '', target: server = '', outcome } = record;
       const method = MCP_METHODS.has(record.method) ? record.method : OTHER;
-      const server = record.target ?? '';
-      const resource = record.kind === 'resource' || record.target === undefined ? '' : (record.name ?? '');
-      calls.add([method, record.kind ?? '', server, resource, record.outcome]);
-      callSeconds.observe([method, server], record.ms / 1000);
+      const named = record.target !== undefined && kind !== 'resource';
+      fixed.calls.add([method, kind, server, (named && record.name) || '', outcome]);
+      fixed.callSeconds.observe([method, server], record.ms / 1000);
     },
     count(name, labels = {}) {
-      const names = Object.keys(labels);
       let counter = counters.get(name);
       if (!counter) {
-        const help = `${name.replaceAll('_', ' ')}.`;
-        counter = {
-          name: name.endsWith('_total') ? name : `${name}_total`,
-          help,
-          series: new Series({ labels: names }),
-        };
+        counter = eventCounter(name, Object.keys(labels));
         counters.set(name, counter);
       }
       counter.series.add(counter.series.labels.map((label) => labels[label] ?? ''));
@@ -128,6 +92,43 @@ export function createMetrics(): Metrics {
     gauge(gauge) {
       gauges.push(gauge);
     },
-    text: () => exposition([...fixed, ...counters.values()], gauges),
+    text: () => exposition([...named(fixed), ...counters.values()], gauges),
   };
+}
+
+function fixedSeries() {
+  return {
+    requests: new Series({
+      labels: ['listener', 'route', 'backend', 'method', 'status', 'reason'],
+      open: 'route',
+    }),
+    requestSeconds: new Series({ labels: ['listener', 'route'], bounds: REQUEST_BOUNDS, open: 'route' }),
+    calls: new Series({
+      labels: ['method', 'resource_type', 'server', 'resource', 'outcome'],
+      open: 'resource',
+    }),
+    callSeconds: new Series({ labels: ['method', 'server'], bounds: CALL_BOUNDS, open: 'server' }),
+  };
+}
+
+function named(series: ReturnType<typeof fixedSeries>): Instrument[] {
+  return [
+    { name: 'requests_total', help: 'HTTP requests.', series: series.requests },
+    {
+      name: 'request_duration_seconds',
+      help: 'Time from a request to the end of its reply.',
+      series: series.requestSeconds,
+    },
+    { name: 'mcp_requests_total', help: 'MCP calls.', series: series.calls },
+    {
+      name: 'mcp_request_duration_seconds',
+      help: 'Time from an MCP call to its outcome.',
+      series: series.callSeconds,
+    },
+  ];
+}
+
+function eventCounter(name: string, labels: readonly string[]): Instrument {
+  const help = `${name.replaceAll('_', ' ')}.`;
+  return { name: name.endsWith('_total') ? name : `${name}_total`, help, series: new Series({ labels }) };
 }

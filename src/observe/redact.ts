@@ -183,8 +183,9 @@ function flat(name: string, keep = ''): string {
   return name.toLowerCase().replace(keep ? /[-_\s]/g : /[-_.\s]/g, '');
 }
 
-function queryPair(whole: string, mark: string, name: string, value: string): string {
-  if (value === '') return whole;
-  if (SESSION.test(flat(name))) return `${mark}${name}=${shortSession(value)}`;
-  return isSecretName(name) || QUERY_WORDS.has(flat(name)) ? `${mark}${name}=${REDACTED}` : whole;
+function queryPair(pair: string, mark: string, name: string): string {
+  const head = `${mark}${name}=`;
+  if (pair === head) return pair;
+  if (SESSION.test(flat(name))) return head + shortSession(pair.slice(head.length));
+  return isSecretName(name) || QUERY_WORDS.has(flat(name)) ? head + REDACTED : pair;
 }
