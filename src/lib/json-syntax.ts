@@ -125,8 +125,8 @@ export function skipPlain(source: Source, from: number): number {
 
 /**
  * Goes on by words of four bytes behind LONG_RUN plain bytes; stops at most eight bytes before the one looked for.
- * While no byte has its high bit, each subtraction sets one where a byte was below 0x20, or a quote or a backslash
- * turned into zero by the exclusive or.
+ * A subtraction leaves a high bit where a byte was below 0x20, or was the quote or the backslash that the exclusive or
+ * turned into zero. A wide byte has its high bit already, and loses it in one of the two exclusive ors at most.
  */
 function skipPlainWords(source: Source, from: number): number {
   const { bytes, end } = source;
@@ -141,7 +141,7 @@ function skipPlainWords(source: Source, from: number): number {
     const controls = (one - 0x20202020) | (two - 0x20202020);
     const quotes = ((one ^ 0x22222222) - 0x01010101) | ((two ^ 0x22222222) - 0x01010101);
     const backslashes = ((one ^ 0x5c5c5c5c) - 0x01010101) | ((two ^ 0x5c5c5c5c) - 0x01010101);
-    if (((one | two | controls | quotes | backslashes) & 0x80808080) !== 0) break;
+    if (((controls | quotes | backslashes) & 0x80808080) !== 0) break;
   }
   return (index << 2) - offset;
 }
@@ -234,20 +234,22 @@ function skipLiteral(source: Source, at: number): number {
   return at + literal.length;
 }
 
-/** Behind the escape whose backslash is at `at`. Lone surrogates pass, as they do in JSON.parse. */
+/**
+ * Behind the escape whose backslash is at `at`; lone surrogates pass, as they do in JSON.parse. May look at bytes behind
+ * the end of the source: the result lies behind it too then, and the caller sees that.
+ */
 function skipEscape(source: Source, at: number): number {
-  const { bytes, end } = source;
-  if (at + 1 >= end) throw unexpected(source, end);
+  const { bytes } = source;
   const letter = bytes[at + 1]!;
   if (SHORT_ESCAPE[letter] === 1) return at + 2;
-  if (letter !== LOWER_U) throw new JsonSyntaxError('syntax', at, 'unknown escape');
+  if (letter !== LOWER_U) throw unexpected(source, at + 1);
   for (let digit = at + 2; digit < at + 6; digit++) {
-    if (digit >= end || HEX_DIGIT[bytes[digit]!] !== 1) throw unexpected(source, digit);
+    if (HEX_DIGIT[bytes[digit]!] !== 1) throw unexpected(source, digit);
   }
   return at + 6;
 }
 
-export function checkDepth(at: number, depth: number): void {
+function checkDepth(at: number, depth: number): void {
   if (depth > MAX_DEPTH) throw new JsonSyntaxError('depth', at, `nested deeper than ${MAX_DEPTH} levels`);
 }
 

@@ -6,7 +6,6 @@ import type { Found, Shape, ShapeMember, ShapeNode } from './json-shape.ts';
 import {
   CLOSE_BRACE,
   COMMA,
-  checkDepth,
   checkUtf8,
   decodeString,
   JsonSyntaxError,
@@ -107,7 +106,6 @@ interface Recording {
 
 /** Behind the object whose brace is at `at`; its members that `node` knows are recorded. */
 function record(recording: Recording, node: ShapeNode, at: number): number {
-  checkDepth(at, node.depth);
   const { source } = recording;
   const { bytes, end } = source;
   let next = skipSpace(source, at + 1);
