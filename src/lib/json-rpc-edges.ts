@@ -70,9 +70,8 @@ function readHead(edges: Edges): boolean {
       edges.start = at;
       return bytes[at] === OPEN_BRACE;
     }
-    const behind = name === NAME_ID ? idAt(edges, at) : versionAt(edges, at);
-    at = spaceAfter(bytes, behind);
-    if (behind < 0 || bytes[at] !== COMMA) return false;
+    at = spaceAfter(bytes, name === NAME_ID ? idAt(edges, at) : versionAt(edges, at));
+    if (bytes[at] !== COMMA) return false;
   }
   return false;
 }
@@ -86,7 +85,7 @@ function readTail(edges: Edges): boolean {
     const end = spaceBefore(bytes, at);
     if (bytes[end - 1] === CLOSE_BRACE) {
       edges.end = end;
-      return edges.start < end;
+      return true;
     }
     at = memberBackwards(edges, end);
     if (at < 0) return false;
@@ -104,7 +103,7 @@ function memberBackwards(edges: Edges, end: number): number {
   const nameEnd = spaceBefore(bytes, colon);
   const name = bytes[nameEnd - 2] === NAME_ID[2] ? NAME_ID : NAME_VERSION;
   const nameStart = nameEnd - name.length;
-  if (nameStart < 0 || !matches(name, bytes, nameStart)) return -1;
+  if (!matches(name, bytes, nameStart)) return -1;
   const comma = spaceBefore(bytes, nameStart) - 1;
   if (bytes[comma] !== COMMA) return -1;
   const behind = name === NAME_ID ? idAt(edges, value) : versionAt(edges, value);
@@ -135,10 +134,10 @@ function stringForwards(bytes: Buffer, at: number): number {
   return bytes[behind] === QUOTE ? behind + 1 : -1;
 }
 
-/** The opening quote of the short plain string that ends at `end`, or -1. */
+/** The opening quote of the plain string that ends at `end`, or -1. */
 function stringBackwards(bytes: Buffer, end: number): number {
   let start = end - 2;
-  while (isPlain(bytes[start]) && end - start <= MAX_ID) start--;
+  while (isPlain(bytes[start])) start--;
   return bytes[start] === QUOTE ? start : -1;
 }
 
@@ -151,7 +150,7 @@ function integerForwards(bytes: Buffer, at: number): number {
 
 function integerBackwards(bytes: Buffer, end: number): number {
   let start = end;
-  while (isDigit(bytes[start - 1]) && end - start < MAX_DIGITS) start--;
+  while (isDigit(bytes[start - 1])) start--;
   if (start === end) return -1;
   return bytes[start - 1] === MINUS ? start - 1 : start;
 }
