@@ -1,6 +1,6 @@
 /**
- * Makes a checkout runnable: `npm ci` when node_modules is missing or older than the lock file. Plain JavaScript
- * without dependencies, because it runs before there are any. Used by start and test; can be run alone.
+ * Makes a checkout runnable: installs what the lock file says when node_modules is missing or older than it. Plain
+ * JavaScript without dependencies, because it runs before there are any. Used by start and test; can be run alone.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -15,14 +15,22 @@ export function setup() {
   requireNode();
   const reason = staleness();
   if (!reason) return;
-  say(`${reason}: installing dependencies (npm ci)`);
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
+  say(`${reason}: installing dependencies`);
+  // `npm ci` wants the native packages of every platform in the lock file, and a lock file written where the package
+  // index has only this platform's lacks them. `npm install` takes the same versions and fetches what is missing.
+  if (npm('ci', 'ignore') === 0 || npm('install --no-save', 2) === 0) return;
+  fail('the dependencies could not be installed');
+}
+
+function npm(command, errors) {
+  const args = [...command.split(' '), '--no-audit', '--no-fund', '--loglevel=error'];
+  const result = spawnSync('npm', args, {
     cwd: root,
-    stdio: ['ignore', 2, 2],
+    stdio: ['ignore', errors, errors],
     shell: process.platform === 'win32',
   });
-  if (npm.error) fail(`npm could not be started: ${npm.error.message}`);
-  if (npm.status !== 0) fail(`npm ci ended with ${npm.status ?? npm.signal}`);
+  if (result.error) fail(`npm could not be started: ${result.error.message}`);
+  return result.status;
 }
 
 export function say(text) {

@@ -4,6 +4,7 @@
  * a file has a deadline and so has the whole run. Conformance and fidelity have their own commands.
  */
 import { spawnSync } from 'node:child_process';
+import { setMaxListeners } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { run } from 'node:test';
@@ -86,6 +87,8 @@ async function runTests(sources) {
   // Reaches the test processes: positions in the TypeScript sources instead of the compiled files.
   process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps`.trim();
   const deadline = new AbortController();
+  // Every test file listens to it.
+  setMaxListeners(0, deadline.signal);
   const timer = setTimeout(() => {
     total.failed += 1;
     console.log(`✖ the run took longer than ${RUN_DEADLINE / 60_000} minutes`);

@@ -3,7 +3,7 @@
  * the shape of texts: URLs with credentials, bearer tokens, keys with a well-known prefix. It owns the list of names;
  * redact.test.ts pins it with literals, so that a name dropped here fails there. It must not know where values go.
  */
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /** Long enough to tell sessions apart in a log, too short to use one. */
 const SESSION_CHARS = 8;
