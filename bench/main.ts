@@ -1,0 +1,161 @@
+/**
+ * `npm run bench [-- scenario... --peers --ablation --rounds 3 --seconds 3 --idle 60 --legs floor,gateway]`: measures
+ * the gateway beside no proxy, the floor and other gateways, in interleaved rounds of one run.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { gatewayIsBuilt } from '../test/fixtures/gateway.ts';
+import { ablations } from './ablations.ts';
+import { type Lane, openSessions } from './lanes.ts';
+import { floor, gatewayHttp, type Leg, ours, peers, type Running } from './legs.ts';
+import { type Measurement, measure } from './load.ts';
+import { type LegResult, loadTable, type MemoryResult, memoryTable, summarise } from './report.ts';
+import { leaveMeasuredCore, machine, rssMegabytes } from './sample.ts';
+import { type LoadScenario, type MemoryScenario, scenarios } from './scenarios.ts';
+
+const WARM_UP_SECONDS = 1;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    peers: { type: 'boolean', default: false },
+    ablation: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '3' },
+    idle: { type: 'string', default: '60' },
+    legs: { type: 'string' },
+  },
+});
+const rounds = Number(values.rounds);
+const seconds = Number(values.seconds);
+const idleSeconds = Number(values.idle);
+
+function chosenLegs(): readonly Leg[] {
+  const all = values.ablation
+    ? [floor, ...ablations.map(gatewayHttp)]
+    : [...ours, ...(values.peers ? peers : [])];
+  const wanted = values.legs?.split(',');
+  return wanted ? all.filter(({ name }) => wanted.some((part) => name.startsWith(part))) : all;
+}
+
+interface Started {
+  readonly leg: Leg;
+  readonly running: Running;
+  readonly lanes: Lane[];
+  readonly measured: Measurement[];
+}
+
+async function runLoad(scenario: LoadScenario, legs: readonly Leg[]): Promise<LegResult[]> {
+  const started: Started[] = [];
+  const failures = new Map<Leg, string>();
+  try {
+    for (const leg of legs) {
+      await startLeg(scenario, leg).then(
+        (one) => started.push(one),
+        (error: Error) => failures.set(leg, error.message),
+      );
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const { running, lanes, measured } of started)
+        measured.push(await measure(lanes, seconds, running.pid));
+    }
+    return legs.flatMap((leg): LegResult[] => {
+      const one = started.find((candidate) => candidate.leg === leg);
+      if (!one)
+        return [
+          { leg: leg.name, rounds: [], rssMegabytes: undefined, failed: failures.get(leg) ?? 'not run' },
+        ];
+      const { pid } = one.running;
+      return [
+        { leg: leg.name, rounds: one.measured, rssMegabytes: pid === undefined ? pid : rssMegabytes(pid) },
+      ];
+    });
+  } finally {
+    for (const { lanes, running } of started) {
+      for (const lane of lanes) lane.close();
+      await running.stop();
+    }
+  }
+}
+
+async function startLeg(scenario: LoadScenario, leg: Leg): Promise<Started> {
+  const running = await leg.start(scenario.behind);
+  try {
+    await scenario.verify(running);
+    const lanes = await scenario.open(running, scenario.lanes);
+    const { errors, firstError } = await measure(lanes, Math.min(WARM_UP_SECONDS, seconds), running.pid);
+    if (errors > 0) throw new Error(`${errors} errors while warming up: ${firstError}`);
+    return { leg, running, lanes, measured: [] };
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+/** One leg after the other: nothing is compared but its own memory. */
+async function runMemory(scenario: MemoryScenario, legs: readonly Leg[]): Promise<MemoryResult[]> {
+  const results: MemoryResult[] = [];
+  for (const leg of legs) {
+    const running = await leg.start(scenario.behind);
+    try {
+      const { pid } = running;
+      if (pid === undefined || running.oldSse || running.processPerSession) continue;
+      const before = rssMegabytes(pid);
+      await openSessions(running.url, scenario.sessions);
+      const opened = rssMegabytes(pid);
+      await new Promise((resolve) => setTimeout(resolve, idleSeconds * 1_000));
+      results.push({ leg: leg.name, before, opened, idle: rssMegabytes(pid) });
+    } catch (error) {
+      const failed = (error as Error).message;
+      results.push({ leg: leg.name, before: undefined, opened: undefined, idle: undefined, failed });
+    } finally {
+      await running.stop();
+    }
+  }
+  return results;
+}
+
+async function main(): Promise<void> {
+  const unknown = positionals.filter((name) => !scenarios.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) {
+    throw new Error(
+      `no scenario ${unknown.join(', ')}; there are ${scenarios.map(({ name }) => name).join(', ')}`,
+    );
+  }
+  leaveMeasuredCore();
+  if (!gatewayIsBuilt()) console.log('the gateway is not built: its legs are left out\n');
+  console.log(`${machine()}; ${rounds} rounds of ${seconds} s\n`);
+  const wanted = values.ablation && positionals.length === 0 ? ['echo-64'] : positionals;
+  const report: Record<string, unknown> = {
+    machine: machine(),
+    rounds,
+    seconds,
+    at: new Date().toISOString(),
+  };
+  for (const scenario of scenarios) {
+    if (wanted.length > 0 && !wanted.includes(scenario.name)) continue;
+    const legs = chosenLegs().filter((leg) => leg.fits(scenario.behind));
+    console.log(`### ${scenario.name}: ${scenario.about}\n`);
+    if (scenario.kind === 'load') {
+      const results = await runLoad(scenario, legs);
+      console.log(`${loadTable(results)}\n`);
+      report[scenario.name] = results.map((result) => ({ ...result, summary: summarise(result.rounds) }));
+    } else {
+      const results = await runMemory(scenario, legs);
+      console.log(`${memoryTable(results, idleSeconds)}\n`);
+      report[scenario.name] = results;
+    }
+  }
+  const folder = fileURLToPath(new URL('../../results/', import.meta.url));
+  await mkdir(folder, { recursive: true });
+  await writeFile(`${folder}bench.json`, `${JSON.stringify(report, null, 2)}\n`);
+  console.log('results/bench.json holds every round');
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

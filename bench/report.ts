@@ -1,0 +1,78 @@
+/** What a run found, as a markdown table for people and as JSON for comparing runs. */
+import type { Measurement } from './load.ts';
+
+export interface LegResult {
+  readonly leg: string;
+  /** One per round. */
+  readonly rounds: readonly Measurement[];
+  readonly rssMegabytes: number | undefined;
+  /** Why there are no numbers. */
+  readonly failed?: string;
+}
+
+export interface MemoryResult {
+  readonly leg: string;
+  readonly before: number | undefined;
+  readonly opened: number | undefined;
+  readonly idle: number | undefined;
+  readonly failed?: string;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  if (sorted.length % 2 === 1) return sorted[middle] as number;
+  return ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+}
+
+export interface Summary {
+  readonly perSecond: number;
+  readonly perCpuSecond: number | undefined;
+  readonly p50: number;
+  readonly p99: number;
+  readonly errors: number;
+}
+
+export function summarise(rounds: readonly Measurement[]): Summary {
+  const perCpu = rounds.flatMap(({ requests, cpuSeconds }) => (cpuSeconds ? [requests / cpuSeconds] : []));
+  return {
+    perSecond: median(rounds.map(({ requests, seconds }) => requests / seconds)),
+    perCpuSecond: perCpu.length > 0 ? median(perCpu) : undefined,
+    p50: median(rounds.map(({ p50 }) => p50)),
+    p99: median(rounds.map(({ p99 }) => p99)),
+    errors: rounds.reduce((sum, { errors }) => sum + errors, 0),
+  };
+}
+
+const whole = (value: number | undefined): string =>
+  value === undefined || Number.isNaN(value) ? '–' : Math.round(value).toLocaleString('en-US');
+const fine = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(2));
+
+export function loadTable(results: readonly LegResult[]): string {
+  const floor = results.find(({ leg }) => leg === 'floor');
+  const floorRate = floor ? summarise(floor.rounds).perCpuSecond : undefined;
+  const lines = [
+    '| leg | requests/s | per CPU-second | of the floor | p50 ms | p99 ms | RSS MB | errors |',
+    '|---|---:|---:|---:|---:|---:|---:|---:|',
+  ];
+  for (const { leg, rounds, rssMegabytes, failed } of results) {
+    if (failed !== undefined) {
+      lines.push(`| ${leg} | ${failed.replaceAll(/[\n|]/g, ' ').slice(0, 200)} ||||||| `);
+      continue;
+    }
+    const { perSecond, perCpuSecond, p50, p99, errors } = summarise(rounds);
+    const ratio = perCpuSecond && floorRate ? (perCpuSecond / floorRate).toFixed(2) : '–';
+    const speed = `${whole(perSecond)} | ${whole(perCpuSecond)} | ${ratio}`;
+    lines.push(`| ${leg} | ${speed} | ${fine(p50)} | ${fine(p99)} | ${whole(rssMegabytes)} | ${errors} |`);
+  }
+  return lines.join('\n');
+}
+
+export function memoryTable(results: readonly MemoryResult[], idleSeconds: number): string {
+  const lines = [`| leg | before MB | opened MB | after ${idleSeconds} s MB |`, '|---|---:|---:|---:|'];
+  for (const { leg, before, opened, idle, failed } of results) {
+    const cells = failed ?? `${whole(before)} | ${whole(opened)} | ${whole(idle)}`;
+    lines.push(`| ${leg} | ${cells.replaceAll('\n', ' ')} |`);
+  }
+  return lines.join('\n');
+}

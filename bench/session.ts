@@ -1,0 +1,62 @@
+/** Requests as bytes, and the handshake that opens an MCP session. */
+import type { Answer, HttpConnection } from './connection.ts';
+
+export interface Endpoint {
+  readonly hostname: string;
+  readonly port: string;
+  readonly path: string;
+}
+
+export function endpoint(url: string): Endpoint {
+  const { hostname, port, pathname, search } = new URL(url);
+  return { hostname: hostname === 'localhost' ? '127.0.0.1' : hostname, port, path: `${pathname}${search}` };
+}
+
+export interface Session {
+  readonly endpoint: Endpoint;
+  readonly id: string | undefined;
+}
+
+const VERSION = '2025-11-25';
+
+/** The bytes of one request. `session` undefined: before the handshake. */
+export function request(to: Endpoint, body: string, session?: Session, method = 'POST'): Buffer {
+  const payload = Buffer.from(body);
+  const lines = [
+    `${method} ${to.path} HTTP/1.1`,
+    `Host: localhost:${to.port}`,
+    'Content-Type: application/json',
+    'Accept: application/json, text/event-stream',
+    'User-Agent: bench/1',
+    ...(session ? [`MCP-Protocol-Version: ${VERSION}`] : []),
+    ...(session?.id !== undefined ? [`Mcp-Session-Id: ${session.id}`] : []),
+    `Content-Length: ${payload.length}`,
+  ];
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), payload]);
+}
+
+export function exchange(connection: HttpConnection, bytes: Buffer, expected: string): Promise<Answer> {
+  return new Promise((resolve) => connection.send(bytes, { bytes: expected, keep: true }, resolve));
+}
+
+export const INITIALIZE = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: VERSION, capabilities: {}, clientInfo: { name: 'bench', version: '1' } },
+});
+const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
+
+/** initialize and initialized on a connection that is there. */
+export async function openSession(connection: HttpConnection, to: Endpoint): Promise<Session> {
+  const first = await exchange(connection, request(to, INITIALIZE), '"result"');
+  if (first.status !== 200 || !first.right) throw new Error(`initialize: ${first.status} ${first.body}`);
+  const session: Session = { endpoint: to, id: /\r\nmcp-session-id: *([^\r\n]+)/i.exec(first.head)?.[1] };
+  const second = await exchange(connection, request(to, INITIALIZED, session), '');
+  if (second.status >= 300) throw new Error(`initialized: ${second.status} ${second.body}`);
+  return session;
+}
+
+export async function closeSession(connection: HttpConnection, session: Session): Promise<void> {
+  await exchange(connection, request(session.endpoint, '', session, 'DELETE'), '');
+}
