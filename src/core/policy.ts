@@ -14,12 +14,19 @@ export interface PolicyParts {
   readonly exchange?: Layer<Exchange, Answer>;
 }
 
+/** What a policy may know of the route it is built for. */
+export interface RouteFacts {
+  /** Keys of the route's backends, e.g. `mcp`, `host`. */
+  readonly backends: readonly string[];
+}
+
 export interface PolicyDefinition<C = unknown> {
   readonly key: string;
   readonly phase: Phase;
   readonly attach: readonly AttachLevel[];
   readonly schema: ZodType<C>;
-  build(config: C, ports: Ports): PolicyParts;
+  /** `route` is absent when the policy is built for no route in particular (a listener's). */
+  build(config: C, ports: Ports, route?: RouteFacts): PolicyParts;
 }
 
 /** Keeps the type of `config` between a definition's schema and its build. */

@@ -134,6 +134,8 @@ export class HttpCall implements Dispatcher.DispatchHandler, FlowSource {
 
   onUpgrade(status: number, headers: Buffer[] | string[] | null, socket: Duplex): void {
     this.#end();
+    // undici has taken its listeners off; an error before the tunnel stands would end the process.
+    socket.on('error', ignore);
     this.#options.resolve({ status, headers: flatten(headers ?? []), socket, head: NOTHING });
   }
 
@@ -189,3 +191,5 @@ function flatten(headers: readonly (Buffer | string)[]): string[] {
 function trailerList(trailers: readonly (Buffer | string)[] | null): string[] | undefined {
   return trailers && trailers.length > 0 ? flatten(trailers) : undefined;
 }
+
+function ignore(): void {}

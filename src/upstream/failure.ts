@@ -29,7 +29,7 @@ export function upstreamFailure(origin: string, error: Error, written: boolean):
     return new GatewayError('BAD_REQUEST', `request cannot be forwarded: ${error.message}`, { cause: error });
   if (TIMEOUTS.has(code))
     return new GatewayError('UPSTREAM_TIMEOUT', `${origin} did not answer in time`, { cause: error });
-  if (PROTOCOL.has(code) || code.startsWith('HPE_') || BAD_ANSWERS.has(error.message)) {
+  if (PROTOCOL.has(code) || error.name === 'HTTPParserError' || BAD_ANSWERS.has(error.message)) {
     return new GatewayError(
       'UPSTREAM_PROTOCOL',
       `${origin} does not speak HTTP as expected: ${reason(error)}`,

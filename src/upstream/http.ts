@@ -3,6 +3,7 @@
  * (`long`) and an upgrade get a connection of their own, so that a hundred open streams never starve the calls.
  * Knows nothing of routes, MCP or policies.
  */
+import type { Duplex } from 'node:stream';
 import { Client, type Dispatcher, Pool } from 'undici';
 import type { Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -45,6 +46,7 @@ export class HttpUpstream implements Closable {
   readonly #serverName: string | undefined;
   readonly #pool: Pool;
   readonly #own = new Set<Client>();
+  readonly #tunnels = new Set<Duplex>();
   readonly #again = (call: HttpCall): void => this.#send(this.#pool, call);
   #closed = false;
 
@@ -67,9 +69,9 @@ export class HttpUpstream implements Closable {
     return this.#options.origin;
   }
 
-  /** Long-lived streams and upgrades in progress. */
+  /** Long-lived streams and tunnels that are open. */
   get longCount(): number {
-    return this.#own.size;
+    return this.#own.size + this.#tunnels.size;
   }
 
   request(request: UpstreamRequest): Promise<UpstreamReply> {
@@ -77,14 +79,21 @@ export class HttpUpstream implements Closable {
   }
 
   /** Resolves with the socket, or with the reply of an upstream that refuses. */
-  upgrade(request: UpgradeRequest): Promise<UpstreamUpgrade | UpstreamReply> {
-    return this.#start(request, request.protocol);
+  async upgrade(request: UpgradeRequest): Promise<UpstreamUpgrade | UpstreamReply> {
+    const answer = await this.#start(request, request.protocol);
+    if ('socket' in answer) {
+      const { socket } = answer;
+      this.#tunnels.add(socket);
+      socket.once('close', () => this.#tunnels.delete(socket));
+    }
+    return answer;
   }
 
   /** Ends every connection; whatever is under way fails with UPSTREAM_CLOSED. */
   async close(): Promise<void> {
     this.#closed = true;
     const error = new GatewayError('UPSTREAM_CLOSED', `${this.origin} is no longer in use`);
+    for (const socket of this.#tunnels) socket.destroy();
     await Promise.all([this.#pool, ...this.#own].map((dispatcher) => dispatcher.destroy(error)));
   }
 

@@ -1,0 +1,44 @@
+/**
+ * Keeps web pages away from a gateway that listens on loopback (DNS rebinding): Host must name this machine, Origin
+ * must be absent, local or allowed by the route's cors. On other addresses only an explicit list of hosts is checked.
+ */
+import { GatewayError } from '../core/errors.ts';
+import { type Answer, type Exchange, header } from '../core/exchange.ts';
+import type { Layer } from '../core/service.ts';
+import { hostOf, isLoopbackHost } from '../lib/address.ts';
+
+export interface HostOriginOptions {
+  /** The listener is bound to loopback. */
+  readonly loopback: boolean;
+  /** Whether the route's cors policy allows this Origin. */
+  readonly originAllowed: (origin: string) => boolean;
+  /** Hosts that are accepted besides; without it every host is, where the listener is not on loopback. */
+  readonly hosts?: readonly string[];
+}
+
+export function hostOrigin(options: HostOriginOptions): Layer<Exchange, Answer> {
+  const { loopback, originAllowed, hosts } = options;
+  const known = hosts && new Set(hosts.map((host) => host.toLowerCase()));
+  return (next) => (exchange) => {
+    const host = hostOf(exchange.authority);
+    const hostGood = known?.has(host) || (loopback ? isLoopbackHost(host) : !known);
+    if (!hostGood) return Promise.reject(forbiddenHost(host));
+    if (!loopback) return next(exchange);
+    const origin = header(exchange, 'origin');
+    if (origin === undefined || isLocalOrigin(origin) || originAllowed(origin)) return next(exchange);
+    return Promise.reject(forbiddenOrigin(origin));
+  };
+}
+
+function isLocalOrigin(origin: string): boolean {
+  return /^https?:/i.test(origin) && URL.canParse(origin) && isLoopbackHost(new URL(origin).hostname);
+}
+
+function forbiddenHost(host: string): GatewayError {
+  return new GatewayError('FORBIDDEN_HOST', `host "${host}" is not served here`);
+}
+
+function forbiddenOrigin(origin: string): GatewayError {
+  const remedy = 'add it to policies.cors.allowOrigins';
+  return new GatewayError('FORBIDDEN_ORIGIN', `origin "${origin}" is not allowed on this port: ${remedy}`);
+}

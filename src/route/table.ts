@@ -1,0 +1,83 @@
+/**
+ * Which listener and which route serve a request. Precedence is the Gateway API's: the more specific host, then exact
+ * paths, then the longer pattern, then a method, then the number of headers, then of query parameters, then order.
+ * Built once per generation; pure.
+ */
+import type { ListenerPlan, PathMatch, RouteMatch, RoutePlan } from '../core/plan.ts';
+import { type HostMap, hostCandidates, hostMap, hostPattern, requestHost } from './host.ts';
+import { compileMatch, type Matcher, type Routable, RouteQuestion } from './match.ts';
+
+export interface ListenerTable {
+  /** Index into the listeners: exact host, then the longest wildcard, then one for every host. */
+  find(authority: string): number | undefined;
+}
+
+export interface RouteTable {
+  /** Index into the listener's routes. */
+  find(request: Routable): number | undefined;
+}
+
+/** No listener for a host that was asked for is MISDIRECTED (421), no route ROUTE_NOT_FOUND (404); the caller says so. */
+export function listenerTable(listeners: readonly Pick<ListenerPlan, 'hostname'>[]): ListenerTable {
+  const map = hostMap(listeners.map((listener, index) => [listener.hostname, index] as const));
+  return {
+    find(authority) {
+      for (const index of hostCandidates(map, requestHost(authority))) return index;
+      return undefined;
+    },
+  };
+}
+
+/** Throws GatewayError CONFIG_INVALID when a route has an invalid expression. */
+export function routeTable(listener: { readonly routes: readonly Routed[] }): RouteTable {
+  const map = groupByHost(listener.routes);
+  return {
+    find(request) {
+      const question = new RouteQuestion(request);
+      for (const entries of hostCandidates(map, requestHost(request.authority))) {
+        for (const entry of entries) if (entry.matches(question)) return entry.route;
+      }
+      return undefined;
+    },
+  };
+}
+
+type Routed = Pick<RoutePlan, 'hostnames' | 'matches'>;
+
+interface Entry {
+  readonly route: number;
+  readonly match: RouteMatch;
+  readonly matches: Matcher;
+}
+
+function groupByHost(routes: readonly Routed[]): HostMap<readonly Entry[]> {
+  const groups = new Map<string | undefined, Entry[]>();
+  routes.forEach((route, index) => {
+    const entries = route.matches.map((match) => ({ route: index, match, matches: compileMatch(match) }));
+    const hosts = route.hostnames.length > 0 ? route.hostnames.map(hostPattern) : [undefined];
+    for (const host of new Set(hosts)) {
+      const group = groups.get(host);
+      if (group) group.push(...entries);
+      else groups.set(host, [...entries]);
+    }
+  });
+  // The sort is stable: what is equal keeps the order of the document.
+  for (const group of groups.values()) group.sort((one, other) => compareMatches(one.match, other.match));
+  return hostMap(groups);
+}
+
+/** Negative when `one` goes before `other`. */
+export function compareMatches(one: RouteMatch, other: RouteMatch): number {
+  return (
+    rank(other.path) - rank(one.path) ||
+    other.path.value.length - one.path.value.length ||
+    Number(other.method !== undefined) - Number(one.method !== undefined) ||
+    other.headers.length - one.headers.length ||
+    other.query.length - one.query.length
+  );
+}
+
+/** Prefix and regex share a rank and compare by length, as in the Rust gateway. */
+function rank(path: PathMatch): number {
+  return path.kind === 'exact' ? 1 : 0;
+}

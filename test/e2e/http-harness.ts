@@ -1,0 +1,120 @@
+/** A gateway reduced to its HTTP data path: one port, one `host` backend, no configuration. For http-proxy tests. */
+import { type IncomingMessage, type RequestOptions, request, type Server } from 'node:http';
+import type { AddressInfo, Server as NetServer } from 'node:net';
+import { host } from '../../src/backends/host/index.ts';
+import type { BackendDeps } from '../../src/core/backend.ts';
+import type { PolicySet } from '../../src/core/policy.ts';
+import { silentLog, systemClock } from '../../src/core/ports.ts';
+import { type Closable, Scope, SharedPool } from '../../src/core/scope.ts';
+import { type ExchangeRecord, NO_SIGNALS } from '../../src/core/signals.ts';
+import { Acceptor } from '../../src/listen/acceptor.ts';
+import type { Limits } from '../../src/listen/limits.ts';
+
+export interface Proxy {
+  readonly port: number;
+  readonly acceptor: Acceptor;
+  /** Records of ended exchanges, oldest first. */
+  readonly records: readonly ExchangeRecord[];
+  /** Resolves when `count` exchanges have ended. */
+  ended(count: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ProxyOptions {
+  readonly upstream: string;
+  readonly policies?: PolicySet;
+  readonly limits?: Partial<Limits>;
+}
+
+export async function startProxy({ upstream, policies = {}, limits = {} }: ProxyOptions): Promise<Proxy> {
+  const scope = new Scope();
+  const pool = new SharedPool<Closable>();
+  const records: ExchangeRecord[] = [];
+  const waiting: { count: number; resolve: () => void }[] = [];
+  const ports = {
+    clock: systemClock,
+    log: silentLog,
+    env: {},
+    random: (bytes: number) => Buffer.alloc(bytes),
+    signals: {
+      ...NO_SIGNALS,
+      exchangeEnded(record: ExchangeRecord) {
+        records.push(record);
+        for (const each of waiting) if (records.length >= each.count) each.resolve();
+      },
+    },
+  };
+  const deps = {
+    ports,
+    scope,
+    policies,
+    key: 'test',
+    label: 'test',
+    lasting: {
+      hold<T extends Closable>(owner: Scope, key: string, make: () => T): T {
+        const { value, release } = pool.acquire(key, make);
+        owner.defer(release);
+        return value as T;
+      },
+    },
+  } as unknown as BackendDeps;
+  const backend = host.build(host.schema.parse(upstream), deps);
+  const acceptor = new Acceptor({ port: 0, address: undefined, ports, limits, handle: backend.handle });
+  const { port } = await acceptor.listen();
+  return {
+    port,
+    acceptor,
+    records,
+    ended: (count) =>
+      new Promise((resolve) => {
+        if (records.length >= count) resolve();
+        else waiting.push({ count, resolve });
+      }),
+    close: async () => {
+      await acceptor.close();
+      await scope.close();
+    },
+  };
+}
+
+/** Listens on a free port of 127.0.0.1. */
+export function listening(server: Server | NetServer): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+export function closing(server: Server | NetServer): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    if ('closeAllConnections' in server) server.closeAllConnections();
+  });
+}
+
+export interface Got {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly trailers: IncomingMessage['trailers'];
+  readonly body: string;
+}
+
+/** One request to 127.0.0.1, read to its end. */
+export function get(port: number, options: RequestOptions & { body?: string | Buffer } = {}): Promise<Got> {
+  const { body, ...rest } = options;
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ host: '127.0.0.1', port, agent: false, ...rest }, (reply) => {
+      collect(reply).then((text) => {
+        const { statusCode = 0, headers, trailers } = reply;
+        resolve({ status: statusCode, headers, trailers, body: text.toString() });
+      }, reject);
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+export async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
