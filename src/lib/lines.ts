@@ -1,4 +1,6 @@
 /** Lines over bytes, for framings that put one message on a line. A line that arrives whole is a view into its chunk. */
+import { Pieces } from './pieces.ts';
+
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -6,9 +8,8 @@ export class LineSplitter {
   readonly #onLine: (line: Buffer) => void;
   readonly #limit: number;
   readonly #onOverflow: (size: number) => void;
-  /** Pieces of a line whose end has not arrived. */
-  #pieces: Buffer[] = [];
-  #size = 0;
+  /** The start of a line whose end has not arrived. */
+  readonly #unfinished = new Pieces();
   #dropping = false;
 
   /**
@@ -24,37 +25,34 @@ export class LineSplitter {
   push(chunk: Buffer): void {
     let from = 0;
     for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, from)) {
-      this.#add(chunk.subarray(from, end));
-      this.#endLine();
+      this.#endLine(chunk.subarray(from, end));
       from = end + 1;
     }
-    if (from < chunk.length) this.#add(chunk.subarray(from));
+    if (from === chunk.length || this.#dropping) return;
+    const size = this.#unfinished.size + chunk.length - from;
+    if (size > this.#limit) this.#overflow(size);
+    else this.#unfinished.append(chunk.subarray(from));
   }
 
-  #add(piece: Buffer): void {
-    if (this.#dropping) return;
-    this.#pieces.push(piece);
-    this.#size += piece.length;
-    if (this.#size <= this.#limit) return;
-    const size = this.#size;
-    this.#forget();
-    this.#dropping = true;
-    this.#onOverflow(size);
-  }
-
-  #endLine(): void {
+  #endLine(piece: Buffer): void {
+    const size = this.#unfinished.size + piece.length;
+    if (!this.#dropping && size > this.#limit) this.#overflow(size);
     const dropped = this.#dropping;
     this.#dropping = false;
-    const pieces = this.#pieces;
-    this.#forget();
     if (dropped) return;
-    const line = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    const line = this.#unfinished.size === 0 ? piece : this.#joined(piece);
     const end = line[line.length - 1] === CR ? line.length - 1 : line.length;
     if (end > 0) this.#onLine(end === line.length ? line : line.subarray(0, end));
   }
 
-  #forget(): void {
-    this.#pieces = [];
-    this.#size = 0;
+  #joined(piece: Buffer): Buffer {
+    this.#unfinished.append(piece);
+    return this.#unfinished.take();
+  }
+
+  #overflow(size: number): void {
+    this.#unfinished.clear();
+    this.#dropping = true;
+    this.#onOverflow(size);
   }
 }

@@ -2,6 +2,8 @@
  * Server-Sent Events over bytes: an incremental parser and a writer (HTML Living Standard, section 9.2). Events that
  * arrive whole in one chunk are delivered without copying: `data` is then a view into the chunk. Knows no MCP.
  */
+import { Pieces } from './pieces.ts';
+
 export interface SseEvent {
   readonly event: string;
   readonly data: Buffer;
@@ -49,13 +51,14 @@ export class SseParser {
   #firstLine = true;
   /** The last chunk ended with CR: an LF at the start of the next one belongs to it. */
   #afterCr = false;
-  /** Pieces of a line whose end has not arrived. */
-  #pieces: Buffer[] = [];
-  #pieceBytes = 0;
+  /** The start of a line whose end has not arrived. */
+  readonly #unfinished = new Pieces();
   /** Bytes of the finished lines of the event. */
   #eventBytes = 0;
+  /** The first data line. All of them are in #joined once there is a second one. */
   #data: Buffer | undefined;
-  #moreData: Buffer[] | undefined;
+  readonly #joined = new Pieces();
+  #several = false;
   #event = '';
   #id: string | undefined;
   #retry: number | undefined;
@@ -91,25 +94,22 @@ export class SseParser {
   /** The stream is over: an event whose blank line never came is dropped, as the standard says. */
   end(): void {
     this.#ended = true;
-    this.#pieces = [];
+    this.#unfinished.clear();
     this.#reset();
   }
 
   #keep(piece: Buffer): void {
-    this.#pieces.push(piece);
-    this.#pieceBytes += piece.length;
-    this.#checkLimit(this.#pieceBytes);
+    this.#unfinished.append(piece);
+    this.#checkLimit(this.#unfinished.size);
   }
 
   #endLine(chunk: Buffer, start: number, end: number): void {
-    if (this.#pieces.length === 0) {
+    if (this.#unfinished.size === 0) {
       this.#line(chunk, start, end);
       return;
     }
-    this.#pieces.push(chunk.subarray(start, end));
-    const line = Buffer.concat(this.#pieces, this.#pieceBytes + end - start);
-    this.#pieces = [];
-    this.#pieceBytes = 0;
+    this.#unfinished.append(chunk.subarray(start, end));
+    const line = this.#unfinished.take();
     this.#line(line, 0, line.length);
   }
 
@@ -147,13 +147,18 @@ export class SseParser {
   }
 
   #addData(line: Buffer): void {
-    if (this.#data === undefined) this.#data = line;
-    else if (this.#moreData) this.#moreData.push(LINE_END, line);
-    else this.#moreData = [this.#data, LINE_END, line];
+    if (this.#data === undefined) {
+      this.#data = line;
+      return;
+    }
+    if (!this.#several) this.#joined.append(this.#data);
+    this.#several = true;
+    this.#joined.append(LINE_END);
+    this.#joined.append(line);
   }
 
   #dispatch(): void {
-    const data = this.#moreData ? Buffer.concat(this.#moreData) : this.#data;
+    const data = this.#several ? this.#joined.take() : this.#data;
     const event = this.#event;
     const id = this.#id;
     const retry = this.#retry;
@@ -165,7 +170,8 @@ export class SseParser {
   #reset(): void {
     this.#eventBytes = 0;
     this.#data = undefined;
-    this.#moreData = undefined;
+    this.#several = false;
+    this.#joined.clear();
     this.#event = '';
     this.#id = undefined;
     this.#retry = undefined;
