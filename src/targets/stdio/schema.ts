@@ -6,7 +6,7 @@ export const stdioSchema = z
     cmd: z.string().min(1).meta({ description: 'Executable; looked up on PATH.' }),
     args: z.array(z.string()).default([]),
     env: z
-      .record(z.string(), z.coerce.string())
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String))
       .default({})
       .meta({ description: 'Added to the inherited environment.' }),
     clearEnv: z

@@ -78,6 +78,8 @@ test('a crash loop ends the warming until the command has worked for a session',
   for (let death = 1; death < 5; death += 1) await until(() => clock.run(), `back-off after death ${death}`);
   await until(() => world.host.count === 0, 'the last spare is gone');
   assert.equal(clock.run(), false, 'no further attempt is planned');
+  connector.warm?.();
+  assert.equal(world.host.count, 0, 'asking again changes nothing');
   await rm(crash);
   const { wire, reader } = await open(connector);
   assert.equal(world.host.count, 1, 'no spare before the command has worked');

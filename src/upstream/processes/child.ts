@@ -10,8 +10,8 @@ import { endGroup } from './group.ts';
 import type { StderrReader } from './stderr.ts';
 import type { SystemProcess } from './system.ts';
 
-export const MESSAGE_LIMIT = 16 * 1024 * 1024;
-export const QUEUE_LIMIT = 32 * 1024 * 1024;
+const MESSAGE_LIMIT = 16 * 1024 * 1024;
+const QUEUE_LIMIT = 32 * 1024 * 1024;
 
 /** How long output may still arrive, or an exit follow a broken pipe, before it is no longer waited for. */
 const SETTLE_MS = 500;

@@ -13,7 +13,7 @@ import { ChildRecords } from './records.ts';
 import { StderrReader } from './stderr.ts';
 import { MARKER, type SystemProcess, systemProcess } from './system.ts';
 
-export const MAX_CHILDREN = 256;
+const MAX_CHILDREN = 256;
 const GRACE_MS = 2000;
 
 export interface ProcessHostOptions {
