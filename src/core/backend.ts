@@ -1,6 +1,7 @@
 /** A backend: one config key under `backends[]`, its schema, and what answers an exchange. */
 import type { ZodType } from 'zod';
 import type { Answer, Exchange } from './exchange.ts';
+import type { SettingsPlan } from './plan.ts';
 import type { PolicySet } from './policy.ts';
 import type { Ports } from './ports.ts';
 import type { Closable, Scope } from './scope.ts';
@@ -12,6 +13,22 @@ export interface Backend {
   owns?(exchange: Exchange): boolean;
   /** Runs at the swap: from now on this backend's plan is the one in force (sessions are rebased on it). */
   activate?(): void;
+  /** Runs when what the swap removed has stopped: an exclusive child must be gone before its successor starts. */
+  start?(): void;
+  /** Serves a client over a channel, where the backend's protocol has such a form. */
+  connect?(channel: Channel): ChannelReceiver;
+}
+
+/** A client behind a two-way channel of messages instead of HTTP: `agentgateway stdio`. */
+export interface Channel {
+  send(message: Buffer): void;
+  /** The session has ended from our side. */
+  ended(): void;
+}
+
+export interface ChannelReceiver extends Closable {
+  /** One message, without its line end. */
+  receive(message: Buffer): void;
 }
 
 /** What outlives a generation, found by key: pools, targets, sessions. The holder's scope releases it. */
@@ -22,12 +39,15 @@ export interface Lasting {
 export interface BackendDeps {
   readonly ports: Ports;
   readonly lasting: Lasting;
-  /** Of the generation being built. */
+  /** Closed when the last exchange of the generation is over: for what such an exchange still needs. */
   readonly scope: Scope;
+  /** Closed at the swap, before the next generation starts: for what must not run beside its successor. */
+  readonly current: Scope;
   /** Names this backend across reloads: port, route match and position, or the name the user gave it. */
   readonly key: string;
   /** For messages: where it stands, as a person would say it. */
   readonly label: string;
+  readonly settings: SettingsPlan;
   /** Policies that concern the connection to the upstream (backendTLS), from route and backend, merged. */
   readonly policies: PolicySet;
 }

@@ -11,8 +11,18 @@ interface Entry {
 }
 
 const client = (http: number, rpc: number): Entry => ({ http, rpc, fault: 'client', retryable: false });
-const upstream = (http: number, retryable = true): Entry => ({ http, rpc: -32603, fault: 'upstream', retryable });
-const gateway = (http: number, retryable: boolean): Entry => ({ http, rpc: -32603, fault: 'gateway', retryable });
+const upstream = (http: number, retryable = true): Entry => ({
+  http,
+  rpc: -32603,
+  fault: 'upstream',
+  retryable,
+});
+const gateway = (http: number, retryable: boolean): Entry => ({
+  http,
+  rpc: -32603,
+  fault: 'gateway',
+  retryable,
+});
 
 export const CATALOGUE = {
   // Requests.

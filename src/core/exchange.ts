@@ -46,6 +46,8 @@ export interface Exchange {
   readonly upgrade: string | undefined;
   /** Facts for the access log; layers and backends fill it in. */
   readonly record: ExchangeRecord;
+  /** Who the client proved to be; set by authentication layers, absent for anonymous clients. */
+  principal?: string;
   /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */
   serves: (path: string) => boolean;
 }

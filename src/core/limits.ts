@@ -110,6 +110,12 @@ export const LIMITS = {
     what: 'Time to which progress can extend a call.',
     key: 'mcp.maxCallDuration',
   },
+  reconcile: {
+    value: 5 * MINUTE,
+    unit: 'ms',
+    error: undefined,
+    what: 'Pause after which the lists of a target are compared with the upstream.',
+  },
   children: { value: 256, unit: 'count', error: 'PROCESS_LIMIT', what: 'Child processes at the same time.' },
   drain: {
     value: 60 * SECOND,

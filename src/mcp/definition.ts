@@ -3,10 +3,10 @@
  * is opened. mcp/ holds the interface, targets/ implement it, so that the core knows no transport by name.
  */
 import type { ZodType } from 'zod';
-import type { Cancel } from '../lib/cancel.ts';
 import type { BackendDeps } from '../core/backend.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
+import type { Cancel } from '../lib/cancel.ts';
 
 /** One duplex message channel to an upstream server, before and after initialize. */
 export interface Wire extends Closable {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { PolicySet } from '../../core/policy.ts';
 import { durationSchema } from '../../core/schema.ts';
 import type { TargetDefinition } from '../../mcp/definition.ts';
+import { remoteUrl } from '../../mcp/remote/schema.ts';
 
 const curationSchema = z.strictObject({
   include: z
@@ -54,12 +55,18 @@ export function targetSchema(
       const given = [...kinds.map((kind) => kind.key), 'host'].filter(
         (key) => (target as Record<string, unknown>)[key] !== undefined,
       );
-      if (given.length === 1) return;
+      if (given.length === 1) return checkBareHost(target.host, context);
       const choices = kinds.map((kind) => kind.key).join(', ');
       const message =
         given.length === 0 ? `expected one of ${choices}` : `give only one of ${given.join(', ')}`;
       context.addIssue({ code: 'custom', message, input: target });
     });
+}
+
+function checkBareHost(host: string | undefined, context: z.RefinementCtx): void {
+  const url = host === undefined ? undefined : remoteUrl({ host }, '/');
+  if (typeof url === 'string')
+    context.addIssue({ code: 'custom', message: url, path: ['host'], input: host });
 }
 
 /** `targetPolicies`: what may stand under a target's `policies`; the composer of definitions knows which ship. */

@@ -1,3 +1,4 @@
+/** What the two kinds of remote targets (mcp, sse) share: their keys, their URL, its credentials. */
 import { z } from 'zod';
 
 /**
@@ -37,4 +38,14 @@ export function remoteUrl(config: RemoteConfig, defaultPath: string): URL | stri
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:'))
     return 'expected an http:// or https:// URL';
   return url;
+}
+
+/** The largest message taken from an upstream, in bytes. */
+export const MAX_UPSTREAM_MESSAGE = 16 * 1024 * 1024;
+
+/** Credentials written into the URL, as a flat header list; the URL itself is never shown with them. */
+export function authorizationOf(url: URL): string[] {
+  if (url.username === '' && url.password === '') return [];
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return ['authorization', `Basic ${Buffer.from(pair).toString('base64')}`];
 }

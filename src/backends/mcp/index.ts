@@ -1,0 +1,161 @@
+/** The `mcp` backend: many MCP servers shown as one. Builds the view; the endpoint behind it outlives reloads. */
+import { createHash } from 'node:crypto';
+import { type Backend, type BackendDefinition, type BackendDeps, defineBackend } from '../../core/backend.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { Scope } from '../../core/scope.ts';
+import { canonicalJson } from '../../lib/canonical-json.ts';
+import type { TargetDefinition } from '../../mcp/definition.ts';
+import { Endpoint } from '../../mcp/endpoint.ts';
+import { HttpFront } from '../../mcp/fronts/front.ts';
+import { connectChannel } from '../../mcp/fronts/legacy/channel.ts';
+import type { FrontLimits } from '../../mcp/fronts/legacy/streamable-http.ts';
+import { ReplayBudget } from '../../mcp/sessions/replay.ts';
+import { SessionTable } from '../../mcp/sessions/session-table.ts';
+import { Target } from '../../mcp/target/target.ts';
+import { type MemberPlan, View } from '../../mcp/view/view.ts';
+import { VERSION } from '../../version.ts';
+import { type McpConfig, mcpSchema, type TargetConfig } from './schema.ts';
+
+export function mcpBackend(kinds: readonly TargetDefinition[]): BackendDefinition {
+  const byKey = new Map(kinds.map((kind) => [kind.key, kind]));
+  return defineBackend<McpConfig>({
+    key: 'mcp',
+    schema: mcpSchema(kinds),
+    build: (config, deps) => buildBackend(config, deps, byKey),
+  });
+}
+
+type Kinds = ReadonlyMap<string, TargetDefinition>;
+
+function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backend {
+  const endpoint = holdEndpoint(deps);
+  const members = config.targets.map((target) => memberOf(target, config, { deps, kinds }));
+  const view = new View({
+    members,
+    prefixMode: config.prefixMode,
+    failureMode: config.failureMode,
+    nameLimit: config.nameLimit,
+  });
+  return {
+    handle: (exchange) => endpoint.front.handle(exchange),
+    owns: (exchange) => endpoint.front.owns(exchange),
+    activate: () => endpoint.core.rebase(view),
+    connect: (channel) => connectChannel(endpoint.core, channel),
+    start: () => {
+      for (const { target } of members) target.start();
+    },
+  };
+}
+
+const FRONT_LIMITS: FrontLimits = {
+  bodyBytes: LIMITS.requestBody.value,
+  batch: LIMITS.batch.value,
+  heartbeatMs: LIMITS.heartbeat.value,
+  maxQueue: LIMITS.readerQueue.value,
+  retryMs: 1000,
+};
+
+interface Held {
+  readonly core: Endpoint;
+  readonly front: HttpFront;
+  close(): void;
+}
+
+function holdEndpoint({ lasting, scope, key, ports, settings }: BackendDeps): Held {
+  const sessions = lasting.hold(scope, 'mcp-sessions', () => {
+    const sealKey =
+      settings.sessionKey === undefined ? ports.random(32) : Buffer.from(settings.sessionKey, 'hex');
+    const table = new SessionTable({
+      ports,
+      key: sealKey,
+      idleMs: settings.sessionTtlMs,
+      max: LIMITS.sessions.value,
+    });
+    ports.signals.gauge({
+      name: 'mcp_sessions',
+      help: 'Open MCP sessions',
+      read: () => [{ labels: {}, value: table.size }],
+    });
+    return table;
+  });
+  const budget = lasting.hold(
+    scope,
+    'mcp-replay',
+    () => new ReplayBudget({ sessionBytes: LIMITS.replayRing.value, totalBytes: LIMITS.replayTotal.value }),
+  );
+  return lasting.hold(scope, `mcp-endpoint:${key}`, () => {
+    const core = new Endpoint({ key, ports, sessions, version: VERSION });
+    const front = new HttpFront({ endpoint: core, ports, budget, limits: FRONT_LIMITS });
+    return {
+      core,
+      front,
+      close: () => {
+        front.close();
+        core.close();
+      },
+    };
+  });
+}
+
+function memberOf(
+  config: TargetConfig,
+  backend: McpConfig,
+  context: { deps: BackendDeps; kinds: Kinds },
+): MemberPlan {
+  const maxMs = backend.maxCallDuration ?? LIMITS.maxCall.value;
+  const callMs =
+    config.callTimeout ?? backend.callTimeout ?? backend.tool_call_timeout_ms ?? LIMITS.call.value;
+  const deadline = (ms: number) => ({ ms, maxMs: Math.max(ms, maxMs) });
+  return {
+    target: holdTarget(config, backend, context),
+    curation: config.tools,
+    deadline: deadline(callMs),
+    toolDeadlines: new Map(
+      Object.entries(config.toolTimeouts ?? {}).map(([tool, ms]) => [tool, deadline(ms)]),
+    ),
+  };
+}
+
+/** The same upstream named twice, or kept over a reload, is one target: its identity is what it was made from. */
+function holdTarget(
+  config: TargetConfig,
+  backend: McpConfig,
+  context: { deps: BackendDeps; kinds: Kinds },
+): Target {
+  const { deps, kinds } = context;
+  const { kind, own } = kindOf(config, kinds);
+  const connectMs =
+    config.connectTimeout ?? backend.connectTimeout ?? backend.connection_timeout_ms ?? LIMITS.connect.value;
+  const policies = { ...deps.policies, ...config.policies };
+  const identity = canonicalJson([kind.key, config.name, kind.identity(own), policies, connectMs]);
+  const key = `target:${createHash('sha256').update(identity).digest('hex')}`;
+  return deps.lasting.hold(deps.current, key, () => {
+    const { ports, lasting } = deps;
+    const scope = new Scope();
+    const connector = kind.build(own, {
+      ports,
+      name: config.name,
+      backend: { lasting, scope, policies },
+      timeouts: { connectMs },
+    });
+    const target = new Target({
+      name: config.name,
+      connector,
+      ports,
+      connectMs,
+      version: VERSION,
+      reconcileMs: LIMITS.reconcile.value,
+      scope,
+    });
+    return target;
+  });
+}
+
+function kindOf(config: TargetConfig, kinds: Kinds): { kind: TargetDefinition; own: unknown } {
+  const values = config as Readonly<Record<string, unknown>>;
+  for (const kind of kinds.values())
+    if (values[kind.key] !== undefined) return { kind, own: values[kind.key] };
+  // The bare `host:` beside `name`: the schema has made sure that it is there.
+  const mcp = kinds.get('mcp') as TargetDefinition;
+  return { kind: mcp, own: mcp.schema.parse({ host: config.host }) };
+}

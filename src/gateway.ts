@@ -1,0 +1,221 @@
+/**
+ * The gateway: holds what outlives a generation (sockets, pools, targets, sessions) and swaps one generation for the
+ * next, all or nothing. Reload, an admin edit and a Kubernetes event are all `apply`.
+ */
+
+import type { Definitions } from './config/definitions.ts';
+import type { Lasting } from './core/backend.ts';
+import { GatewayError } from './core/errors.ts';
+import type { Answer, Exchange } from './core/exchange.ts';
+import type { BindPlan, Plan } from './core/plan.ts';
+import type { Ports } from './core/ports.ts';
+import { type Closable, type Scope, SharedPool } from './core/scope.ts';
+import { buildGeneration, type Generation } from './generation/build.ts';
+import { Acceptor } from './listen/acceptor.ts';
+
+export interface GatewayOptions {
+  readonly definitions: Definitions;
+  readonly ports: Ports;
+  /** Where binds without an address listen; undefined: loopback. */
+  readonly address: string | undefined;
+  /** False: no port is opened. */
+  readonly listen: boolean;
+  /** How long exchanges of a replaced generation, and of a closing gateway, may take to end. */
+  readonly drainMs: number;
+}
+
+export interface Listening {
+  readonly bind: BindPlan;
+  /** The real port where the plan says 0. */
+  readonly port: number;
+}
+
+interface Running {
+  readonly generation: Generation;
+  inFlight: number;
+  replaced: boolean;
+  release: () => void;
+}
+
+interface Bound extends Listening {
+  readonly acceptor: Acceptor;
+}
+
+export class Gateway implements Closable {
+  readonly #options: GatewayOptions;
+  readonly #pool = new SharedPool<Closable>();
+  readonly #bound = new Map<string, Bound>();
+  /** Generations in force or still draining. */
+  readonly #alive = new Set<Running>();
+  #running: Running | undefined;
+  #applying: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  get plan(): Plan | undefined {
+    return this.#running?.generation.plan;
+  }
+
+  get generation(): Generation | undefined {
+    return this.#running?.generation;
+  }
+
+  get generationsAlive(): number {
+    return this.#alive.size;
+  }
+
+  listening(): Listening[] {
+    return [...this.#bound.values()].map(({ bind, port }) => ({ bind, port }));
+  }
+
+  /** Everything that is shared over generations, for a look from outside. */
+  lasting(): Closable[] {
+    return this.#pool.values();
+  }
+
+  /** Puts a plan in force, or throws and leaves everything as it was. Calls are carried out one after the other. */
+  apply(plan: Plan): Promise<void> {
+    const applied = this.#applying.then(() => this.#apply(this.#placed(plan)));
+    this.#applying = applied.catch(() => undefined);
+    return applied;
+  }
+
+  /** Stops accepting, lets exchanges end up to the drain deadline, then closes everything. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#applying;
+    await Promise.allSettled(
+      [...this.#bound.values()].map(({ acceptor }) => acceptor.close(this.#options.drainMs)),
+    );
+    this.#bound.clear();
+    const running = [...this.#alive];
+    await Promise.allSettled(running.map(({ generation }) => generation.current.close()));
+    await Promise.allSettled(running.map(({ generation }) => generation.scope.close()));
+  }
+
+  #placed(plan: Plan): Plan {
+    const { address } = this.#options;
+    if (address === undefined) return plan;
+    return { ...plan, binds: plan.binds.map((bind) => ({ ...bind, address: bind.address ?? address })) };
+  }
+
+  async #apply(plan: Plan): Promise<void> {
+    if (this.#closed) throw new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down');
+    const { definitions, ports } = this.#options;
+    const generation = buildGeneration(plan, { definitions, ports, lasting: this.#lasting() });
+    const fresh = await this.#bindNew(plan).catch(async (error: unknown) => {
+      await generation.current.close();
+      await generation.scope.close();
+      throw error;
+    });
+    const before = this.#running;
+    const running: Running = { generation, inFlight: 0, replaced: false, release: () => {} };
+    running.release = () => void this.#retire(running);
+    this.#alive.add(running);
+    this.#running = running;
+    for (const [key, bound] of fresh) this.#bound.set(key, bound);
+    for (const backend of generation.backends) backend.activate?.();
+    this.#closeUnused(plan);
+    if (before) await this.#replace(before);
+    for (const backend of generation.backends) backend.start?.();
+  }
+
+  /** What must not run beside its successor stops now; the rest when the last exchange is over. */
+  async #replace(before: Running): Promise<void> {
+    before.replaced = true;
+    await before.generation.current
+      .close()
+      .catch((error: unknown) =>
+        this.#options.ports.log.warn({ err: error }, 'a replaced resource did not close cleanly'),
+      );
+    if (before.inFlight === 0) await this.#retire(before);
+    else this.#options.ports.clock.after(this.#options.drainMs, before.release);
+  }
+
+  async #retire(running: Running): Promise<void> {
+    if (!this.#alive.delete(running)) return;
+    await running.generation.scope
+      .close()
+      .catch((error: unknown) =>
+        this.#options.ports.log.warn({ err: error }, 'a replaced resource did not close cleanly'),
+      );
+  }
+
+  async #serve(port: number, exchange: Exchange): Promise<Answer> {
+    const running = this.#running as Running;
+    const serve = running.generation.binds.get(port);
+    if (!serve) throw new GatewayError('ROUTE_NOT_FOUND', 'this port is no longer configured');
+    running.inFlight += 1;
+    try {
+      return await serve(exchange);
+    } finally {
+      running.inFlight -= 1;
+      if (running.replaced && running.inFlight === 0) running.release();
+    }
+  }
+
+  /** Opens the ports that are new, before the swap: a port that is taken must not cost the old configuration. */
+  async #bindNew(plan: Plan): Promise<Map<string, Bound>> {
+    const fresh = new Map<string, Bound>();
+    if (!this.#options.listen) return fresh;
+    try {
+      for (const bind of plan.binds) {
+        const key = bindKey(bind);
+        const kept = this.#bound.get(key);
+        if (kept) fresh.set(key, { ...kept, bind });
+        else fresh.set(key, await this.#bind(bind));
+      }
+    } catch (error) {
+      await Promise.allSettled(
+        [...fresh].filter(([key]) => !this.#bound.has(key)).map(([, { acceptor }]) => acceptor.close(0)),
+      );
+      throw error;
+    }
+    return fresh;
+  }
+
+  async #bind(bind: BindPlan): Promise<Bound> {
+    const moved = [...this.#bound].find(([, { bind: other }]) => other.port === bind.port && bind.port !== 0);
+    // The same port on another address: most systems do not let both be open at a time.
+    if (moved) {
+      this.#bound.delete(moved[0]);
+      await moved[1].acceptor.close(0);
+    }
+    const { ports } = this.#options;
+    const acceptor = new Acceptor({
+      port: bind.port,
+      address: bind.address,
+      ports,
+      handle: (exchange) => this.#serve(bind.port, exchange),
+    });
+    const { port } = await acceptor.listen();
+    return { bind, port, acceptor };
+  }
+
+  #closeUnused(plan: Plan): void {
+    const wanted = new Set(plan.binds.map(bindKey));
+    for (const [key, { acceptor }] of this.#bound) {
+      if (wanted.has(key)) continue;
+      this.#bound.delete(key);
+      void acceptor.close(this.#options.drainMs);
+    }
+  }
+
+  #lasting(): Lasting {
+    return {
+      hold: <T extends Closable>(scope: Scope, key: string, make: () => T): T => {
+        const { value, release } = this.#pool.acquire(key, make);
+        scope.defer(release);
+        return value as T;
+      },
+    };
+  }
+}
+
+function bindKey(bind: BindPlan): string {
+  return `${bind.port}|${bind.address ?? ''}`;
+}

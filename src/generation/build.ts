@@ -1,0 +1,173 @@
+/**
+ * From a plan to what serves it. THE stack file: reads as the path of a request. No network or child IO here; a
+ * build either succeeds or throws, and then the generation before it goes on serving.
+ */
+
+import type { Definitions } from '../config/definitions.ts';
+import type { Backend, Lasting } from '../core/backend.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Answer, Exchange } from '../core/exchange.ts';
+import type { BindPlan, ListenerPlan, Plan, RouteBackend, RoutePlan } from '../core/plan.ts';
+import { PHASES, type PolicyDefinition, type PolicySet, type RouteFacts } from '../core/policy.ts';
+import type { Ports } from '../core/ports.ts';
+import { Scope } from '../core/scope.ts';
+import { type Layer, type Service, stack } from '../core/service.ts';
+import { hostOrigin } from '../listen/host-origin.ts';
+import { originAllowed } from '../policies/cors/cors.ts';
+import type { CorsConfig } from '../policies/cors/schema.ts';
+import { listenerTable, routeTable } from '../route/table.ts';
+import { type WeightedBackend, weighted } from './weighted.ts';
+
+export interface GenerationDeps {
+  readonly definitions: Definitions;
+  readonly ports: Ports;
+  readonly lasting: Lasting;
+}
+
+export interface Generation {
+  readonly plan: Plan;
+  /** By port as configured. */
+  readonly binds: ReadonlyMap<number, Service<Exchange, Answer>>;
+  /** Closed when the last exchange is over. */
+  readonly scope: Scope;
+  /** Closed at the swap to the next generation. */
+  readonly current: Scope;
+  readonly backends: readonly Backend[];
+  readonly routes: readonly BuiltRoute[];
+}
+
+export interface BuiltRoute {
+  readonly name: string;
+  readonly backends: readonly WeightedBackend[];
+}
+
+interface Building extends GenerationDeps {
+  readonly plan: Plan;
+  readonly scope: Scope;
+  readonly current: Scope;
+  readonly backends: Backend[];
+  readonly routes: BuiltRoute[];
+}
+
+export function buildGeneration(plan: Plan, deps: GenerationDeps): Generation {
+  const building: Building = {
+    ...deps,
+    plan,
+    scope: new Scope(),
+    current: new Scope(),
+    backends: [],
+    routes: [],
+  };
+  try {
+    const binds = new Map(plan.binds.map((bind) => [bind.port, buildBind(bind, building)]));
+    const { scope, current, backends, routes } = building;
+    return { plan, binds, scope, current, backends, routes };
+  } catch (error) {
+    void building.current.close().catch(() => undefined);
+    void building.scope.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** 1. The listener whose hostname fits. */
+function buildBind(bind: BindPlan, building: Building): Service<Exchange, Answer> {
+  const table = listenerTable(bind.listeners);
+  const listeners = bind.listeners.map((listener) => buildListener(listener, bind, building));
+  return (exchange) => {
+    const at = table.find(exchange.authority);
+    const serve = at === undefined ? undefined : listeners[at];
+    if (!serve) throw new GatewayError('MISDIRECTED', `no listener for host "${exchange.authority}"`);
+    return serve(exchange);
+  };
+}
+
+/** 2. Its layers, then the route that fits best. */
+function buildListener(
+  listener: ListenerPlan,
+  bind: BindPlan,
+  building: Building,
+): Service<Exchange, Answer> {
+  const table = routeTable(listener);
+  const routes = listener.routes.map((route) => buildRoute(route, { listener, bind }, building));
+  const route: Service<Exchange, Answer> = (exchange) => {
+    const at = table.find(exchange);
+    const serve = at === undefined ? undefined : routes[at];
+    if (!serve) throw new GatewayError('ROUTE_NOT_FOUND', `no route for ${exchange.method} ${exchange.path}`);
+    exchange.serves = (path) => table.find({ ...routable(exchange), path }) === at;
+    return serve(exchange);
+  };
+  const layers = policyLayers(listener.policies, building);
+  const named: Layer<Exchange, Answer> = (next) => (exchange) => {
+    exchange.record.listener = listener.name;
+    return next(exchange);
+  };
+  return stack([named, ...layers], route);
+}
+
+/** 3. Its layers in phase order, then a backend by weight. */
+function buildRoute(
+  route: RoutePlan,
+  at: { listener: ListenerPlan; bind: BindPlan },
+  building: Building,
+): Service<Exchange, Answer> {
+  const policies: PolicySet = { ...at.listener.policies, ...route.policies };
+  const backends = route.backends.map((backend) => buildBackend(backend, route, building));
+  const name = route.name ?? route.key;
+  building.routes.push({ name, backends });
+  const named: Layer<Exchange, Answer> = (next) => (exchange) => {
+    exchange.record.route = name;
+    return next(exchange);
+  };
+  const cors = policies['cors'] as CorsConfig | undefined;
+  const guard = hostOrigin({
+    loopback: at.bind.address === undefined,
+    originAllowed: cors ? originAllowed(cors) : () => false,
+  });
+  const facts: RouteFacts = { backends: route.backends.map(({ kind }) => kind) };
+  return stack([named, guard, ...policyLayers(route.policies, building, facts)], weighted(backends));
+}
+
+/** 4. The backend behind its own layers. */
+function buildBackend(backend: RouteBackend, route: RoutePlan, building: Building): WeightedBackend {
+  const { definitions, ports, lasting, scope, current, plan } = building;
+  const definition = definitions.backends.find(({ key }) => key === backend.kind);
+  if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
+  const built = definition.build(backend.config, {
+    ports,
+    lasting,
+    scope,
+    current,
+    settings: plan.settings,
+    key: backend.key,
+    label: `${route.name ?? route.key} > ${backend.kind}`,
+    policies: { ...route.policies, ...backend.policies },
+  });
+  building.backends.push(built);
+  const service = stack(policyLayers(backend.policies, building), built.handle);
+  return { key: backend.key, weight: backend.weight, backend: built, service };
+}
+
+/** The exchange layers of a policy set, in phase order and within a phase in the order of the definitions. */
+function policyLayers(
+  policies: PolicySet,
+  { definitions, ports }: Building,
+  route?: RouteFacts,
+): Layer<Exchange, Answer>[] {
+  const present = definitions.policies.filter(({ key }) => policies[key] !== undefined);
+  const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
+  const layers: Layer<Exchange, Answer>[] = [];
+  for (const policy of inOrder) {
+    const { exchange } = policy.build(policies[policy.key], ports, route);
+    if (exchange) layers.push(exchange);
+  }
+  return layers;
+}
+
+function phase({ phase: name }: PolicyDefinition): number {
+  return PHASES.indexOf(name);
+}
+
+function routable(exchange: Exchange) {
+  const { method, authority, scheme, headers, query } = exchange;
+  return { method, authority, scheme, headers, query };
+}

@@ -1,0 +1,149 @@
+#!/usr/bin/env node
+/** The command line: the only place that touches the process. Exit codes: 0, 1 (failed), 2 (bad arguments or configuration). */
+import { isAbsolute, join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { ConfigError, formatDiagnostics } from './config/diagnostics.ts';
+import { configJsonSchema } from './config/json-schema.ts';
+import { GatewayError } from './core/errors.ts';
+import { type ConfigInput, type Host, readConfigFile, readPlan, run } from './run.ts';
+import { standard } from './standard.ts';
+import { startScreen } from './start-screen.ts';
+import { serveStdio } from './stdio.ts';
+import { VERSION } from './version.ts';
+
+interface Flags {
+  readonly file?: string;
+  readonly config?: string;
+  readonly address?: string;
+  readonly validateOnly?: boolean;
+  readonly route?: string;
+}
+
+const host: Host = {
+  env: process.env,
+  cwd: process.cwd(),
+  stdoutIsTerminal: process.stdout.isTTY === true,
+  stderrIsTerminal: process.stderr.isTTY === true,
+};
+
+/** How long a shutdown may take in all before the process ends whatever is left. */
+const SHUTDOWN_MS = 70_000;
+
+class UsageError extends Error {}
+
+function program(): Command {
+  const command = new Command('agentgateway');
+  command
+    .description('The gateway between AI agents and everything they call.')
+    .option('-f, --file <path>', 'configuration file (YAML or JSON); "-" reads standard input')
+    .option('-c, --config <text>', 'configuration as text')
+    .option(
+      '--address <address>',
+      'where ports without an address listen (default: loopback; 0.0.0.0 for everyone; env AGENTGATEWAY_ADDRESS)',
+    )
+    .option('--validate-only', 'check the configuration and exit')
+    .version(VERSION, '-V, --version')
+    .exitOverride()
+    .enablePositionalOptions()
+    .addHelpText('after', EXAMPLES)
+    .action(() => serve(command.opts<Flags>()));
+  command
+    .command('schema')
+    .description('print the JSON Schema of the configuration')
+    .action(() => print(`${JSON.stringify(configJsonSchema(standard), undefined, 2)}\n`));
+  command
+    .command('stdio')
+    .description(
+      'serve the MCP servers of a configuration over standard input and output, for clients that start programs',
+    )
+    .option('-f, --file <path>', 'configuration file')
+    .option('-c, --config <text>', 'configuration as text')
+    .option('--route <name>', 'which route to serve, when there are several')
+    .action((_options, self: Command) => stdio(self.opts<Flags>()));
+  return command;
+}
+
+const EXAMPLES = `
+Examples:
+  agentgateway -f config.yaml
+  agentgateway -f config.yaml --validate-only
+  agentgateway stdio -f config.yaml
+  agentgateway schema > config.schema.json`;
+
+async function serve(flags: Flags): Promise<void> {
+  const input = await readInput(flags);
+  if (flags.validateOnly) {
+    readPlan(input, host);
+    return print(`${input.name}: valid\n`);
+  }
+  const address = flags.address ?? host.env['AGENTGATEWAY_ADDRESS'];
+  const running = await run({ host, input, address, logTo: 'stdout', listen: true });
+  onSignal(() => running.close());
+  process.stderr.write(await startScreen(running));
+}
+
+async function stdio(flags: Flags): Promise<void> {
+  if (flags.file === '-')
+    throw new UsageError('stdio: standard input carries the protocol, so -f - cannot be used; give a file');
+  const input = await readInput(flags);
+  const running = await run({ host, input, address: undefined, logTo: 'stderr', listen: false });
+  const { done, close } = serveStdio(running.gateway, {
+    route: flags.route,
+    input: process.stdin,
+    output: process.stdout,
+  });
+  const stop = async (): Promise<void> => {
+    close();
+    await running.close();
+  };
+  onSignal(stop);
+  await done;
+  await stop();
+}
+
+async function readInput(flags: Flags): Promise<ConfigInput> {
+  const { file, config } = flags;
+  if (file !== undefined && config !== undefined) throw new UsageError('give either -f or -c, not both');
+  if (config !== undefined) return { text: config, name: '<inline>', file: undefined };
+  if (file === undefined) throw new UsageError('no configuration: give one with -f config.yaml (see --help)');
+  if (file === '-') return { text: await readAll(process.stdin), name: '<stdin>', file: undefined };
+  const path = isAbsolute(file) ? file : join(host.cwd, file);
+  return { text: readConfigFile(path), name: file, file: path };
+}
+
+async function readAll(input: NodeJS.ReadStream): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of input) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The first signal drains; a second one, or the deadline, ends at once. */
+function onSignal(close: () => Promise<void>): void {
+  let closing = false;
+  const stop = (): void => {
+    if (closing) process.exit(1);
+    closing = true;
+    setTimeout(() => process.exit(1), SHUTDOWN_MS).unref();
+    close().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+function fail(error: unknown): void {
+  if (error instanceof CommanderError) return void (process.exitCode = error.exitCode === 0 ? 0 : 2);
+  if (error instanceof ConfigError) process.stderr.write(`${formatDiagnostics(error.diagnostics)}\n`);
+  else if (error instanceof GatewayError || error instanceof UsageError)
+    process.stderr.write(`agentgateway: ${error.message}\n`);
+  else process.stderr.write(`agentgateway: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = error instanceof ConfigError || error instanceof UsageError ? 2 : 1;
+}
+
+program().parseAsync(process.argv).catch(fail);

@@ -1,0 +1,41 @@
+/**
+ * The neutral call: what a front makes of a client's request, whatever era or transport it came by. Layers wrap
+ * `Service<McpCall, McpOutcome>`; the session at the bottom sends it to its target.
+ */
+import type { CallRecord } from '../core/signals.ts';
+import type { Cancel } from '../lib/cancel.ts';
+import type { Message } from './message.ts';
+
+export interface McpCall {
+  readonly message: Message;
+  readonly method: string;
+  readonly peer: Peer;
+  readonly cancel: Cancel;
+  readonly record: CallRecord;
+  /** Headers for the upstream hop where it has headers (flat list): traceparent. */
+  readonly headers: readonly string[] | undefined;
+}
+
+/** Raw JSON text of a result or of an error object. */
+export interface McpOutcome {
+  readonly kind: 'result' | 'error';
+  readonly body: Buffer;
+}
+
+/** A request from an upstream server to the client: sampling, elicitation, roots. */
+export interface Question {
+  readonly message: Message;
+  /** Cancelled when the server withdraws it or the call that asked is over. */
+  readonly cancel: Cancel;
+  /** Passes the client's progress notification on to the server that asked. */
+  progress(message: Buffer): void;
+}
+
+/** What flows beside a result, towards the client that waits for it. */
+export interface Peer {
+  /** A whole notification message. `droppable`: newer ones replace it or it may be lost when the reader is slow. */
+  notify(message: Buffer, importance: Importance): void;
+  ask(question: Question): Promise<McpOutcome>;
+}
+
+export type Importance = 'progress' | 'log' | 'keep';

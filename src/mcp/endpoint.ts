@@ -1,0 +1,226 @@
+/**
+ * One MCP backend over its whole life: outlives generations, holds the view in force and begins, resumes and ends
+ * sessions on it. Fronts ask it for sessions; it knows no transport.
+ */
+import { asGatewayError, GatewayError } from '../core/errors.ts';
+import type { Ports } from '../core/ports.ts';
+import type { Closable } from '../core/scope.ts';
+import { quote } from '../lib/json-text.ts';
+import { isObject, parseObject } from '../lib/json-value.ts';
+import type { McpOutcome } from './call.ts';
+import type { ListKind } from './catalogue.ts';
+import type { ClientIdentity, ServerInfo } from './link/handshake.ts';
+import { mergeInfo } from './merge-info.ts';
+import { type Message, SLOT } from './message.ts';
+import { isLegacyRevision, LATEST_LEGACY, olderRevision } from './revisions.ts';
+import { Session } from './sessions/session.ts';
+import type { Lookup, SessionTable } from './sessions/session-table.ts';
+import { fingerprint, type Locator } from './sessions/token.ts';
+import { PROBE_READER } from './target/catalogues.ts';
+import type { Target, TargetWatcher } from './target/target.ts';
+import { View } from './view/view.ts';
+
+export interface EndpointOptions {
+  readonly key: string;
+  readonly ports: Ports;
+  readonly sessions: SessionTable;
+  readonly version: string;
+}
+
+/** Who the client is as far as the connection tells. */
+export interface ClientContext {
+  readonly principal: string;
+  /** Headers that a single HTTP target may be shown (flat list): the client's own Authorization. */
+  readonly headers: readonly string[];
+}
+
+export interface Begun {
+  readonly session: Session;
+  /** The result of initialize. */
+  readonly outcome: McpOutcome;
+}
+
+export class Endpoint implements Closable, TargetWatcher {
+  readonly options: EndpointOptions;
+  #view: View;
+  #unwatch: (() => void)[] = [];
+
+  constructor(options: EndpointOptions) {
+    this.options = options;
+    this.#view = new View({
+      members: [],
+      prefixMode: 'conditional',
+      failureMode: 'failClosed',
+      nameLimit: 64,
+    });
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  get sessions(): SessionTable {
+    return this.options.sessions;
+  }
+
+  /** A new view is in force: every session is rebased on it. */
+  rebase(view: View): void {
+    for (const unwatch of this.#unwatch) unwatch();
+    this.#view = view;
+    this.#unwatch = view.members.map(({ target }) => target.watch(this));
+    for (const session of this.#mine()) session.rebase(view);
+  }
+
+  changed(_target: Target, kind: ListKind): void {
+    for (const session of this.#mine()) session.listChanged(kind);
+  }
+
+  notification(target: Target, message: Message): void {
+    for (const session of this.#mine()) session.fromShared(target, message);
+  }
+
+  find(token: string, principal: string): Promise<Lookup> {
+    return this.sessions.find(token, this.options.key, principal);
+  }
+
+  here(token: string, principal: string): Session | undefined {
+    return this.sessions.here(token, this.options.key, principal);
+  }
+
+  /** Answers initialize and begins a session; nothing is opened upstream until a call needs it. */
+  async begin(message: Message, client: ClientContext): Promise<Begun> {
+    this.sessions.check();
+    const identity = readIdentity(message);
+    const infos = await this.#serverInfos(client);
+    const view = this.#view;
+    const version = infos.reduce((oldest, { info }) => olderRevision(oldest, info.version), identity.version);
+    const agreed: ClientIdentity = { ...identity, version };
+    const body = mergeInfo({
+      version,
+      single: view.single !== undefined,
+      infos,
+      gatewayVersion: this.options.version,
+    });
+    return {
+      session: this.#session(agreed, client, this.sessions.newId()),
+      outcome: { kind: 'result', body },
+    };
+  }
+
+  /** A session of another process goes on here, when every target can be connected anew. Undefined: it cannot. */
+  resume(token: string, locator: Locator, client: ClientContext): Session | undefined {
+    if (!this.#view.members.every(({ target }) => target.connector.resumable)) return undefined;
+    const identity: ClientIdentity = {
+      version: locator.version,
+      capabilities: Buffer.from(locator.capabilities),
+      info: Buffer.from(locator.info),
+    };
+    const session = this.#session(identity, client, locator.sid);
+    this.sessions.adopt(token, session);
+    return session;
+  }
+
+  close(): void {
+    for (const unwatch of this.#unwatch) unwatch();
+    for (const session of this.#mine()) void session.close();
+  }
+
+  *#mine(): Iterable<Session> {
+    for (const session of this.sessions.values())
+      if (session.options.backend === this.options.key) yield session;
+  }
+
+  #session(identity: ClientIdentity, client: ClientContext, id: string): Session {
+    const capabilities = parseObject(identity.capabilities) ?? {};
+    const own = this.#view.single?.target.connector.takesHeaders ? client.headers : [];
+    return new Session({
+      id,
+      backend: this.options.key,
+      principal: client.principal,
+      identity,
+      capabilities: new Set(Object.keys(capabilities)),
+      reader: readerKey(capabilities, own),
+      headers: own,
+      view: this.#view,
+      ports: this.options.ports,
+    });
+  }
+
+  /** What the targets said of themselves; a target that is not up is waited for, and tried again, within its deadline. */
+  async #serverInfos(client: ClientContext): Promise<{ name: string; info: ServerInfo }[]> {
+    const { members, failOpen, single } = this.#view;
+    const read = await Promise.all(
+      members.map(({ target }) => infoOf(target, single ? client : undefined, this.options)),
+    );
+    const infos: { name: string; info: ServerInfo }[] = [];
+    const failed: GatewayError[] = [];
+    read.forEach((each, index) => {
+      if (each instanceof GatewayError) failed.push(each);
+      else infos.push({ name: members[index]?.name ?? '', info: each });
+    });
+    const [first] = failed;
+    if (first && (!failOpen || infos.length === 0)) {
+      throw new GatewayError(first.code, failed.map((error) => error.message).join('; '), first.detail);
+    }
+    return infos;
+  }
+}
+
+/**
+ * A server that wants the client's own credentials is down for the probe, which has none: with a single target the
+ * client's are tried, so that a login at the upstream works through the gateway.
+ */
+async function infoOf(
+  target: Target,
+  client: ClientContext | undefined,
+  options: EndpointOptions,
+): Promise<ServerInfo | GatewayError> {
+  try {
+    return target.info ?? (await target.ensure());
+  } catch (cause) {
+    const error = asGatewayError(cause);
+    if (error.code !== 'UPSTREAM_CHALLENGE' || !client || client.headers.length === 0) return error;
+    const events = { notification() {}, ask: () => Promise.reject(error), closed() {} };
+    const identity = {
+      version: LATEST_LEGACY,
+      capabilities: Buffer.from('{}'),
+      info: ownInfo(options.version),
+    };
+    try {
+      const { link, info } = await target.openSession(identity, events, client.headers);
+      void link.close();
+      return info;
+    } catch (refused) {
+      return asGatewayError(refused);
+    }
+  }
+}
+
+function ownInfo(version: string): Buffer {
+  return Buffer.from(JSON.stringify({ name: 'agentgateway', version }));
+}
+
+function readIdentity(message: Message): ClientIdentity {
+  const { text } = message;
+  const asked = text.text(SLOT.protocolVersion);
+  if (asked === undefined)
+    throw new GatewayError('INVALID_PARAMS', 'initialize needs "params.protocolVersion"');
+  const capabilities = text.has(SLOT.capabilities) ? text.raw(SLOT.capabilities) : Buffer.from('{}');
+  if (!isObject(parseObject(capabilities)))
+    throw new GatewayError('INVALID_PARAMS', '"params.capabilities" must be an object');
+  const info = text.has(SLOT.clientInfo)
+    ? text.raw(SLOT.clientInfo)
+    : Buffer.from(`{"name":${quote('unknown')},"version":"0"}`);
+  // A revision we do not know is answered with the newest we do; the client decides whether it can live with that.
+  const version = isLegacyRevision(asked) ? asked : LATEST_LEGACY;
+  // Copied: the spans point into a request body that must not live as long as the session.
+  return { version, capabilities: Buffer.from(capabilities), info: Buffer.from(info) };
+}
+
+/** Clients without capabilities and credentials of their own see what the probe sees. */
+function readerKey(capabilities: Record<string, unknown>, headers: readonly string[]): string {
+  const names = Object.keys(capabilities).sort();
+  if (names.length === 0 && headers.length === 0) return PROBE_READER;
+  const sorted = names.map((name) => [name, capabilities[name]]);
+  return fingerprint(JSON.stringify([sorted, headers]));
+}

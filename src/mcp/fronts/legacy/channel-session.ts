@@ -1,0 +1,101 @@
+/**
+ * A client behind one two-way channel of messages: standard input and output, or the old SSE transport. There is one
+ * session per channel, and everything for the client goes out the same way.
+ */
+import { asGatewayError, GatewayError } from '../../../core/errors.ts';
+import type { Closable } from '../../../core/scope.ts';
+import { resultMessage } from '../../../lib/json-rpc.ts';
+import type { Importance, McpOutcome, Peer, Question } from '../../call.ts';
+import type { ClientContext, Endpoint } from '../../endpoint.ts';
+import type { Message } from '../../message.ts';
+import { renderError, runCall } from '../../sessions/run-call.ts';
+import type { Session } from '../../sessions/session.ts';
+
+export interface ChannelOptions {
+  readonly endpoint: Endpoint;
+  /** False when the channel is closed. */
+  deliver(message: Buffer, importance: Importance): boolean;
+  /** The session began. */
+  begun(): void;
+  /** The session has ended by itself: idle, or the gateway closes. */
+  ended(): void;
+}
+
+export interface ChannelContext {
+  readonly client: ClientContext;
+  readonly route: string | undefined;
+  readonly traceId: string | undefined;
+}
+
+export class ChannelSession implements Peer, Closable {
+  readonly #options: ChannelOptions;
+  #session: Session | undefined;
+  #token: string | undefined;
+  #beginning = false;
+  #over = false;
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  notify(message: Buffer, importance: Importance): void {
+    this.#options.deliver(message, importance);
+  }
+
+  ask(question: Question): Promise<McpOutcome> {
+    const session = this.#session as Session;
+    return session.ask(question, (message) => this.#options.deliver(message, 'keep'));
+  }
+
+  receive(message: Message, context: ChannelContext): void {
+    if (message.kind === 'request' && message.method === 'initialize')
+      return void this.#initialize(message, context.client);
+    const session = this.#session;
+    if (!session) return this.#early(message);
+    session.touch();
+    if (message.kind === 'notification') return session.notified(message);
+    if (message.kind === 'response') return void session.asks.answered(message);
+    const { route, traceId } = context;
+    void runCall(session, message, { peer: this, route, traceId, headers: undefined }).then((answered) =>
+      this.#options.deliver(answered.message, 'keep'),
+    );
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (this.#token !== undefined) void this.#options.endpoint.sessions.delete(this.#token);
+  }
+
+  async #initialize(message: Message, client: ClientContext): Promise<void> {
+    const { endpoint, deliver } = this.#options;
+    const id = Buffer.from(message.id);
+    try {
+      if (this.#beginning) throw new GatewayError('INVALID_REQUEST', 'the session is initialized already');
+      this.#beginning = true;
+      const { session, outcome } = await endpoint.begin(message, client);
+      if (this.#over) return void session.close();
+      this.#token = endpoint.sessions.add(session);
+      this.#session = session;
+      // The open channel keeps the session from being idle.
+      session.busy += 1;
+      session.scope.defer(() => this.#options.ended());
+      session.setOutlet({ deliver });
+      this.#options.begun();
+      deliver(resultMessage(id, outcome.body), 'keep');
+    } catch (cause) {
+      this.#beginning = false;
+      deliver(renderError(id, asGatewayError(cause)), 'keep');
+    }
+  }
+
+  #early(message: Message): void {
+    if (message.kind !== 'request') return;
+    const error = new GatewayError('INVALID_REQUEST', 'the session is not initialized yet');
+    this.#options.deliver(renderError(Buffer.from(message.id), error), 'keep');
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * One SSE stream towards a client. It outlives the connection it is written to: messages are numbered and kept in
+ * the session's ring, and a client that comes back with Last-Event-ID gets what it missed. Its queue is bounded: a
+ * slow reader loses progress and log messages, never answers; when answers pile up the connection is closed.
+ */
+import { GatewayError } from '../../../core/errors.ts';
+import { Flow } from '../../../lib/flow.ts';
+import { SSE_HEARTBEAT, sseEvent } from '../../../lib/sse.ts';
+import type { Importance } from '../../call.ts';
+import type { ReplayRing } from '../../sessions/replay.ts';
+
+export interface EventStreamOptions {
+  /** Unique in the session; part of every event id. Undefined: events have no ids and cannot be resumed. */
+  readonly id: string | undefined;
+  readonly ring: ReplayRing;
+  /** Bytes that may wait for a slow reader. */
+  readonly maxQueue: number;
+  /** The reader has gone away, or was sent away. */
+  detached(): void;
+  /** A droppable message was dropped. */
+  dropped(importance: Importance): void;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+interface Queued {
+  readonly bytes: Buffer;
+  readonly importance: Importance;
+}
+
+export class EventStream {
+  readonly #options: EventStreamOptions;
+  #flow: Flow | undefined;
+  #paused = false;
+  #queue: Queued[] = [];
+  #queued = 0;
+  #seq = 0;
+  #ended = false;
+
+  constructor(options: EventStreamOptions) {
+    this.#options = options;
+  }
+
+  get id(): string | undefined {
+    return this.#options.id;
+  }
+
+  get attached(): boolean {
+    return this.#flow !== undefined;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** A connection to write to; one before it is closed. `after`: the sequence number the client has seen. */
+  attach(after?: number): Flow {
+    this.#flow?.end();
+    const flow: Flow = new Flow({
+      pause: () => {
+        this.#paused = true;
+      },
+      resume: () => this.#drain(),
+      cancel: () => this.#detach(flow),
+    });
+    this.#flow = flow;
+    this.#paused = false;
+    this.#queue = [];
+    this.#queued = 0;
+    if (after !== undefined) this.#replay(after);
+    if (this.#ended) this.#finish();
+    return flow;
+  }
+
+  /** An event with an id and no data, so that a client can resume even before the first message. */
+  prime(retryMs: number): void {
+    if (this.id === undefined) return;
+    this.#flow?.push(sseEvent({ data: EMPTY, id: this.#eventId(++this.#seq), retry: retryMs }));
+    this.#options.ring.add(this.id, this.#seq, EMPTY);
+  }
+
+  send(message: Buffer, importance: Importance): void {
+    if (this.#ended) return;
+    const { id, ring } = this.#options;
+    if (id === undefined)
+      return this.#write({ bytes: sseEvent({ data: message, event: 'message' }), importance });
+    this.#seq += 1;
+    ring.add(id, this.#seq, message);
+    this.#write({ bytes: this.#event(this.#seq, message), importance });
+  }
+
+  /** A comment, so that nothing between here and the client cuts an idle connection. */
+  heartbeat(): void {
+    if (!this.#paused) this.#flow?.push(SSE_HEARTBEAT);
+  }
+
+  /** Raw bytes to the reader at hand: the `endpoint` event of the old transport. */
+  announce(event: string, data: string): void {
+    this.#flow?.push(sseEvent({ data: Buffer.from(data), event }));
+  }
+
+  /** No more messages will come. */
+  end(): void {
+    this.#ended = true;
+    if (!this.#paused) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#queue.length > 0) return;
+    const flow = this.#flow;
+    this.#flow = undefined;
+    flow?.end();
+  }
+
+  #write(queued: Queued): void {
+    if (!this.#flow) return;
+    if (!this.#paused) {
+      this.#flow.push(queued.bytes);
+      return;
+    }
+    if (this.#queued + queued.bytes.length <= this.#options.maxQueue) return this.#enqueue(queued);
+    if (queued.importance !== 'keep') return this.#options.dropped(queued.importance);
+    this.#makeRoom();
+    if (this.#queued + queued.bytes.length <= this.#options.maxQueue) return this.#enqueue(queued);
+    const flow = this.#flow;
+    this.#detach(flow);
+    flow.fail(new GatewayError('OVERLOADED', 'the client reads too slowly'));
+  }
+
+  #enqueue(queued: Queued): void {
+    this.#queue.push(queued);
+    this.#queued += queued.bytes.length;
+  }
+
+  #makeRoom(): void {
+    this.#queue = this.#queue.filter((queued) => {
+      if (queued.importance === 'keep') return true;
+      this.#queued -= queued.bytes.length;
+      this.#options.dropped(queued.importance);
+      return false;
+    });
+  }
+
+  #drain(): void {
+    this.#paused = false;
+    while (!this.#paused && this.#queue.length > 0) {
+      const queued = this.#queue.shift() as Queued;
+      this.#queued -= queued.bytes.length;
+      this.#flow?.push(queued.bytes);
+    }
+    if (this.#ended && !this.#paused) this.#finish();
+  }
+
+  #detach(flow: Flow): void {
+    if (this.#flow !== flow) return;
+    this.#flow = undefined;
+    this.#queue = [];
+    this.#queued = 0;
+    this.#paused = false;
+    this.#options.detached();
+  }
+
+  #replay(after: number): void {
+    if (this.id === undefined) return;
+    for (const { seq, message } of this.#options.ring.after(this.id, after) ?? []) {
+      if (message.length > 0) this.#flow?.push(this.#event(seq, message));
+    }
+  }
+
+  #event(seq: number, message: Buffer): Buffer {
+    return sseEvent({ data: message, event: 'message', id: this.#eventId(seq) });
+  }
+
+  #eventId(seq: number): string {
+    return `${this.id}-${seq}`;
+  }
+}

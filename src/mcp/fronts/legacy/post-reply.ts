@@ -1,0 +1,125 @@
+/**
+ * The answer to one POST: plain JSON when there is nothing but answers, an event stream as soon as something else
+ * has to be said before (progress, a log message, a question) or the client has waited a while.
+ */
+import type { Reply } from '../../../core/exchange.ts';
+import type { Clock, Timer } from '../../../core/ports.ts';
+import { Flow } from '../../../lib/flow.ts';
+import type { Importance, McpOutcome, Peer, Question } from '../../call.ts';
+import { wantsPriming } from '../../revisions.ts';
+import type { Session } from '../../sessions/session.ts';
+import type { ClientStreams, StreamLimits } from './client-streams.ts';
+import type { EventStream } from './event-stream.ts';
+
+export interface PostReplyOptions {
+  readonly session: Session;
+  readonly streams: ClientStreams;
+  readonly limits: StreamLimits;
+  readonly clock: Clock;
+  /** Requests in the POST; more than one is a batch, answered with an array. */
+  readonly requests: number;
+  readonly batch: boolean;
+}
+
+export const STREAM_HEADERS: readonly string[] = [
+  'content-type',
+  'text/event-stream',
+  'cache-control',
+  'no-cache, no-transform',
+  'x-accel-buffering',
+  'no',
+];
+export const JSON_HEADERS: readonly string[] = ['content-type', 'application/json'];
+
+const COMMA = Buffer.from(',');
+
+export class PostReply implements Peer {
+  /** Settles when it is known how the POST is answered. */
+  readonly reply: Promise<Reply>;
+  readonly #options: PostReplyOptions;
+  readonly #answers: Buffer[] = [];
+  readonly #patience: Timer;
+  #resolve!: (reply: Reply) => void;
+  #reject!: (error: Error) => void;
+  #stream: EventStream | undefined;
+  #left: number;
+  #clientGone = false;
+
+  constructor(options: PostReplyOptions) {
+    this.#options = options;
+    this.#left = options.requests;
+    this.reply = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // An idle connection is cut by some proxy sooner or later: from here on there are heartbeats.
+    this.#patience = options.clock.after(options.limits.heartbeatMs, () => this.#open());
+  }
+
+  get streaming(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  notify(message: Buffer, importance: Importance): void {
+    this.#open().send(message, importance);
+  }
+
+  ask(question: Question): Promise<McpOutcome> {
+    return this.#options.session.ask(question, (message) => {
+      this.#open().send(message, 'keep');
+      return true;
+    });
+  }
+
+  /** One request's complete response. */
+  answer(message: Buffer): void {
+    this.#left -= 1;
+    if (this.#stream) this.#stream.send(message, 'keep');
+    else this.#answers.push(message);
+    if (this.#left === 0) this.#finish();
+  }
+
+  /** Answers the POST with an HTTP error instead; false when its stream has begun already. */
+  refuse(error: Error): boolean {
+    if (this.#stream) return false;
+    this.#patience.cancel();
+    this.#reject(error);
+    return true;
+  }
+
+  /** The client left before anything was written: it knows no event id, so nothing can be resumed. */
+  abandoned(): void {
+    this.#clientGone = true;
+  }
+
+  #open(): EventStream {
+    if (this.#stream) return this.#stream;
+    this.#patience.cancel();
+    const { streams, session, limits } = this.#options;
+    const stream = streams.post();
+    this.#stream = stream;
+    const flow = stream.attach();
+    if (wantsPriming(session.options.identity.version)) stream.prime(limits.retryMs);
+    for (const answer of this.#answers.splice(0)) stream.send(answer, 'keep');
+    if (this.#clientGone) flow.cancel(new Error('the client has gone'));
+    this.#resolve({ status: 200, headers: STREAM_HEADERS, body: flow });
+    return stream;
+  }
+
+  #finish(): void {
+    this.#patience.cancel();
+    if (this.#stream) return this.#options.streams.finished(this.#stream);
+    const [first] = this.#answers;
+    const body = this.#options.batch ? joinBatch(this.#answers) : (first as Buffer);
+    this.#resolve({ status: 200, headers: JSON_HEADERS, body: Flow.of(body) });
+  }
+}
+
+function joinBatch(answers: readonly Buffer[]): Buffer {
+  const pieces: Buffer[] = [Buffer.from('[')];
+  answers.forEach((answer, index) => {
+    if (index > 0) pieces.push(COMMA);
+    pieces.push(answer);
+  });
+  return Buffer.concat([...pieces, Buffer.from(']')]);
+}

@@ -1,0 +1,140 @@
+/**
+ * The old HTTP+SSE transport (2024-11-05): a GET opens the one stream that carries everything to the client and names
+ * the address for its POSTs. The session ends with the stream.
+ */
+import { asGatewayError, GatewayError } from '../../../core/errors.ts';
+import { type Answer, type Exchange, header, type Reply } from '../../../core/exchange.ts';
+import type { Timer } from '../../../core/ports.ts';
+import type { Closable } from '../../../core/scope.ts';
+import { Flow } from '../../../lib/flow.ts';
+import type { Importance } from '../../call.ts';
+import { isBatch, type Message, readMessage } from '../../message.ts';
+import { ReplayRing } from '../../sessions/replay.ts';
+import { readBatch } from './batch.ts';
+import { ChannelSession } from './channel-session.ts';
+import { checkEventStream, checkJson } from './checks.ts';
+import { EventStream } from './event-stream.ts';
+import { STREAM_HEADERS } from './post-reply.ts';
+import { clientContext, errorReply, type FrontOptions, queryToken } from './streamable-http.ts';
+
+/** A connection that never initializes must not stay for ever. */
+const INITIALIZE_WITHIN_MS = 60_000;
+
+export class SseFront implements Closable {
+  readonly #options: FrontOptions;
+  readonly #connections = new Map<string, SseConnection>();
+
+  constructor(options: FrontOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a POST belongs to a stream of this front. */
+  owns(exchange: Exchange): boolean {
+    const id = connectionId(exchange);
+    return id !== undefined && this.#connections.has(id);
+  }
+
+  open(exchange: Exchange): Reply {
+    try {
+      checkEventStream(exchange);
+      this.#options.endpoint.sessions.check();
+    } catch (cause) {
+      return errorReply(exchange, asGatewayError(cause), undefined);
+    }
+    const id = this.#options.ports.random(24).toString('base64url');
+    const connection = new SseConnection(this.#options, {
+      principal: exchange.principal ?? '',
+      closed: () => this.#connections.delete(id),
+    });
+    this.#connections.set(id, connection);
+    const body = connection.start(`${postPath(exchange)}?sessionId=${id}`);
+    return { status: 200, headers: [...STREAM_HEADERS, 'mcp-session-id', id], body };
+  }
+
+  async post(exchange: Exchange): Promise<Answer> {
+    try {
+      checkJson(exchange);
+      const connection = this.#connections.get(connectionId(exchange) ?? '');
+      if (!connection || connection.principal !== (exchange.principal ?? ''))
+        throw new GatewayError('SESSION_UNKNOWN', 'Session not found');
+      const body = await exchange.body.read(this.#options.limits.bodyBytes);
+      const messages = isBatch(body) ? readBatch(body, this.#options.limits.batch) : [readMessage(body)];
+      for (const message of messages) connection.receive(message, exchange);
+      return { status: 202, headers: ['content-type', 'text/plain'], body: Flow.of('Accepted') };
+    } catch (cause) {
+      return errorReply(exchange, asGatewayError(cause), undefined);
+    }
+  }
+
+  close(): void {
+    for (const connection of [...this.#connections.values()]) connection.close();
+  }
+}
+
+function connectionId(exchange: Exchange): string | undefined {
+  return queryToken(exchange) ?? header(exchange, 'mcp-session-id');
+}
+
+/** `/message` beside the stream's own path where that leads to the same route, else the path itself. */
+function postPath(exchange: Exchange): string {
+  const beside = exchange.path.replace(/[^/]*$/, 'message');
+  return exchange.serves(beside) ? beside : exchange.path;
+}
+
+class SseConnection implements Closable {
+  readonly principal: string;
+  readonly #closed: () => void;
+  readonly #stream: EventStream;
+  readonly #channel: ChannelSession;
+  readonly #timers: readonly Timer[];
+  #over = false;
+
+  constructor(options: FrontOptions, owner: { principal: string; closed(): void }) {
+    const { ports, limits, budget, endpoint } = options;
+    this.principal = owner.principal;
+    this.#closed = owner.closed;
+    this.#stream = new EventStream({
+      id: undefined,
+      ring: new ReplayRing(budget),
+      maxQueue: limits.maxQueue,
+      detached: () => this.close(),
+      dropped: (importance) => ports.signals.count('mcp_messages_dropped_total', { importance }),
+    });
+    const heartbeat = ports.clock.every(limits.heartbeatMs, () => this.#stream.heartbeat());
+    const initializeBy = ports.clock.after(INITIALIZE_WITHIN_MS, () => this.close());
+    this.#timers = [heartbeat, initializeBy];
+    this.#channel = new ChannelSession({
+      endpoint,
+      deliver: (message, importance) => this.#deliver(message, importance),
+      begun: () => initializeBy.cancel(),
+      ended: () => this.close(),
+    });
+  }
+
+  start(address: string): Flow {
+    const flow = this.#stream.attach();
+    this.#stream.announce('endpoint', address);
+    return flow;
+  }
+
+  receive(message: Message, exchange: Exchange): void {
+    const { route, traceId } = exchange.record;
+    this.#channel.receive(message, { client: clientContext(exchange), route, traceId });
+    exchange.record.session = this.#channel.session?.id;
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#stream.end();
+    this.#closed();
+    this.#channel.close();
+  }
+
+  #deliver(message: Buffer, importance: Importance): boolean {
+    if (this.#over) return false;
+    this.#stream.send(message, importance);
+    return true;
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * Streamable HTTP for the legacy revisions (2025-03-26 to 2025-11-25): POST carries messages, GET listens or resumes,
+ * DELETE ends the session.
+ */
+import { asGatewayError, GatewayError } from '../../../core/errors.ts';
+import { type Answer, type Exchange, header, type Reply } from '../../../core/exchange.ts';
+import type { Ports } from '../../../core/ports.ts';
+import { Flow } from '../../../lib/flow.ts';
+import { resultMessage } from '../../../lib/json-rpc.ts';
+import type { ClientContext, Endpoint } from '../../endpoint.ts';
+import { isBatch, type Message, readMessage } from '../../message.ts';
+import { allowsBatch } from '../../revisions.ts';
+import type { ReplayBudget } from '../../sessions/replay.ts';
+import { renderError, runCall } from '../../sessions/run-call.ts';
+import type { Session } from '../../sessions/session.ts';
+import { readBatch } from './batch.ts';
+import { checkEventStream, checkPost, checkRevision } from './checks.ts';
+import { ClientStreams, type StreamLimits } from './client-streams.ts';
+import { JSON_HEADERS, PostReply, STREAM_HEADERS } from './post-reply.ts';
+
+export interface FrontOptions {
+  readonly endpoint: Endpoint;
+  readonly ports: Ports;
+  readonly budget: ReplayBudget;
+  readonly limits: FrontLimits;
+}
+
+export interface FrontLimits extends StreamLimits {
+  readonly bodyBytes: number;
+  readonly batch: number;
+}
+
+const SESSION = 'mcp-session-id';
+
+export class StreamableHttpFront {
+  readonly #options: FrontOptions;
+  readonly #streams = new WeakMap<Session, ClientStreams>();
+
+  constructor(options: FrontOptions) {
+    this.#options = options;
+  }
+
+  async handle(exchange: Exchange): Promise<Answer> {
+    let message: Message | undefined;
+    try {
+      switch (exchange.method) {
+        case 'POST':
+          return await this.#post(exchange, (read) => {
+            message = read;
+          });
+        case 'GET':
+          return await this.#get(exchange);
+        case 'DELETE':
+          return await this.#delete(exchange);
+        default:
+          throw new GatewayError('METHOD_NOT_ALLOWED', 'Method not allowed.', {
+            headers: ['allow', 'GET, POST, DELETE'],
+          });
+      }
+    } catch (cause) {
+      return errorReply(exchange, asGatewayError(cause), message);
+    }
+  }
+
+  async #post(exchange: Exchange, read: (message: Message) => void): Promise<Answer> {
+    checkPost(exchange);
+    const body = await exchange.body.read(this.#options.limits.bodyBytes);
+    if (isBatch(body)) return this.#batch(exchange, body);
+    const message = readMessage(body);
+    read(message);
+    if (message.kind === 'request' && message.method === 'initialize')
+      return this.#initialize(exchange, message);
+    const session = await this.#session(exchange);
+    return this.#messages(session, exchange, { messages: [message], batch: false });
+  }
+
+  async #initialize(exchange: Exchange, message: Message): Promise<Reply> {
+    if (header(exchange, SESSION) !== undefined) {
+      throw new GatewayError('INVALID_REQUEST', 'Invalid Request: initialize does not take a session id');
+    }
+    const { endpoint } = this.#options;
+    const { session, outcome } = await endpoint.begin(message, clientContext(exchange));
+    const token = endpoint.sessions.add(session);
+    exchange.record.session = session.id;
+    const headers = [...JSON_HEADERS, SESSION, token];
+    return { status: 200, headers, body: Flow.of(resultMessage(Buffer.from(message.id), outcome.body)) };
+  }
+
+  async #batch(exchange: Exchange, body: Buffer): Promise<Answer> {
+    const session = await this.#session(exchange);
+    if (!allowsBatch(session.options.identity.version)) {
+      throw new GatewayError(
+        'INVALID_REQUEST',
+        'Invalid Request: only revision 2025-03-26 has JSON-RPC batches',
+      );
+    }
+    return this.#messages(session, exchange, {
+      messages: readBatch(body, this.#options.limits.batch),
+      batch: true,
+    });
+  }
+
+  #messages(
+    session: Session,
+    exchange: Exchange,
+    read: { messages: readonly Message[]; batch: boolean },
+  ): Promise<Reply> | Reply {
+    const requests: Message[] = [];
+    for (const message of read.messages) {
+      if (message.kind === 'request') requests.push(message);
+      else if (message.kind === 'notification') session.notified(message);
+      else session.asks.answered(message);
+    }
+    if (requests.length === 0) return { status: 202, headers: [], body: Flow.empty() };
+    return this.#calls(session, exchange, { requests, batch: read.batch });
+  }
+
+  #calls(
+    session: Session,
+    exchange: Exchange,
+    { requests, batch }: { requests: readonly Message[]; batch: boolean },
+  ): Promise<Reply> {
+    const { ports, limits } = this.#options;
+    const streams = this.#streamsOf(session);
+    const post = new PostReply({
+      session,
+      streams,
+      limits,
+      clock: ports.clock,
+      requests: requests.length,
+      batch,
+    });
+    session.busy += 1;
+    // A client that goes away does not cancel a legacy call: it may come back for the result.
+    const forget = exchange.cancel.onCancel(() => post.abandoned());
+    const context = {
+      peer: post,
+      route: exchange.record.route,
+      traceId: exchange.record.traceId,
+      headers: traceHeaders(exchange),
+    };
+    let left = requests.length;
+    for (const request of requests) {
+      void runCall(session, request, context).then(({ message, error }) => {
+        left -= 1;
+        if (left === 0) {
+          session.busy -= 1;
+          session.touch();
+          forget();
+        }
+        // Only the whole answer can carry an upstream's challenge; in a batch it is one answer among others.
+        if (error?.code === 'UPSTREAM_CHALLENGE' && !batch && post.refuse(error)) return;
+        post.answer(message);
+      });
+    }
+    return post.reply;
+  }
+
+  async #get(exchange: Exchange): Promise<Answer> {
+    checkEventStream(exchange);
+    const session = await this.#session(exchange);
+    const streams = this.#streamsOf(session);
+    const last = header(exchange, 'last-event-id');
+    return {
+      status: 200,
+      headers: STREAM_HEADERS,
+      body: last === undefined ? streams.listen() : streams.resume(last),
+    };
+  }
+
+  async #delete(exchange: Exchange): Promise<Answer> {
+    const session = await this.#session(exchange);
+    exchange.record.session = session.id;
+    await this.#options.endpoint.sessions.delete(header(exchange, SESSION) as string);
+    return { status: 200, headers: [], body: Flow.empty() };
+  }
+
+  /** The session the request names. Missing: 400. Unknown, foreign or ended: 404, so that the client begins anew. */
+  async #session(exchange: Exchange): Promise<Session> {
+    const { endpoint } = this.#options;
+    const token = header(exchange, SESSION) ?? queryToken(exchange);
+    if (token === undefined) {
+      checkRevision(exchange);
+      throw new GatewayError('SESSION_MISSING', 'Bad Request: Mcp-Session-Id header is required');
+    }
+    const principal = exchange.principal ?? '';
+    const session = endpoint.here(token, principal) ?? (await this.#elsewhere(token, exchange));
+    checkRevision(exchange);
+    session.touch();
+    exchange.record.session = session.id;
+    return session;
+  }
+
+  async #elsewhere(token: string, exchange: Exchange): Promise<Session> {
+    const { endpoint } = this.#options;
+    const client = clientContext(exchange);
+    const found = await endpoint.find(token, client.principal);
+    if (found.kind === 'here') return found.session;
+    const resumed = found.kind === 'elsewhere' ? endpoint.resume(token, found.locator, client) : undefined;
+    if (!resumed) throw new GatewayError('SESSION_UNKNOWN', 'Session not found');
+    return resumed;
+  }
+
+  #streamsOf(session: Session): ClientStreams {
+    let streams = this.#streams.get(session);
+    if (!streams) {
+      streams = new ClientStreams(session, this.#options);
+      session.scope.own(streams);
+      this.#streams.set(session, streams);
+    }
+    return streams;
+  }
+}
+
+export function clientContext(exchange: Exchange): ClientContext {
+  const authorization = header(exchange, 'authorization');
+  return {
+    principal: exchange.principal ?? '',
+    headers: authorization === undefined ? [] : ['authorization', authorization],
+  };
+}
+
+function traceHeaders(exchange: Exchange): readonly string[] | undefined {
+  const traceparent = header(exchange, 'traceparent');
+  return traceparent === undefined ? undefined : ['traceparent', traceparent];
+}
+
+const QUERY_TOKEN = /(?:^|&)sessionId=([A-Za-z0-9_-]{1,512})(?:&|$)/;
+
+/** Old clients carry the session in the URL that the SSE endpoint event gave them. */
+export function queryToken(exchange: Exchange): string | undefined {
+  return QUERY_TOKEN.exec(exchange.query)?.[1];
+}
+
+/** A request that never reached a session: HTTP says so too. */
+export function errorReply(exchange: Exchange, error: GatewayError, message: Message | undefined): Reply {
+  exchange.record.reason = error.code;
+  exchange.record.error = error.message;
+  const id = message?.kind === 'request' ? Buffer.from(message.id) : undefined;
+  const headers = [...JSON_HEADERS, ...(error.detail.headers ?? [])];
+  return { status: error.http, headers, body: Flow.of(renderError(id, error)) };
+}

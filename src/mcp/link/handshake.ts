@@ -1,0 +1,142 @@
+/** Opens a wire and initialises it: the legacy handshake, as the client of an upstream server. */
+import { GatewayError } from '../../core/errors.ts';
+import type { Clock, Log } from '../../core/ports.ts';
+import { Cancel } from '../../lib/cancel.ts';
+import { notificationMessage, requestMessage } from '../../lib/json-rpc.ts';
+import { quote } from '../../lib/json-text.ts';
+import { isObject, parseObject } from '../../lib/json-value.ts';
+import type { McpOutcome } from '../call.ts';
+import type { Connector, OpenOptions } from '../definition.ts';
+import { isLegacyRevision } from '../revisions.ts';
+import { Link, type LinkEvents } from './link.ts';
+
+/** Who we are towards an upstream: a client we speak for, or the gateway itself. Raw JSON texts. */
+export interface ClientIdentity {
+  readonly version: string;
+  readonly capabilities: Buffer;
+  readonly info: Buffer;
+}
+
+/** What an upstream said of itself at initialize. */
+export interface ServerInfo {
+  readonly version: string;
+  readonly capabilities: Readonly<Record<string, unknown>>;
+  readonly serverInfo: unknown;
+  readonly instructions: string | undefined;
+  /** The whole result as it came. */
+  readonly raw: Buffer;
+}
+
+export interface HandshakeOptions {
+  readonly connector: Connector;
+  readonly identity: ClientIdentity;
+  readonly events: LinkEvents;
+  readonly headers: readonly string[];
+  readonly purpose: OpenOptions['purpose'];
+  readonly connectMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly maxQuestions: number;
+}
+
+/** Rejects with a GatewayError within `connectMs`; nothing stays open then. */
+export async function openLink(options: HandshakeOptions): Promise<{ link: Link; info: ServerInfo }> {
+  const { connector, clock, connectMs } = options;
+  const link = new Link(options);
+  const cancel = new Cancel();
+  const late = new GatewayError(
+    'UPSTREAM_TIMEOUT',
+    `${connector.address} did not complete initialize within ${connectMs} ms`,
+  );
+  const timer = clock.after(connectMs, () => cancel.cancel(late));
+  try {
+    const opened = connector.open({
+      events: {
+        message: (bytes, origin) => link.receive(bytes, origin),
+        closed: (error) => link.lost(error),
+      },
+      headers: options.headers,
+      purpose: options.purpose,
+      cancel,
+    });
+    link.attach(await orCancelled(opened, cancel));
+    const info = readServerInfo(await initialize(link, options, cancel));
+    link.wire.agreed?.(info.version);
+    link.notify(notificationMessage('notifications/initialized'));
+    return { link, info };
+  } catch (error) {
+    await link.close();
+    throw error;
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** A connector that ignores its cancel must not hold us; what it opens later is closed. */
+function orCancelled<T extends { close(): unknown }>(opened: Promise<T>, cancel: Cancel): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const forget = cancel.onCancel((reason) => {
+      opened.then((wire) => wire.close()).catch(() => undefined);
+      reject(reason);
+    });
+    opened.then(resolve, reject).finally(forget);
+  });
+}
+
+function initialize(link: Link, options: HandshakeOptions, cancel: Cancel): Promise<McpOutcome> {
+  const { identity, connectMs } = options;
+  const params = Buffer.concat([
+    Buffer.from('{"protocolVersion":'),
+    quote(identity.version),
+    Buffer.from(',"capabilities":'),
+    identity.capabilities,
+    Buffer.from(',"clientInfo":'),
+    identity.info,
+    Buffer.from('}'),
+  ]);
+  return link.call({
+    method: 'initialize',
+    name: undefined,
+    write: (id) => requestMessage(id, 'initialize', params),
+    progressToken: undefined,
+    peer: undefined,
+    cancel,
+    deadline: { ms: connectMs, maxMs: connectMs },
+    headers: undefined,
+  });
+}
+
+function readServerInfo(outcome: McpOutcome): ServerInfo {
+  const value = readObject(outcome.body);
+  if (outcome.kind === 'error') {
+    const message = typeof value['message'] === 'string' ? value['message'] : 'no message';
+    throw new GatewayError('UPSTREAM_PROTOCOL', `the upstream refused initialize: ${message}`, {
+      data: { upstream: value },
+    });
+  }
+  const version = value['protocolVersion'];
+  if (typeof version !== 'string' || !isLegacyRevision(version)) {
+    throw new GatewayError(
+      'UPSTREAM_PROTOCOL',
+      `the upstream answered initialize with the unknown revision ${JSON.stringify(version)}`,
+    );
+  }
+  const { capabilities, serverInfo, instructions } = value;
+  return {
+    version,
+    capabilities: isObject(capabilities) ? capabilities : {},
+    serverInfo,
+    instructions: typeof instructions === 'string' ? instructions : undefined,
+    raw: outcome.body,
+  };
+}
+
+const MAX_INITIALIZE = 1024 * 1024;
+
+function readObject(body: Buffer): Record<string, unknown> {
+  if (body.length > MAX_INITIALIZE)
+    throw new GatewayError('UPSTREAM_PROTOCOL', 'the answer to initialize is longer than 1 MiB');
+  const value = parseObject(body);
+  if (!value) throw new GatewayError('UPSTREAM_PROTOCOL', 'the answer to initialize is not a JSON object');
+  return value;
+}

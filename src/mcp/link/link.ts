@@ -1,0 +1,297 @@
+/**
+ * One initialised upstream session over a wire: allocates the ids on it, matches answers to calls, and hands what the
+ * server sends by itself to the call it belongs to or to the link's owner. Knows no client, no view and no transport.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import type { Clock, Log } from '../../core/ports.ts';
+import type { Closable } from '../../core/scope.ts';
+import { Cancel } from '../../lib/cancel.ts';
+import { errorMessage, findAnswer, notificationMessage, resultMessage } from '../../lib/json-rpc.ts';
+import { quote } from '../../lib/json-text.ts';
+import type { McpOutcome, Question } from '../call.ts';
+import type { Wire } from '../definition.ts';
+import { type Message, readMessage, SLOT, wholeMessage, withMembers } from '../message.ts';
+import { Flight, type LinkCall } from './flight.ts';
+
+export interface LinkEvents {
+  /** A notification that belongs to no call in flight. */
+  notification(message: Message): void;
+  /** A question that belongs to no call in flight. */
+  ask(question: Question): Promise<McpOutcome>;
+  /** The upstream is gone; calls in flight have failed already. */
+  closed(error: Error): void;
+}
+
+export interface LinkOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: LinkEvents;
+  /** Questions from the server waiting for an answer at one time; further ones are refused. */
+  readonly maxQuestions: number;
+}
+
+const EMPTY_RESULT = Buffer.from('{}');
+const REFUSED = { code: -32603, message: 'the gateway refused the request' };
+
+export class Link implements Closable {
+  readonly #options: LinkOptions;
+  readonly #inflight = new Map<number, Flight>();
+  readonly #questions = new Map<string, Cancel>();
+  #wire: Wire | undefined;
+  #nextId = 1;
+  #closed: Error | undefined;
+  /** A link that announced a changed list speaks for itself alone from then on: its lists are never shared. */
+  divergent = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  get busy(): number {
+    return this.#inflight.size;
+  }
+
+  /** Gives the link its wire; the wire's events lead to `receive` and `lost`. */
+  attach(wire: Wire): void {
+    if (this.#closed) void wire.close();
+    else this.#wire = wire;
+  }
+
+  get wire(): Wire {
+    if (!this.#wire || this.#closed)
+      throw this.#closed ?? new GatewayError('UPSTREAM_CLOSED', 'not connected');
+    return this.#wire;
+  }
+
+  /** Sends a request and waits for its answer. Rejects with a GatewayError when there is none. */
+  call(call: LinkCall): Promise<McpOutcome> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(this.#closed);
+      if (call.cancel.cancelled) return reject(call.cancel.reason);
+      const id = this.#nextId++;
+      const flight = new Flight(id, call, { clock: this.#options.clock, resolve, reject });
+      this.#inflight.set(id, flight);
+      flight.start({
+        cancelled: (reason) => this.#abandon(flight, reason),
+        expired: () => this.#abandon(flight, timeout(call)),
+      });
+      this.#send(flight);
+    });
+  }
+
+  notify(message: Buffer): void {
+    if (this.#closed) return;
+    this.wire
+      .send(message, {
+        request: undefined,
+        method: undefined,
+        name: undefined,
+        cancel: undefined,
+        headers: undefined,
+      })
+      .catch((error: unknown) =>
+        this.#options.log.debug({ err: error }, 'notification to upstream was not delivered'),
+      );
+  }
+
+  #send(flight: Flight): void {
+    const { method, name, headers } = flight.call;
+    const wire = this.wire;
+    wire
+      .send(flight.call.write(flight.id), { request: flight.id, method, name, cancel: flight.hop, headers })
+      .then(
+        () => {
+          if (wire.relates)
+            this.#fail(
+              flight,
+              new GatewayError('UPSTREAM_CLOSED', 'the upstream ended its answer without a result'),
+            );
+        },
+        (error: unknown) => this.#fail(flight, error as Error),
+      );
+  }
+
+  /** One message from the wire. `origin`: the request whose answer stream carried it. */
+  receive(bytes: Buffer, origin: number | undefined): void {
+    try {
+      const answer = findAnswer(bytes);
+      if (answer)
+        this.#answered(answer.id, { kind: answer.kind, body: bytes.subarray(answer.start, answer.end) });
+      else this.#incoming(readMessage(bytes), origin);
+    } catch (error) {
+      this.#garbage(error as Error, origin);
+    }
+  }
+
+  /** The wire is gone. */
+  lost(error: Error): void {
+    if (this.#closed) return;
+    this.#end(error);
+    this.#options.events.closed(error);
+  }
+
+  async close(): Promise<void> {
+    const wire = this.#wire;
+    if (!this.#closed)
+      this.#end(new GatewayError('UPSTREAM_CLOSED', 'the gateway closed the upstream session'));
+    await wire?.close();
+  }
+
+  #end(error: Error): void {
+    this.#closed = error;
+    for (const question of this.#questions.values()) question.cancel(error);
+    this.#questions.clear();
+    for (const flight of [...this.#inflight.values()]) this.#fail(flight, error);
+  }
+
+  #answered(id: number | string, outcome: McpOutcome): void {
+    const flight = typeof id === 'number' ? this.#inflight.get(id) : undefined;
+    if (!flight) {
+      this.#options.log.debug({ id }, 'dropped an answer nobody waits for (late or duplicate)');
+      return;
+    }
+    this.#inflight.delete(flight.id);
+    flight.resolve(outcome);
+  }
+
+  #fail(flight: Flight, error: Error): void {
+    if (this.#inflight.delete(flight.id)) flight.reject(error);
+  }
+
+  /** Nobody waits any more: the server is told, and the answer's stream is closed. */
+  #abandon(flight: Flight, reason: Error): void {
+    if (!this.#inflight.delete(flight.id)) return;
+    flight.reject(reason);
+    if (!this.#closed && flight.call.method !== 'initialize') {
+      const params = Buffer.concat([
+        Buffer.from(`{"requestId":${flight.id},"reason":`),
+        quote(reason.message),
+        Buffer.from('}'),
+      ]);
+      this.notify(notificationMessage('notifications/cancelled', params));
+    }
+    flight.hop.cancel(reason);
+  }
+
+  #incoming(message: Message, origin: number | undefined): void {
+    if (message.kind === 'request') this.#question(message, origin);
+    else if (message.kind === 'notification') this.#notification(message, origin);
+  }
+
+  #notification(message: Message, origin: number | undefined): void {
+    if (message.method === 'notifications/progress') return this.#progress(message);
+    if (message.method === 'notifications/cancelled') {
+      const id = message.text.has(SLOT.requestId) ? message.text.raw(SLOT.requestId).toString() : '';
+      this.#questions.get(id)?.cancel(new GatewayError('CANCELLED', 'the server withdrew its request'));
+      return;
+    }
+    const log = message.method === 'notifications/message';
+    const peer = log ? this.#relatedFlight(origin)?.call.peer : undefined;
+    if (peer) peer.notify(wholeMessage(message), 'log');
+    else this.#options.events.notification(message);
+  }
+
+  /** Progress goes to the call whose id its token is, with the caller's own token put back. */
+  #progress(message: Message): void {
+    if (!message.text.has(SLOT.progressToken)) return;
+    const flight = this.#inflight.get(Number(message.text.raw(SLOT.progressToken).toString('latin1')));
+    if (!flight) return;
+    flight.extend();
+    const { peer, progressToken } = flight.call;
+    if (peer && progressToken)
+      peer.notify(withMembers(message, [[SLOT.progressToken, progressToken]]), 'progress');
+  }
+
+  /** The call a message belongs to: said by the transport, or certain because there is only one. */
+  #relatedFlight(origin: number | undefined): Flight | undefined {
+    if (origin !== undefined) return this.#inflight.get(origin);
+    if (this.#wire?.relates || this.#inflight.size !== 1) return undefined;
+    return this.#inflight.values().next().value;
+  }
+
+  #question(message: Message, origin: number | undefined): void {
+    if (message.method === 'ping') return this.#reply(message.id, { kind: 'result', body: EMPTY_RESULT });
+    if (this.#questions.has(message.id) || this.#questions.size >= this.#options.maxQuestions) {
+      return this.#refuse(message.id, {
+        code: -32600,
+        message: 'too many requests to the client, or an id in use',
+      });
+    }
+    const cancel = new Cancel();
+    this.#questions.set(message.id, cancel);
+    const question: Question = { message, cancel, progress: (progress) => this.notify(progress) };
+    const flight = this.#relatedFlight(origin);
+    flight?.questions.add(cancel);
+    const held = flight ? [flight] : [...this.#inflight.values()];
+    for (const each of held) each.hold();
+    const peer = flight?.call.peer;
+    const asked = peer ? peer.ask(question) : this.#options.events.ask(question);
+    asked
+      .then(
+        (outcome) => this.#answer(question, outcome),
+        (error: unknown) => {
+          if (this.#questions.delete(message.id) && !cancel.cancelled)
+            this.#refuse(message.id, rpcError(error));
+        },
+      )
+      .finally(() => {
+        flight?.questions.delete(cancel);
+        for (const each of held) each.unhold();
+      });
+  }
+
+  #answer(question: Question, outcome: McpOutcome): void {
+    if (this.#questions.delete(question.message.id) && !question.cancel.cancelled)
+      this.#reply(question.message.id, outcome);
+  }
+
+  #reply(id: string, outcome: McpOutcome): void {
+    if (this.#closed) return;
+    const idText = Buffer.from(id);
+    this.notify(
+      outcome.kind === 'result' ? resultMessage(idText, outcome.body) : rawErrorMessage(idText, outcome.body),
+    );
+  }
+
+  #refuse(id: string, error: { code: number; message: string }): void {
+    if (!this.#closed) this.notify(errorMessage(Buffer.from(id), error));
+  }
+
+  /** Not JSON, or not JSON-RPC: the call whose stream carried it fails, otherwise it is dropped and logged. */
+  #garbage(cause: Error, origin: number | undefined): void {
+    const flight = origin === undefined ? undefined : this.#inflight.get(origin);
+    const error = new GatewayError(
+      'UPSTREAM_PROTOCOL',
+      `the upstream sent something that is not JSON-RPC: ${cause.message}`,
+      { cause },
+    );
+    if (flight) this.#fail(flight, error);
+    else
+      this.#options.log.warn(
+        { reason: cause.message },
+        'dropped a message from upstream that is not JSON-RPC',
+      );
+  }
+}
+
+export function rawErrorMessage(id: Buffer, error: Buffer): Buffer {
+  return Buffer.concat([
+    Buffer.from('{"jsonrpc":"2.0","id":'),
+    id,
+    Buffer.from(',"error":'),
+    error,
+    Buffer.from('}'),
+  ]);
+}
+
+function timeout(call: LinkCall): GatewayError {
+  return new GatewayError('UPSTREAM_TIMEOUT', `no answer to ${call.method} within ${call.deadline.ms} ms`);
+}
+
+function rpcError(error: unknown): { code: number; message: string } {
+  return error instanceof GatewayError ? { code: error.rpc, message: error.message } : REFUSED;
+}

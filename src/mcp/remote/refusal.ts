@@ -1,0 +1,18 @@
+/** An upstream's HTTP error as a GatewayError: what it said, and its challenge where it wants a login. */
+import { GatewayError } from '../../core/errors.ts';
+import type { UpstreamReply } from '../../upstream/http.ts';
+import { replyHeader } from '../../upstream/http.ts';
+
+const EXCERPT = 500;
+
+export function refusal(reply: UpstreamReply, body: Buffer): GatewayError {
+  const excerpt = body.subarray(0, EXCERPT).toString('utf8').trim();
+  const said = excerpt === '' ? '' : `: ${excerpt}`;
+  const message = `the upstream answered HTTP ${reply.status}${said}`;
+  const data = { upstreamStatus: reply.status };
+  if (reply.status !== 401 && reply.status !== 403)
+    return new GatewayError('UPSTREAM_STATUS', message, { data });
+  const challenge = replyHeader(reply, 'www-authenticate');
+  const headers = challenge === undefined ? [] : ['www-authenticate', challenge];
+  return new GatewayError('UPSTREAM_CHALLENGE', message, { http: reply.status, headers, data });
+}

@@ -1,0 +1,28 @@
+/** The published protocol revisions this gateway speaks, newest first, and what differs between them here. */
+export const LEGACY_REVISIONS = [
+  '2025-11-25',
+  '2025-06-18',
+  '2025-03-26',
+  '2024-11-05',
+  '2024-10-07',
+] as const;
+export const LATEST_LEGACY = LEGACY_REVISIONS[0];
+
+export function isLegacyRevision(version: string): boolean {
+  return (LEGACY_REVISIONS as readonly string[]).includes(version);
+}
+
+/** The older of two revisions: they are dates, so text order is age order. */
+export function olderRevision(a: string, b: string): string {
+  return a < b ? a : b;
+}
+
+/** JSON-RPC batches exist in this revision alone (removed by 2025-06-18). */
+export function allowsBatch(version: string): boolean {
+  return version === '2025-03-26';
+}
+
+/** Older clients cannot parse an SSE event with empty data, so priming events are sent from this revision on. */
+export function wantsPriming(version: string): boolean {
+  return version >= '2025-11-25';
+}

@@ -1,0 +1,133 @@
+/** The merged lists as one session sees them, and the way back from an exposed name to its target. */
+import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import { type Catalogue, LISTS, type ListKind } from '../catalogue.ts';
+import type { ServerInfo } from '../link/handshake.ts';
+import { listOver, PROBE_READER } from '../target/catalogues.ts';
+import { named, type Target } from '../target/target.ts';
+import type { Listing } from '../view/listing.ts';
+import type { Member } from '../view/view.ts';
+import type { Session } from './session.ts';
+
+type Part = { readonly target: Member; readonly catalogue: Catalogue };
+type Read = {
+  readonly parts: readonly Part[];
+  readonly missing: readonly { name: string; error: GatewayError }[];
+};
+
+const LIST_DEADLINE_MS = 10_000;
+
+/** Undefined: the one server there is offers no such list, so the question is passed on to it. */
+export async function readListing(session: Session, kind: ListKind): Promise<Listing | undefined> {
+  const { single } = session.view;
+  if (single && (await infoFor(session, single.target)).capabilities[LISTS[kind].capability] === undefined)
+    return undefined;
+  const { parts, missing } = await readParts(session, kind);
+  if (missing.length > 0 && (!session.view.failOpen || parts.length === 0)) throw incomplete(missing);
+  return session.view.listing(kind, parts);
+}
+
+export interface Found {
+  readonly member: Member;
+  readonly native: string;
+  readonly repeatable: boolean;
+}
+
+/** Throws UNKNOWN_ITEM, saying which targets could not be asked, or that two targets claim the name. */
+export async function resolveName(
+  session: Session,
+  kind: 'tools' | 'prompts',
+  exposed: string,
+): Promise<Found> {
+  const { view } = session;
+  const quick = resolveKnown(session, kind, exposed);
+  if (quick) return quick;
+  const { parts, missing } = await readParts(session, kind);
+  const listing = view.listing(kind, parts);
+  const found = listing.names.get(exposed);
+  const member = found && view.member(found.target);
+  if (found && member) return { member, native: found.native, repeatable: found.repeatable };
+  // A server may have tools that it does not list; with one server and nothing curated it is the judge of that.
+  const { single } = view;
+  if (single && !(kind === 'tools' && single.curation))
+    return { member: single, native: exposed, repeatable: false };
+  const what = kind === 'tools' ? 'tool' : 'prompt';
+  if (listing.clashes.has(exposed)) {
+    throw new GatewayError(
+      'UNKNOWN_ITEM',
+      `Unknown ${what}: ${exposed} (two targets offer it: give them a prefix or rename one)`,
+    );
+  }
+  if (missing.length > 0 && !view.failOpen) throw incomplete(missing);
+  const down = missing.length > 0 ? ` (not reachable: ${missing.map((each) => each.name).join(', ')})` : '';
+  throw new GatewayError('UNKNOWN_ITEM', `Unknown ${what}: ${exposed}${down}`);
+}
+
+/** Without waiting: every catalogue is at hand. The common case of a call. */
+function resolveKnown(session: Session, kind: 'tools' | 'prompts', exposed: string): Found | undefined {
+  const parts: Part[] = [];
+  for (const member of session.view.members) {
+    const catalogue =
+      session.privateList(member.target, kind) ??
+      member.target.catalogues.known(kind, session.options.reader);
+    if (!catalogue || !member.target.info) return undefined;
+    parts.push({ target: member, catalogue });
+  }
+  const found = session.view.listing(kind, parts).names.get(exposed);
+  const member = found && session.view.member(found.target);
+  return found && member ? { member, native: found.native, repeatable: found.repeatable } : undefined;
+}
+
+async function readParts(session: Session, kind: ListKind): Promise<Read> {
+  const { members } = session.view;
+  const read = await Promise.all(members.map((member) => readPart(session, member, kind)));
+  const parts: Part[] = [];
+  const missing: { name: string; error: GatewayError }[] = [];
+  read.forEach((each, index) => {
+    const target = members[index] as Member;
+    if (each instanceof GatewayError) missing.push({ name: target.name, error: each });
+    else parts.push({ target, catalogue: each });
+  });
+  return { parts, missing };
+}
+
+async function readPart(session: Session, member: Member, kind: ListKind): Promise<Catalogue | GatewayError> {
+  const { target } = member;
+  try {
+    return await readCatalogue(session, target, kind);
+  } catch (error) {
+    return named(target.name, asGatewayError(error));
+  }
+}
+
+async function readCatalogue(session: Session, target: Target, kind: ListKind): Promise<Catalogue> {
+  const own = session.privateList(target, kind);
+  if (own) return own;
+  await infoFor(session, target);
+  const mine = session.links.opened().find((each) => each.target === target);
+  if (mine?.open.link.divergent) {
+    const { clock, log } = session.options.ports;
+    const catalogue = await listOver(mine.open, kind, { clock, log, deadlineMs: LIST_DEADLINE_MS });
+    session.keepPrivate(target, kind, catalogue);
+    return catalogue;
+  }
+  const { reader } = session.options;
+  return target.catalogues.get(kind, reader, () =>
+    reader === PROBE_READER ? target.probe() : session.links.get(target),
+  );
+}
+
+/** A server that wants the client's own credentials is never up for the probe; the session's link speaks for it. */
+async function infoFor(session: Session, target: Target): Promise<ServerInfo> {
+  if (target.info) return target.info;
+  return session.options.headers.length > 0 ? (await session.links.get(target)).info : target.ensure();
+}
+
+function incomplete(missing: Read['missing']): GatewayError {
+  const [first] = missing;
+  const code = first?.error.code ?? 'TARGET_DOWN';
+  return new GatewayError(
+    code,
+    missing.map((each) => each.error.message).join('; '),
+    first?.error.detail ?? {},
+  );
+}

@@ -1,0 +1,176 @@
+/**
+ * The upstream links of one session, opened when they are first needed: an abandoned session costs its upstreams
+ * nothing. A link that was lost is opened anew and told again what the client had asked for.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import type { Closable } from '../../core/scope.ts';
+import { Cancel } from '../../lib/cancel.ts';
+import { requestMessage } from '../../lib/json-rpc.ts';
+import { quote } from '../../lib/json-text.ts';
+import type { McpOutcome, Question } from '../call.ts';
+import type { ClientIdentity } from '../link/handshake.ts';
+import type { LinkEvents } from '../link/link.ts';
+import type { Message } from '../message.ts';
+import type { LinkWithInfo } from '../target/catalogues.ts';
+import type { Target } from '../target/target.ts';
+
+export interface SessionLinksOwner {
+  readonly identity: ClientIdentity;
+  /** The client's own headers that may travel to this target (flat list). */
+  headersFor(target: Target): readonly string[];
+  fromUpstream(target: Target, message: Message): void;
+  askClient(question: Question): Promise<McpOutcome>;
+  linkClosed(target: Target): void;
+}
+
+interface Held {
+  readonly target: Target;
+  readonly opening: Promise<LinkWithInfo>;
+  open: LinkWithInfo | undefined;
+}
+
+const SETTING_DEADLINE = { ms: 10_000, maxMs: 10_000 };
+
+export class SessionLinks implements Closable {
+  readonly #owner: SessionLinksOwner;
+  readonly #held = new Map<Target, Held>();
+  /** Native URIs subscribed per target. */
+  readonly #subscriptions = new Map<Target, Set<string>>();
+  #level: string | undefined;
+  #listening = false;
+  #closed = false;
+
+  constructor(owner: SessionLinksOwner) {
+    this.#owner = owner;
+  }
+
+  /** The link to `target`, opened if need be. Targets that serve everyone share theirs. */
+  async get(target: Target): Promise<LinkWithInfo> {
+    if (this.#closed) throw new GatewayError('SESSION_UNKNOWN', 'the session has ended');
+    if (target.connector.lifecycle === 'shared') return target.probe();
+    let held = this.#held.get(target);
+    if (!held || held.open?.link.closed) held = this.#open(target);
+    return held.open ?? held.opening;
+  }
+
+  /** Forgets a link whose upstream session is gone; the next use opens another. */
+  drop(target: Target, lost: LinkWithInfo): void {
+    const held = this.#held.get(target);
+    if (held?.open !== lost) return;
+    this.#held.delete(target);
+    void lost.link.close();
+  }
+
+  opened(): { target: Target; open: LinkWithInfo }[] {
+    const all: { target: Target; open: LinkWithInfo }[] = [];
+    for (const { target, open } of this.#held.values())
+      if (open && !open.link.closed) all.push({ target, open });
+    return all;
+  }
+
+  /** The client's log level: told to every open link now and to later ones when they open. */
+  async setLevel(level: string): Promise<void> {
+    this.#level = level;
+    await Promise.allSettled(this.opened().map(({ open }) => sendLevel(open, level)));
+  }
+
+  subscribed(target: Target, uri: string): void {
+    const uris = this.#subscriptions.get(target) ?? new Set();
+    this.#subscriptions.set(target, uris.add(uri));
+  }
+
+  unsubscribed(target: Target, uri: string): void {
+    this.#subscriptions.get(target)?.delete(uri);
+  }
+
+  isSubscribed(target: Target, uri: string): boolean {
+    return this.#subscriptions.get(target)?.has(uri) ?? false;
+  }
+
+  /** Someone listens to what belongs to no request, or no longer does: upstream streams follow. */
+  listen(on: boolean, targets: readonly Target[]): void {
+    if (this.#closed) return;
+    this.#listening = on;
+    for (const { open } of this.opened()) if (on) open.link.wire.listen?.();
+    if (!on) for (const { open } of this.opened()) open.link.wire.unlisten?.();
+    // A server that speaks by itself can only do so over a session of its own, so listening opens it (HTTP: cheap;
+    // a child is only started by a call).
+    if (on)
+      for (const target of targets)
+        if (target.connector.takesHeaders && target.info) this.get(target).catch(() => undefined);
+  }
+
+  async release(target: Target): Promise<void> {
+    const held = this.#held.get(target);
+    this.#held.delete(target);
+    this.#subscriptions.delete(target);
+    await held?.opening.then(({ link }) => link.close()).catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#held.keys()].map((target) => this.release(target)));
+  }
+
+  #open(target: Target): Held {
+    const { identity } = this.#owner;
+    const events: LinkEvents = {
+      notification: (message) => this.#owner.fromUpstream(target, message),
+      ask: (question) => this.#owner.askClient(question),
+      closed: () => this.#owner.linkClosed(target),
+    };
+    const opening = target
+      .openSession(identity, events, this.#owner.headersFor(target))
+      .then((open) => this.#ready(held, open));
+    const held: Held = { target, opening, open: undefined };
+    this.#held.set(target, held);
+    opening.catch(() => {
+      if (this.#held.get(target) === held) this.#held.delete(target);
+    });
+    return held;
+  }
+
+  async #ready(held: Held, open: LinkWithInfo): Promise<LinkWithInfo> {
+    if (this.#closed || this.#held.get(held.target) !== held) {
+      await open.link.close();
+      throw new GatewayError('SESSION_UNKNOWN', 'the session has ended');
+    }
+    if (this.#level) await sendLevel(open, this.#level).catch(() => undefined);
+    for (const uri of this.#subscriptions.get(held.target) ?? [])
+      await sendSubscribe(open, uri).catch(() => undefined);
+    if (this.#listening) open.link.wire.listen?.();
+    held.open = open;
+    return open;
+  }
+}
+
+function sendLevel(open: LinkWithInfo, level: string): Promise<McpOutcome> | Promise<void> {
+  if (open.info.capabilities['logging'] === undefined) return Promise.resolve();
+  return ownCall(
+    open,
+    'logging/setLevel',
+    Buffer.concat([Buffer.from('{"level":'), quote(level), Buffer.from('}')]),
+  );
+}
+
+function sendSubscribe(open: LinkWithInfo, uri: string): Promise<McpOutcome> {
+  return ownCall(
+    open,
+    'resources/subscribe',
+    Buffer.concat([Buffer.from('{"uri":'), quote(uri), Buffer.from('}')]),
+  );
+}
+
+/** A request the gateway makes by itself, on a session's link. */
+function ownCall(open: LinkWithInfo, method: string, params: Buffer): Promise<McpOutcome> {
+  return open.link.call({
+    method,
+    name: undefined,
+    write: (id) => requestMessage(id, method, params),
+    progressToken: undefined,
+    peer: undefined,
+    cancel: new Cancel(),
+    deadline: SETTING_DEADLINE,
+    headers: undefined,
+  });
+}

@@ -1,0 +1,167 @@
+/**
+ * Every session of this process, found by its token; ended when idle, refused past the cap. Behind the asynchronous
+ * SessionDirectory, so that other processes can come later.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import type { Ports, Timer } from '../../core/ports.ts';
+import type { Closable } from '../../core/scope.ts';
+import type { Session } from './session.ts';
+import { fingerprint, type Locator, TokenSeal } from './token.ts';
+
+export type Lookup =
+  | { readonly kind: 'here'; readonly session: Session }
+  /** A valid token of another process, or of this one before a restart. */
+  | { readonly kind: 'elsewhere'; readonly locator: Locator }
+  | { readonly kind: 'gone' };
+
+export interface SessionDirectory {
+  find(token: string, backend: string, principal: string): Promise<Lookup>;
+}
+
+export interface SessionTableOptions {
+  readonly ports: Ports;
+  readonly key: Buffer;
+  readonly idleMs: number;
+  readonly max: number;
+}
+
+/** How long after it was issued a token still lets its session begin anew in another process. */
+const RESUME_WITHIN_MS = 24 * 3_600_000;
+const MAX_TOMBSTONES = 100_000;
+
+export class SessionTable implements SessionDirectory, Closable {
+  readonly #options: SessionTableOptions;
+  readonly #seal: TokenSeal;
+  readonly #sessions = new Map<string, Session>();
+  /** Deleted sids, until their tokens could no longer be resumed. */
+  readonly #tombstones = new Map<string, number>();
+  readonly #owner: string;
+  readonly #sweeper: Timer;
+  #closed = false;
+
+  constructor(options: SessionTableOptions) {
+    const { ports, key, idleMs } = options;
+    this.#options = options;
+    this.#seal = new TokenSeal(key, ports.random);
+    this.#owner = ports.random(6).toString('base64url');
+    this.#sweeper = ports.clock.every(Math.max(100, Math.min(idleMs / 4, 30_000)), () => this.#sweep());
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  values(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
+  /** Throws SESSION_LIMIT at the cap. */
+  check(): void {
+    if (this.#closed) throw new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down');
+    if (this.#sessions.size < this.#options.max) return;
+    throw new GatewayError('SESSION_LIMIT', `the gateway holds ${this.#options.max} sessions already`, {
+      headers: ['retry-after', '10'],
+    });
+  }
+
+  newId(): string {
+    return this.#options.ports.random(16).toString('base64url');
+  }
+
+  /** Keeps a session and returns the token its client shall use. */
+  add(session: Session): string {
+    this.check();
+    const { id, backend, principal, identity } = session.options;
+    const token = this.#seal.seal({
+      sid: id,
+      owner: this.#owner,
+      backend: fingerprint(backend),
+      subject: fingerprint(principal),
+      issued: this.#options.ports.clock.now(),
+      version: identity.version,
+      capabilities: identity.capabilities.toString('utf8'),
+      info: identity.info.toString('utf8'),
+    });
+    this.#sessions.set(token, session);
+    return token;
+  }
+
+  /** A session begun elsewhere goes on here under the token its client already has. */
+  adopt(token: string, session: Session): void {
+    this.check();
+    this.#sessions.set(token, session);
+  }
+
+  /** The session of a token known here; a principal or backend it was not issued for does not find it. */
+  here(token: string, backend: string, principal: string): Session | undefined {
+    const session = this.#sessions.get(token);
+    if (!session || session.options.backend !== backend || session.options.principal !== principal)
+      return undefined;
+    return session;
+  }
+
+  /** Whether a token belongs to this backend, here or elsewhere: balancing asks before any authentication result counts. */
+  belongs(token: string, backend: string): boolean {
+    const session = this.#sessions.get(token);
+    if (session) return session.options.backend === backend;
+    return this.#seal.open(token)?.backend === fingerprint(backend);
+  }
+
+  find(token: string, backend: string, principal: string): Promise<Lookup> {
+    return Promise.resolve(this.#find(token, backend, principal));
+  }
+
+  /** The client is done: the id stays dead for as long as its token could have been resumed. */
+  async delete(token: string): Promise<void> {
+    const session = this.#sessions.get(token);
+    if (!session) return;
+    this.#sessions.delete(token);
+    this.#bury(session.id);
+    await session.close();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#sweeper.cancel();
+    const all = [...this.#sessions.values()];
+    this.#sessions.clear();
+    await Promise.allSettled(all.map((session) => session.close()));
+  }
+
+  #find(token: string, backend: string, principal: string): Lookup {
+    const session = this.here(token, backend, principal);
+    if (session) return { kind: 'here', session };
+    if (this.#sessions.has(token)) return { kind: 'gone' };
+    const locator = this.#seal.open(token);
+    if (!locator || locator.backend !== fingerprint(backend) || locator.subject !== fingerprint(principal))
+      return { kind: 'gone' };
+    const age = this.#options.ports.clock.now() - locator.issued;
+    if (locator.capabilities === '' || age > RESUME_WITHIN_MS || this.#tombstones.has(locator.sid))
+      return { kind: 'gone' };
+    return { kind: 'elsewhere', locator };
+  }
+
+  #bury(sid: string): void {
+    this.#tombstones.set(sid, this.#options.ports.clock.now() + RESUME_WITHIN_MS);
+    if (this.#tombstones.size <= MAX_TOMBSTONES) return;
+    const [oldest] = this.#tombstones.keys();
+    if (oldest !== undefined) this.#tombstones.delete(oldest);
+  }
+
+  #sweep(): void {
+    const { clock, signals } = this.#options.ports;
+    const idleSince = clock.monotonic() - this.#options.idleMs;
+    for (const [token, session] of this.#sessions) {
+      if (session.busy > 0 || session.lastSeen > idleSince) continue;
+      this.#sessions.delete(token);
+      this.#bury(session.id);
+      signals.count('mcp_sessions_expired_total');
+      void session.close();
+    }
+    const now = clock.now();
+    for (const [sid, until] of this.#tombstones) {
+      if (until > now) break;
+      this.#tombstones.delete(sid);
+    }
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * A legacy client's session: its links, its calls in flight, the questions that wait for it, and where messages that
+ * belong to no call go. Knows no HTTP; a front brings messages in and provides the way out.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import type { Ports, Timer } from '../../core/ports.ts';
+import { type Closable, Scope } from '../../core/scope.ts';
+import type { Cancel } from '../../lib/cancel.ts';
+import { notificationMessage } from '../../lib/json-rpc.ts';
+import { quote } from '../../lib/json-text.ts';
+import type { Importance, McpOutcome, Question } from '../call.ts';
+import type { Catalogue, ListKind } from '../catalogue.ts';
+import type { ClientIdentity } from '../link/handshake.ts';
+import { type Message, SLOT, wholeMessage, withMembers } from '../message.ts';
+import { changedList, type Target } from '../target/target.ts';
+import { exposeUri } from '../view/naming.ts';
+import type { View } from '../view/view.ts';
+import { Asks } from './asks.ts';
+import { SessionLinks } from './session-links.ts';
+
+/** Where messages go that no call carries: the client's listening stream. */
+export interface Outlet {
+  /** False when nobody listens and nothing keeps it for later. */
+  deliver(message: Buffer, importance: Importance): boolean;
+}
+
+export interface SessionOptions {
+  readonly id: string;
+  readonly backend: string;
+  readonly principal: string;
+  readonly identity: ClientIdentity;
+  /** Names of the capabilities the client declared. */
+  readonly capabilities: ReadonlySet<string>;
+  /** Distinguishes readers of catalogues: capabilities and rights. */
+  readonly reader: string;
+  /** Client headers for the target of a single-target endpoint (flat list). */
+  readonly headers: readonly string[];
+  readonly view: View;
+  readonly ports: Ports;
+}
+
+/** Several servers often change together (a reload, a restart): one notification for all. */
+const LIST_CHANGED_DEBOUNCE_MS = 50;
+
+const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
+
+export class Session implements Closable {
+  readonly options: SessionOptions;
+  readonly links: SessionLinks;
+  readonly asks: Asks;
+  readonly scope = new Scope();
+  /** Calls in flight by the client's own request id. */
+  readonly calls = new Map<string, Cancel>();
+  /** Lists of links that have announced a change of their own. */
+  readonly privateLists = new Map<string, Catalogue>();
+  view: View;
+  lastSeen: number;
+  /** Exchanges and streams that keep the session from being idle. */
+  busy = 0;
+  #outlet: Outlet | undefined;
+  #level = 0;
+  #changed = new Set<'tools' | 'prompts' | 'resources'>();
+  #changeTimer: Timer | undefined;
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+    this.view = options.view;
+    this.lastSeen = options.ports.clock.monotonic();
+    this.asks = new Asks(options.ports.clock, options.capabilities);
+    this.links = new SessionLinks({
+      identity: options.identity,
+      headersFor: (target) =>
+        this.view.single?.target === target && target.connector.takesHeaders ? options.headers : [],
+      fromUpstream: (target, message) => this.fromUpstream(target, message),
+      askClient: (question) => this.ask(question, (message) => this.#deliver(message, 'keep')),
+      linkClosed: (target) => this.#forgetPrivate(target),
+    });
+    this.scope.own(this.links);
+  }
+
+  get id(): string {
+    return this.options.id;
+  }
+
+  touch(): void {
+    this.lastSeen = this.options.ports.clock.monotonic();
+  }
+
+  /** The stream for messages that belong to no call opened, or closed (undefined). */
+  setOutlet(outlet: Outlet | undefined): void {
+    this.#outlet = outlet;
+    this.links.listen(
+      outlet !== undefined,
+      this.view.members.map((member) => member.target),
+    );
+    if (outlet && this.#changed.size > 0) this.#announce();
+  }
+
+  /** A question from a server; `deliver` writes to the stream of the call it belongs to. */
+  ask(question: Question, deliver: (message: Buffer) => boolean): Promise<McpOutcome> {
+    return this.asks.ask(question, deliver);
+  }
+
+  /** A client's notification. */
+  notified(message: Message): void {
+    switch (message.method) {
+      case 'notifications/initialized':
+        return;
+      case 'notifications/cancelled':
+        return this.#cancelled(message);
+      case 'notifications/progress':
+        return this.asks.progressed(message);
+      default:
+        return this.#forward(message);
+    }
+  }
+
+  async setLevel(level: string | undefined): Promise<void> {
+    const at = level === undefined ? -1 : LEVELS.indexOf(level);
+    if (level === undefined || at < 0)
+      throw new GatewayError('INVALID_PARAMS', `unknown log level; one of ${LEVELS.join(', ')}`);
+    this.#level = at;
+    await this.links.setLevel(level);
+  }
+
+  /** A notification from an upstream that belongs to no call in flight. */
+  fromUpstream(target: Target, message: Message): void {
+    const list = changedList(message.method);
+    if (list) return this.#linkChanged(target, list);
+    const member = this.view.member(target.name);
+    if (member?.target !== target) return;
+    if (message.method === 'notifications/message') return this.#logged(target, message);
+    if (message.method === 'notifications/resources/updated' && member.mapsUris) {
+      const uri = message.text.text(SLOT.uri);
+      if (uri === undefined) return;
+      this.#deliver(withMembers(message, [[SLOT.uri, quote(exposeUri(uri, target.name))]]), 'keep');
+      return;
+    }
+    this.#deliver(wholeMessage(message), 'keep');
+  }
+
+  /** A shared target's notification; only what this client asked for reaches it. */
+  fromShared(target: Target, message: Message): void {
+    if (message.method === 'notifications/resources/updated') {
+      const uri = message.text.text(SLOT.uri);
+      if (uri === undefined || !this.links.isSubscribed(target, uri)) return;
+    }
+    this.fromUpstream(target, message);
+  }
+
+  /** Tells the client, once for changes that come together. */
+  listChanged(kind: ListKind): void {
+    this.#changed.add(kind === 'templates' ? 'resources' : kind);
+    this.#changeTimer ??= this.options.ports.clock.after(LIST_CHANGED_DEBOUNCE_MS, () => {
+      this.#changeTimer = undefined;
+      if (this.#outlet) this.#announce();
+    });
+  }
+
+  /** The configuration has changed: links to targets that are gone end, and the client hears of it. */
+  rebase(view: View): void {
+    const kept = new Set(view.members.map((member) => member.target));
+    for (const member of this.view.members)
+      if (!kept.has(member.target)) void this.links.release(member.target);
+    this.view = view;
+    for (const kind of ['tools', 'prompts', 'resources'] as const) this.listChanged(kind);
+  }
+
+  async close(): Promise<void> {
+    const gone = new GatewayError('SESSION_UNKNOWN', 'the session has ended');
+    this.#changeTimer?.cancel();
+    for (const cancel of [...this.calls.values()]) cancel.cancel(gone);
+    this.asks.failAll(gone);
+    await this.scope.close();
+  }
+
+  privateList(target: Target, kind: ListKind): Catalogue | undefined {
+    return this.privateLists.get(`${target.name}|${kind}`);
+  }
+
+  keepPrivate(target: Target, kind: ListKind, catalogue: Catalogue): void {
+    this.privateLists.set(`${target.name}|${kind}`, catalogue);
+  }
+
+  #forgetPrivate(target: Target): void {
+    for (const key of this.privateLists.keys())
+      if (key.startsWith(`${target.name}|`)) this.privateLists.delete(key);
+  }
+
+  #linkChanged(target: Target, list: 'tools' | 'prompts' | 'resources'): void {
+    this.privateLists.delete(`${target.name}|${list}`);
+    if (list === 'resources') this.privateLists.delete(`${target.name}|templates`);
+    const mine = this.links.opened().find((each) => each.target === target);
+    if (mine) mine.open.link.divergent = true;
+    target.listChanged(list);
+    this.listChanged(list);
+  }
+
+  #logged(target: Target, message: Message): void {
+    const level = message.text.text(SLOT.level);
+    // A shared link has the level of its most curious client; the others are spared here.
+    if (target.connector.lifecycle === 'shared' && level !== undefined && LEVELS.indexOf(level) < this.#level)
+      return;
+    this.#deliver(wholeMessage(message), 'log');
+  }
+
+  #announce(): void {
+    const kinds = [...this.#changed];
+    this.#changed.clear();
+    for (const kind of kinds)
+      this.#deliver(notificationMessage(`notifications/${kind}/list_changed`), 'keep');
+  }
+
+  #deliver(message: Buffer, importance: Importance): boolean {
+    return this.#outlet?.deliver(message, importance) ?? false;
+  }
+
+  #cancelled(message: Message): void {
+    if (!message.text.has(SLOT.requestId)) return;
+    const id = message.text.raw(SLOT.requestId).toString('utf8');
+    this.calls.get(id)?.cancel(new GatewayError('CANCELLED', 'cancelled by the client'));
+  }
+
+  /** What concerns every server (roots changed) goes to all open links; anything else only where nothing is merged. */
+  #forward(message: Message): void {
+    if (message.method !== 'notifications/roots/list_changed' && !this.view.single) return;
+    for (const { open } of this.links.opened()) open.link.notify(wholeMessage(message));
+  }
+}

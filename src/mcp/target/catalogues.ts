@@ -1,0 +1,147 @@
+/**
+ * The catalogues of one target: one per list and per kind of reader (client capabilities and rights change what some
+ * servers offer). Fetches are shared, old ones are served while a new one is fetched, changes are reported once.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import type { Clock, Log } from '../../core/ports.ts';
+import { Cancel } from '../../lib/cancel.ts';
+import { requestMessage } from '../../lib/json-rpc.ts';
+import type { McpOutcome } from '../call.ts';
+import { type Catalogue, EMPTY, fetchCatalogue, LISTS, type ListKind, sameItems } from '../catalogue.ts';
+import type { ServerInfo } from '../link/handshake.ts';
+import type { Link } from '../link/link.ts';
+
+export interface CatalogueOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How old a catalogue may be before a use fetches it anew in the background. */
+  readonly maxAgeMs: number;
+  readonly deadlineMs: number;
+  changed(kind: ListKind): void;
+}
+
+/** The reader the probe itself is: no capabilities, no rights of its own. */
+export const PROBE_READER = '';
+
+/** Reader kinds kept per target; the least recently used goes first. */
+const MAX_ENTRIES = 256;
+
+interface Entry {
+  catalogue: Catalogue | undefined;
+  fetchedAt: number;
+  pending: Promise<Catalogue> | undefined;
+}
+
+export class Catalogues {
+  readonly #options: CatalogueOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: CatalogueOptions) {
+    this.#options = options;
+  }
+
+  /** What is known now, however old. */
+  known(kind: ListKind, reader: string): Catalogue | undefined {
+    return this.#entries.get(`${kind}|${reader}`)?.catalogue;
+  }
+
+  /** The catalogue for `reader`; `via` opens the link to fetch it over when that is needed. */
+  async get(kind: ListKind, reader: string, via: () => Promise<LinkWithInfo>): Promise<Catalogue> {
+    const entry = this.#entry(kind, reader);
+    if (!entry.catalogue) return this.#fetch(kind, entry, via);
+    if (this.#options.clock.monotonic() - entry.fetchedAt > this.#options.maxAgeMs) {
+      this.#fetch(kind, entry, via).catch((error: unknown) =>
+        this.#options.log.debug({ err: error, list: kind }, 'list was not refreshed'),
+      );
+    }
+    return entry.catalogue;
+  }
+
+  /** Fetches anew and waits. Resolves to whether anything changed. */
+  async refresh(kind: ListKind, reader: string, via: () => Promise<LinkWithInfo>): Promise<boolean> {
+    const entry = this.#entry(kind, reader);
+    const before = entry.catalogue;
+    await this.#fetch(kind, entry, via);
+    return entry.catalogue !== before;
+  }
+
+  /** Other readers' lists of this kind are fetched anew at their next use. */
+  expire(kind: ListKind): void {
+    for (const [key, entry] of this.#entries)
+      if (key.startsWith(`${kind}|`)) entry.fetchedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  forget(kind: ListKind): void {
+    for (const key of this.#entries.keys()) {
+      if (key.startsWith(`${kind}|`) && key !== `${kind}|${PROBE_READER}`) this.#entries.delete(key);
+    }
+  }
+
+  #entry(kind: ListKind, reader: string): Entry {
+    const key = `${kind}|${reader}`;
+    let entry = this.#entries.get(key);
+    if (entry) this.#entries.delete(key);
+    else entry = { catalogue: undefined, fetchedAt: 0, pending: undefined };
+    this.#entries.set(key, entry);
+    if (this.#entries.size > MAX_ENTRIES) {
+      const [oldest] = this.#entries.keys();
+      if (oldest !== undefined && oldest !== key) this.#entries.delete(oldest);
+    }
+    return entry;
+  }
+
+  #fetch(kind: ListKind, entry: Entry, via: () => Promise<LinkWithInfo>): Promise<Catalogue> {
+    entry.pending ??= this.#fetchOnce(kind, entry, via).finally(() => {
+      entry.pending = undefined;
+    });
+    return entry.pending;
+  }
+
+  async #fetchOnce(kind: ListKind, entry: Entry, via: () => Promise<LinkWithInfo>): Promise<Catalogue> {
+    const { clock, changed } = this.#options;
+    const fetched = await listOver(await via(), kind, this.#options);
+    entry.fetchedAt = clock.monotonic();
+    const before = entry.catalogue;
+    if (before && sameItems(before, fetched)) return before;
+    entry.catalogue = fetched;
+    if (before) changed(kind);
+    return fetched;
+  }
+}
+
+export interface LinkWithInfo {
+  readonly link: Link;
+  readonly info: ServerInfo;
+}
+
+/** Fetches one whole list over a link, all pages within one deadline. */
+export function listOver(
+  { link, info }: LinkWithInfo,
+  kind: ListKind,
+  options: Pick<CatalogueOptions, 'clock' | 'log' | 'deadlineMs'>,
+): Promise<Catalogue> {
+  const spec = LISTS[kind];
+  if (info.capabilities[spec.capability] === undefined) return Promise.resolve(EMPTY);
+  const cancel = new Cancel();
+  const error = new GatewayError(
+    'UPSTREAM_TIMEOUT',
+    `${spec.method} was not answered within ${options.deadlineMs} ms`,
+  );
+  const timer = options.clock.after(options.deadlineMs, () => cancel.cancel(error));
+  const page = (cursor: Buffer | undefined): Promise<McpOutcome> => {
+    const params = cursor && Buffer.concat([Buffer.from('{"cursor":'), cursor, Buffer.from('}')]);
+    return link.call({
+      method: spec.method,
+      name: undefined,
+      write: (id) => requestMessage(id, spec.method, params),
+      progressToken: undefined,
+      peer: undefined,
+      cancel,
+      deadline: { ms: options.deadlineMs, maxMs: options.deadlineMs },
+      headers: undefined,
+    });
+  };
+  const skipped = (reason: string): void =>
+    options.log.warn({ list: kind, reason }, 'an item of the upstream list is left out');
+  return fetchCatalogue(kind, { page, skipped }).finally(() => timer.cancel());
+}

@@ -1,0 +1,358 @@
+/**
+ * One upstream server: keeps a probe connected to it (restarted with back-off), knows from it whether the server is
+ * up and what it offers, and opens links for sessions. A target that cannot connect is a state, never a failed build.
+ */
+import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import type { Ports, Timer } from '../../core/ports.ts';
+import type { Closable, Scope } from '../../core/scope.ts';
+import { Backoff } from '../../lib/backoff.ts';
+import { LIST_KINDS, type ListKind } from '../catalogue.ts';
+import type { Connector } from '../definition.ts';
+import { type ClientIdentity, openLink, type ServerInfo } from '../link/handshake.ts';
+import type { Link, LinkEvents } from '../link/link.ts';
+import type { Message } from '../message.ts';
+import { LATEST_LEGACY } from '../revisions.ts';
+import { Catalogues, type LinkWithInfo, PROBE_READER } from './catalogues.ts';
+
+export interface TargetOptions {
+  readonly name: string;
+  readonly connector: Connector;
+  readonly ports: Ports;
+  readonly connectMs: number;
+  readonly version: string;
+  /** How often the lists are compared with the upstream's. */
+  readonly reconcileMs: number;
+  /** What the connector holds; closed after it. */
+  readonly scope: Scope;
+}
+
+export interface TargetWatcher {
+  /** A list has really changed, or the target came up or went down. */
+  changed(target: Target, kind: ListKind): void;
+  /** A notification of the shared link that belongs to no call. */
+  notification(target: Target, message: Message): void;
+}
+
+export type TargetState =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'up' }
+  | { readonly kind: 'down'; readonly error: GatewayError; readonly since: number };
+
+/** A restarting server keeps its catalogue this long, so that a blink does not empty everyone's lists. */
+const BLINK_MS = 30_000;
+const RETRY_AT_MOST_EVERY_MS = 1000;
+const RESTART = { firstMs: 500, maxMs: 60_000, factor: 2 };
+const EMPTY_RECHECK = { firstMs: 1000, maxMs: 60_000, factor: 2 };
+
+export class Target implements Closable {
+  readonly name: string;
+  readonly connector: Connector;
+  readonly catalogues: Catalogues;
+  readonly #options: TargetOptions;
+  readonly #backoff: Backoff;
+  readonly #recheck: Backoff;
+  readonly #watchers = new Set<TargetWatcher>();
+  #state: TargetState = { kind: 'starting' };
+  #probe: LinkWithInfo | undefined;
+  #info: ServerInfo | undefined;
+  #attempt: Promise<void> | undefined;
+  #triedAt = Number.NEGATIVE_INFINITY;
+  #timer: Timer | undefined;
+  #closed = false;
+  #reportedDown = '';
+  #startedYet = false;
+  #release!: () => void;
+  readonly #started = new Promise<void>((resolve) => {
+    this.#release = resolve;
+  });
+
+  constructor(options: TargetOptions) {
+    const { clock, log, random } = options.ports;
+    this.name = options.name;
+    this.connector = options.connector;
+    this.#options = options;
+    const fraction = (): number => random(4).readUInt32LE() / 2 ** 32;
+    this.#backoff = new Backoff({ ...RESTART, random: fraction });
+    this.#recheck = new Backoff({ ...EMPTY_RECHECK, random: fraction });
+    this.catalogues = new Catalogues({
+      clock,
+      log: log.child({ target: options.name }),
+      maxAgeMs: 60_000,
+      deadlineMs: options.connectMs,
+      changed: (kind) => this.#changed(kind),
+    });
+  }
+
+  get state(): TargetState {
+    return this.#state;
+  }
+
+  /** What the server said of itself, as long as that may be relied on. */
+  get info(): ServerInfo | undefined {
+    if (this.#state.kind !== 'down') return this.#info;
+    return this.#options.ports.clock.monotonic() - this.#state.since < BLINK_MS ? this.#info : undefined;
+  }
+
+  /** The probe, for targets whose one connection serves everyone. */
+  get shared(): LinkWithInfo | undefined {
+    return this.connector.lifecycle === 'shared' ? this.#probe : undefined;
+  }
+
+  watch(watcher: TargetWatcher): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Begins to connect, when whatever this target replaces has stopped. Until then everyone who needs it waits. */
+  start(): void {
+    if (this.#startedYet) return;
+    this.#startedYet = true;
+    this.#release();
+    void this.#try();
+  }
+
+  /** Resolves when the target is up; rejects with why it is not. Tries again at once, but not more often than once a second. */
+  async ensure(): Promise<ServerInfo> {
+    if (this.info && this.#state.kind === 'up') return this.info;
+    await this.#started;
+    if (this.#attempt || this.#options.ports.clock.monotonic() - this.#triedAt >= RETRY_AT_MOST_EVERY_MS)
+      await this.#try();
+    const known = this.info;
+    if (known) return known;
+    throw this.#state.kind === 'down' ? this.#state.error : this.#down();
+  }
+
+  /** A link for one session, initialised as that client. */
+  async openSession(
+    identity: ClientIdentity,
+    events: LinkEvents,
+    headers: readonly string[],
+  ): Promise<LinkWithInfo> {
+    const { ports, connectMs } = this.#options;
+    await this.#started;
+    if (this.#closed) throw removed(this.name);
+    const log = ports.log.child({ target: this.name });
+    return openLink({
+      connector: this.connector,
+      identity,
+      events,
+      headers,
+      purpose: 'session',
+      connectMs,
+      clock: ports.clock,
+      log,
+      maxQuestions: 64,
+    }).catch((error: unknown) => {
+      throw named(this.name, error);
+    });
+  }
+
+  /** The probe, connected; for catalogues every reader without capabilities of its own shares. */
+  async probe(): Promise<LinkWithInfo> {
+    await this.ensure();
+    if (!this.#probe) throw this.#down();
+    return this.#probe;
+  }
+
+  /** A call could not reach the upstream: look now rather than at the next round. */
+  suspect(): void {
+    if (this.#state.kind === 'up') this.#schedule(0);
+  }
+
+  /** The upstream said that a list has changed. */
+  listChanged(kind: ListKind): void {
+    for (const each of kind === 'resources' ? (['resources', 'templates'] as const) : [kind]) {
+      this.catalogues.expire(each);
+      this.catalogues
+        .refresh(each, PROBE_READER, () => this.probe())
+        .catch((error: unknown) =>
+          this.#options.ports.log.debug(
+            { err: error, target: this.name, list: each },
+            'list was not refreshed',
+          ),
+        );
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#release();
+    this.#timer?.cancel();
+    const probe = this.#probe;
+    this.#probe = undefined;
+    this.#state = { kind: 'down', error: removed(this.name), since: this.#options.ports.clock.monotonic() };
+    this.#watchers.clear();
+    await this.#attempt?.catch(() => undefined);
+    await probe?.link.close();
+    await this.connector.close();
+    await this.#options.scope.close();
+  }
+
+  /** Connects anew and reads the lists; fetching them is part of being up. */
+  #try(): Promise<void> {
+    this.#attempt ??= this.#connect().finally(() => {
+      this.#attempt = undefined;
+      this.#triedAt = this.#options.ports.clock.monotonic();
+    });
+    return this.#attempt;
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#closed) return;
+    this.#timer?.cancel();
+    try {
+      const probe = await this.#open();
+      if (this.#closed) return void (await probe.link.close());
+      this.#probe = probe;
+      this.#info = probe.info;
+      await Promise.all(
+        LIST_KINDS.map((kind) => this.catalogues.refresh(kind, PROBE_READER, () => Promise.resolve(probe))),
+      );
+      this.#isUp();
+    } catch (error) {
+      await this.#isDown(error);
+    }
+  }
+
+  #open(): Promise<LinkWithInfo> {
+    const { ports, connectMs, version, name } = this.#options;
+    const link: { current: Link | undefined } = { current: undefined };
+    const events: LinkEvents = {
+      notification: (message) => this.#notified(message),
+      ask: () => Promise.reject(new GatewayError('METHOD_NOT_FOUND', 'this connection has no client to ask')),
+      closed: (error) => {
+        if (this.#probe && this.#probe.link === link.current) void this.#isDown(error);
+      },
+    };
+    const identity: ClientIdentity = {
+      version: LATEST_LEGACY,
+      capabilities: Buffer.from('{}'),
+      info: Buffer.from(JSON.stringify({ name: 'agentgateway', version })),
+    };
+    const opened = openLink({
+      connector: this.connector,
+      identity,
+      events,
+      headers: [],
+      purpose: 'probe',
+      connectMs,
+      clock: ports.clock,
+      log: ports.log.child({ target: name }),
+      maxQuestions: 16,
+    });
+    return opened.then((probe) => {
+      link.current = probe.link;
+      return probe;
+    });
+  }
+
+  #isUp(): void {
+    const wasUp = this.#state.kind === 'up';
+    this.#state = { kind: 'up' };
+    this.#backoff.reset();
+    this.#reportedDown = '';
+    if (!wasUp) {
+      this.#options.ports.log.info(
+        { target: this.name, address: this.connector.address, offers: this.offers() },
+        'target is up',
+      );
+      for (const kind of LIST_KINDS) this.#changed(kind);
+      this.connector.warm?.();
+    }
+    this.#schedule(this.#isEmpty() ? this.#recheck.next() : this.#options.reconcileMs);
+  }
+
+  async #isDown(cause: unknown): Promise<void> {
+    const error = named(this.name, cause);
+    const probe = this.#probe;
+    this.#probe = undefined;
+    if (this.#closed) return;
+    this.#state = { kind: 'down', error, since: this.#options.ports.clock.monotonic() };
+    const wait = this.#backoff.next();
+    const { log } = this.#options.ports;
+    const fields = { target: this.name, reason: error.message, retryInMs: Math.round(wait) };
+    // The same failure again and again is said once; each retry after that is for debugging.
+    if (this.#reportedDown === error.message) log.debug(fields, 'target is still down');
+    else log.warn(fields, 'target is down');
+    this.#reportedDown = error.message;
+    this.#schedule(wait);
+    for (const kind of LIST_KINDS) this.#changed(kind);
+    await probe?.link.close();
+  }
+
+  /** The next look: a comparison of the lists when up, a new connection when down. */
+  #schedule(ms: number): void {
+    this.#timer?.cancel();
+    if (this.#closed) return;
+    this.#timer = this.#options.ports.clock.after(
+      ms,
+      () => void (this.#state.kind === 'up' ? this.#reconcile() : this.#try()),
+    );
+  }
+
+  async #reconcile(): Promise<void> {
+    const probe = this.#probe;
+    if (!probe) return void this.#try();
+    try {
+      await Promise.all(
+        LIST_KINDS.map((kind) => this.catalogues.refresh(kind, PROBE_READER, () => Promise.resolve(probe))),
+      );
+      if (!this.#isEmpty()) this.#recheck.reset();
+      this.#isUp();
+    } catch (error) {
+      this.#probe = undefined;
+      await probe.link.close();
+      const gone = asGatewayError(error);
+      if (gone.code === 'UPSTREAM_SESSION_LOST') await this.#try();
+      else await this.#isDown(gone);
+    }
+  }
+
+  #isEmpty(): boolean {
+    return LIST_KINDS.every((kind) => (this.catalogues.known(kind, PROBE_READER)?.items.length ?? 0) === 0);
+  }
+
+  offers(): Record<ListKind, number> {
+    const count = (kind: ListKind): number => this.catalogues.known(kind, PROBE_READER)?.items.length ?? 0;
+    return {
+      tools: count('tools'),
+      prompts: count('prompts'),
+      resources: count('resources'),
+      templates: count('templates'),
+    };
+  }
+
+  #notified(message: Message): void {
+    const kind = changedList(message.method);
+    if (kind) this.listChanged(kind);
+    else for (const watcher of this.#watchers) watcher.notification(this, message);
+  }
+
+  #changed(kind: ListKind): void {
+    if (kind !== 'templates') for (const watcher of this.#watchers) watcher.changed(this, kind);
+    else for (const watcher of this.#watchers) watcher.changed(this, 'resources');
+  }
+
+  #down(): GatewayError {
+    return new GatewayError('TARGET_DOWN', `target "${this.name}" is not connected`);
+  }
+}
+
+/** The list a `notifications/.../list_changed` speaks of. */
+export function changedList(method: string): 'tools' | 'prompts' | 'resources' | undefined {
+  if (method === 'notifications/tools/list_changed') return 'tools';
+  if (method === 'notifications/prompts/list_changed') return 'prompts';
+  if (method === 'notifications/resources/list_changed') return 'resources';
+  return undefined;
+}
+
+/** The same error, saying which target it is about. */
+export function named(target: string, cause: unknown): GatewayError {
+  const error = asGatewayError(cause);
+  if (error.message.includes(`target "${target}"`)) return error;
+  return new GatewayError(error.code, `target "${target}": ${error.message}`, { ...error.detail, cause });
+}
+
+function removed(name: string): GatewayError {
+  return new GatewayError('TARGET_REMOVED', `target "${name}" has been removed from the configuration`);
+}

@@ -1,0 +1,132 @@
+/**
+ * One merged list as one reader sees it: the bytes of the answer, and the map from exposed names back to targets.
+ * Built from byte spans; nothing is parsed or stringified again.
+ */
+import { type Edit, quote, splice } from '../../lib/json-text.ts';
+import { type Catalogue, ITEM_SLOT, type Item, itemBytes, LISTS, type ListKind } from '../catalogue.ts';
+import { type Curation, exposeName, exposeUri, isShown } from './naming.ts';
+
+export interface ListedTarget {
+  readonly name: string;
+  readonly prefix: string;
+  readonly mapsUris: boolean;
+  readonly curation: Curation | undefined;
+}
+
+export interface Listed {
+  readonly target: string;
+  readonly native: string;
+  readonly repeatable: boolean;
+}
+
+export interface Listing {
+  /** The result object of the list method. */
+  readonly body: Buffer;
+  /** Exposed name, or URI, to origin. */
+  readonly names: ReadonlyMap<string, Listed>;
+  /** Exposed names that two items claim: neither is shown. */
+  readonly clashes: ReadonlySet<string>;
+}
+
+export interface ListingInput {
+  readonly kind: ListKind;
+  readonly limit: number;
+  readonly parts: readonly { readonly target: ListedTarget; readonly catalogue: Catalogue }[];
+}
+
+const COMMA = Buffer.from(',');
+const END = Buffer.from(']}');
+
+export function buildListing(input: ListingInput): Listing {
+  const { kind, parts } = input;
+  const names = new Map<string, Listed>();
+  const clashes = new Set<string>();
+  const shown: { exposed: string; bytes: Buffer }[] = [];
+  let changed = parts.length !== 1;
+  for (const { target, catalogue } of parts) {
+    for (const item of catalogue.items) {
+      if (kind === 'tools' && !isShown(item.key, target.curation)) {
+        changed = true;
+        continue;
+      }
+      const entry = exposeItem(item, target, input);
+      changed ||=
+        entry.bytes.length !== item.text.end - item.text.start || !entry.bytes.equals(itemBytes(item));
+      const other = names.get(entry.exposed);
+      if (other && (other.target !== target.name || other.native !== item.key)) clashes.add(entry.exposed);
+      else names.set(entry.exposed, { target: target.name, native: item.key, repeatable: item.repeatable });
+      shown.push(entry);
+    }
+  }
+  for (const name of clashes) names.delete(name);
+  const whole = parts.length === 1 && !changed && clashes.size === 0 ? parts[0]?.catalogue.whole : undefined;
+  const body =
+    whole ??
+    joinItems(
+      kind,
+      shown.filter((entry) => !clashes.has(entry.exposed)).map((entry) => entry.bytes),
+    );
+  return { body, names, clashes };
+}
+
+function joinItems(kind: ListKind, items: readonly Buffer[]): Buffer {
+  const pieces: Buffer[] = [Buffer.from(`{"${LISTS[kind].member}":[`)];
+  items.forEach((bytes, index) => {
+    if (index > 0) pieces.push(COMMA);
+    pieces.push(bytes);
+  });
+  pieces.push(END);
+  return Buffer.concat(pieces);
+}
+
+function exposeItem(
+  item: Item,
+  target: ListedTarget,
+  input: ListingInput,
+): { exposed: string; bytes: Buffer } {
+  const edits: Edit[] = [];
+  const { text } = item;
+  const replace = (slot: number, value: string): void => {
+    if (text.has(slot)) edits.push({ start: text.startOf(slot), end: text.endOf(slot), with: quote(value) });
+  };
+  const byUri = input.kind === 'resources' || input.kind === 'templates';
+  const native = byUri ? text.text(ITEM_SLOT.name) : item.key;
+  const wanted = (input.kind === 'tools' ? target.curation?.rename?.[item.key] : undefined) ?? native;
+  const name =
+    wanted === undefined
+      ? undefined
+      : exposeName(wanted, { prefix: target.prefix, limit: byUri ? 256 : input.limit });
+  if (name !== undefined && name !== native && !(byUri && target.prefix === ''))
+    replace(ITEM_SLOT.name, name);
+  if (byUri && target.mapsUris)
+    replace(
+      input.kind === 'resources' ? ITEM_SLOT.uri : ITEM_SLOT.uriTemplate,
+      exposeUri(item.key, target.name),
+    );
+  if (input.kind === 'tools') curateTool(item, target, { replace, edits });
+  edits.sort((a, b) => a.start - b.start);
+  const bytes = edits.length === 0 ? itemBytes(item) : splice(text.bytes, edits, text.start, text.end);
+  const exposed = byUri ? (target.mapsUris ? exposeUri(item.key, target.name) : item.key) : (name as string);
+  return { exposed, bytes };
+}
+
+function curateTool(
+  item: Item,
+  target: ListedTarget,
+  to: { replace(slot: number, value: string): void; edits: Edit[] },
+): void {
+  const { text } = item;
+  const description = target.curation?.description?.[item.key];
+  if (description !== undefined && text.has(ITEM_SLOT.description))
+    to.replace(ITEM_SLOT.description, description);
+  else if (description !== undefined) {
+    const at = text.endOf(ITEM_SLOT.name);
+    to.edits.push({
+      start: at,
+      end: at,
+      with: Buffer.concat([Buffer.from(',"description":'), quote(description)]),
+    });
+  }
+  const ui = target.mapsUris ? text.text(ITEM_SLOT.uiResource) : undefined;
+  if (ui !== undefined) to.replace(ITEM_SLOT.uiResource, exposeUri(ui, target.name));
+}

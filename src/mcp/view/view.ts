@@ -1,0 +1,90 @@
+/**
+ * What one endpoint shows: its targets in order, how their names and URIs look, and the merged lists. Immutable;
+ * a reload makes a new one and rebases the sessions on it.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import type { Catalogue, ListKind } from '../catalogue.ts';
+import type { Deadline } from '../link/flight.ts';
+import type { Target } from '../target/target.ts';
+import { buildListing, type ListedTarget, type Listing } from './listing.ts';
+import { type Curation, resolveUri } from './naming.ts';
+
+export interface MemberPlan {
+  readonly target: Target;
+  readonly curation: Curation | undefined;
+  readonly deadline: Deadline;
+  /** Deadline per native tool name. */
+  readonly toolDeadlines: ReadonlyMap<string, Deadline>;
+}
+
+export interface ViewPlan {
+  readonly members: readonly MemberPlan[];
+  readonly prefixMode: 'conditional' | 'always' | 'never';
+  readonly failureMode: 'failClosed' | 'failOpen';
+  readonly nameLimit: number;
+}
+
+export interface Member extends MemberPlan, ListedTarget {}
+
+/** Merged listings kept; each is as large as what it lists. */
+const MAX_LISTINGS = 64;
+
+export class View {
+  readonly members: readonly Member[];
+  readonly failOpen: boolean;
+  /** The one target of an endpoint that merges nothing: what is not merged passes through untouched. */
+  readonly single: Member | undefined;
+  readonly #limit: number;
+  readonly #byName: ReadonlyMap<string, Member>;
+  readonly #listings = new Map<string, Listing>();
+
+  constructor(plan: ViewPlan) {
+    const merged = plan.members.length > 1;
+    const prefixed = plan.prefixMode === 'always' || (plan.prefixMode === 'conditional' && merged);
+    const mapsUris = merged || plan.prefixMode === 'always';
+    this.members = plan.members.map((member) => {
+      const { name } = member.target;
+      return { ...member, name, prefix: prefixed ? `${name}_` : '', mapsUris };
+    });
+    this.failOpen = plan.failureMode === 'failOpen';
+    this.single = this.members.length === 1 && !mapsUris ? this.members[0] : undefined;
+    this.#limit = plan.nameLimit;
+    this.#byName = new Map(this.members.map((member) => [member.name, member]));
+  }
+
+  member(name: string): Member | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The member and native URI behind an exposed one. Throws UNKNOWN_ITEM. */
+  resolveUri(exposed: string): { member: Member; uri: string } {
+    if (this.single) return { member: this.single, uri: exposed };
+    const split = resolveUri(exposed);
+    const member = split && this.#byName.get(split.target);
+    if (!member)
+      throw new GatewayError('UNKNOWN_ITEM', `Unknown resource: ${exposed}`, { data: { uri: exposed } });
+    return { member, uri: split.uri };
+  }
+
+  /** The merged list of these catalogues; the same catalogues give the same listing object. */
+  listing(
+    kind: ListKind,
+    parts: readonly { readonly target: Member; readonly catalogue: Catalogue }[],
+  ): Listing {
+    let key: string = kind;
+    for (const part of parts) key += `|${part.target.name}:${part.catalogue.version}`;
+    let listing = this.#listings.get(key);
+    if (listing) return listing;
+    listing = buildListing({ kind, limit: this.#limit, parts });
+    if (this.#listings.size >= MAX_LISTINGS) {
+      const [oldest] = this.#listings.keys();
+      if (oldest !== undefined) this.#listings.delete(oldest);
+    }
+    this.#listings.set(key, listing);
+    return listing;
+  }
+
+  deadline(member: Member, tool: string | undefined): Deadline {
+    return (tool === undefined ? undefined : member.toolDeadlines.get(tool)) ?? member.deadline;
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * The gateway as a process runs it: log, metrics, admin and stats addresses, configuration source, start-up screen.
+ * Everything of the outside world comes in through `Host`, so that tests can run it too.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type AdminSource, startAdmin } from './admin/dump.ts';
+import { startStats } from './admin/stats.ts';
+import { ConfigError, formatDiagnostics } from './config/diagnostics.ts';
+import { loadConfig } from './config/load.ts';
+import { LIMITS } from './core/limits.ts';
+import type { Plan } from './core/plan.ts';
+import { type Env, type Log, type Ports, systemClock } from './core/ports.ts';
+import { type Closable, Scope } from './core/scope.ts';
+import { Gateway } from './gateway.ts';
+import { Target } from './mcp/target/target.ts';
+import { createAccessLog } from './observe/access-log.ts';
+import { createLog, type OpenLog } from './observe/logger.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { createSignals } from './observe/signals.ts';
+import { watchFile } from './sources/file.ts';
+import { standard } from './standard.ts';
+import { VERSION } from './version.ts';
+
+export interface Host {
+  readonly env: Env;
+  readonly cwd: string;
+  readonly stdoutIsTerminal: boolean;
+  readonly stderrIsTerminal: boolean;
+}
+
+export interface ConfigInput {
+  readonly text: string;
+  /** As shown in messages. */
+  readonly name: string;
+  /** The file to watch; undefined for standard input and inline text. */
+  readonly file: string | undefined;
+}
+
+export interface RunOptions {
+  readonly host: Host;
+  readonly input: ConfigInput;
+  readonly address: string | undefined;
+  /** Where log lines go: standard output, except when that carries a protocol. */
+  readonly logTo: 'stdout' | 'stderr';
+  /** False: no port is opened (the client comes over standard input and output). */
+  readonly listen: boolean;
+}
+
+export interface Run extends Closable {
+  readonly gateway: Gateway;
+  readonly log: Log;
+  /** Where the admin and stats servers listen. */
+  readonly addresses: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+/** Throws ConfigError, or GatewayError when a port cannot be opened; nothing stays open then. */
+export async function run(options: RunOptions): Promise<Run> {
+  const { host, input } = options;
+  const plan = readPlan(input, host);
+  const scope = new Scope();
+  try {
+    const open = await openLog(plan, options);
+    scope.own(open);
+    const metrics = options.listen && plan.settings.statsAddr !== undefined ? createMetrics() : undefined;
+    const ports = makePorts(open.log, metrics, host.env);
+    const gateway = new Gateway({
+      definitions: standard,
+      ports,
+      address: options.address,
+      listen: options.listen,
+      drainMs: LIMITS.drain.value,
+    });
+    scope.own(gateway);
+    await gateway.apply(plan);
+    const addresses = options.listen ? await openServers(plan, { gateway, metrics, scope }) : {};
+    if (input.file !== undefined) scope.own(watch(input.file, { gateway, host, ports, initial: input.text }));
+    return { gateway, log: open.log, addresses, close: () => scope.close() };
+  } catch (error) {
+    await scope.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+export function readPlan(input: ConfigInput, host: Pick<Host, 'env' | 'cwd'>): Plan {
+  const { text, name, file } = input;
+  const folder = file === undefined ? host.cwd : dirname(file);
+  return loadConfig({ text, file: name, definitions: standard, env: host.env, cwd: host.cwd, folder });
+}
+
+/** Target states by name, for readiness, the dump and the start-up screen. */
+export function targetStates(
+  gateway: Gateway,
+): { name: string; address: string; state: string; offers: object; error: string | undefined }[] {
+  const targets = gateway.lasting().filter((each) => each instanceof Target);
+  return targets.map((target) => {
+    const { name, connector, state } = target;
+    const error = state.kind === 'down' ? state.error.message : undefined;
+    return { name, address: connector.address, state: state.kind, offers: target.offers(), error };
+  });
+}
+
+function openLog(plan: Plan, { host, logTo }: RunOptions): Promise<OpenLog> {
+  const { level, format } = plan.settings.logging;
+  const pretty = logTo === 'stdout' ? host.stdoutIsTerminal : host.stderrIsTerminal;
+  return createLog({ level, format, stream: logTo, pretty });
+}
+
+function makePorts(log: Log, metrics: Metrics | undefined, env: Env): Ports {
+  const signals = createSignals({ accessLog: createAccessLog(log), metrics });
+  return { clock: systemClock, log, env, signals, random: randomBytes };
+}
+
+async function openServers(
+  plan: Plan,
+  parts: { gateway: Gateway; metrics: Metrics | undefined; scope: Scope },
+): Promise<Record<string, string>> {
+  const { gateway, metrics, scope } = parts;
+  const { adminAddr, statsAddr, readinessAddr } = plan.settings;
+  const ready = () => readiness(gateway);
+  const addresses: Record<string, string> = {};
+  if (statsAddr !== undefined && metrics) {
+    addresses['stats'] = scope.own(
+      await startStats(statsAddr, { ready, metrics: () => metrics.text() }),
+    ).address;
+  }
+  if (readinessAddr !== undefined && readinessAddr !== statsAddr) {
+    addresses['readiness'] = scope.own(
+      await startStats(readinessAddr, { ready, metrics: () => Promise.resolve('') }),
+    ).address;
+  }
+  if (adminAddr !== undefined) {
+    const source: AdminSource = {
+      dump: () => ({
+        version: VERSION,
+        plan: gateway.plan,
+        targets: targetStates(gateway),
+        generations: gateway.generationsAlive,
+      }),
+    };
+    addresses['admin'] = scope.own(await startAdmin(adminAddr, source)).address;
+  }
+  return addresses;
+}
+
+/** Ready: every target has been tried once. A dead one must not keep the others from serving. */
+function readiness(gateway: Gateway): { ready: boolean; detail: object } {
+  const states = targetStates(gateway);
+  const targets = Object.fromEntries(
+    states.map(({ name, state, error }) => [name, error === undefined ? { state } : { state, error }]),
+  );
+  return {
+    ready: gateway.plan !== undefined && states.every(({ state }) => state !== 'starting'),
+    detail: { targets },
+  };
+}
+
+function watch(
+  file: string,
+  parts: { gateway: Gateway; host: Host; ports: Ports; initial: string },
+): Closable {
+  const { gateway, host, ports, initial } = parts;
+  const { log, clock, signals } = ports;
+  const reload = async (text: string): Promise<void> => {
+    try {
+      const plan = readPlan({ text, name: file, file }, host);
+      const settings = JSON.stringify(plan.settings) !== JSON.stringify(gateway.plan?.settings);
+      await gateway.apply(plan);
+      signals.count('config_reloads_total', { outcome: 'ok' });
+      log.info({ file, hash: plan.hash.slice(0, 12) }, 'configuration reloaded');
+      if (settings) log.warn({ file }, 'changes under `config:` take effect at the next start');
+    } catch (error) {
+      signals.count('config_reloads_total', { outcome: 'failed' });
+      const reason =
+        error instanceof ConfigError ? formatDiagnostics(error.diagnostics) : (error as Error).message;
+      log.error({ file, reason }, 'configuration not reloaded: the one before stays in force');
+    }
+  };
+  return watchFile({
+    file,
+    initial,
+    clock,
+    onText: (text) => void reload(text),
+    onError: (error) =>
+      log.error(
+        { file, reason: error.message },
+        'configuration file cannot be read: the one before stays in force',
+      ),
+  });
+}
+
+/** Throws with a sentence for people when the file cannot be read. */
+export function readConfigFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why =
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EACCES'
+          ? 'permission denied'
+          : code === 'EISDIR'
+            ? 'it is a folder'
+            : message;
+    throw new Error(`cannot read ${file}: ${why}`);
+  }
+}

@@ -1,0 +1,62 @@
+/** What a person sees at start: what listens where, and which targets came up. */
+import { basename } from 'node:path';
+import type { Listening } from './gateway.ts';
+import { type Run, targetStates } from './run.ts';
+import { VERSION } from './version.ts';
+
+/** The screen waits this long for targets to come up; later ones are in the log. */
+const PATIENCE_MS = 15_000;
+const LOOK_EVERY_MS = 50;
+
+export async function startScreen(run: Run): Promise<string> {
+  await targetsTried(run);
+  const lines = [`agentgateway ${VERSION}`, ''];
+  for (const listening of run.gateway.listening()) lines.push(...describeBind(listening));
+  const states = targetStates(run.gateway);
+  if (states.length > 0) lines.push('', '  targets');
+  const width = Math.max(0, ...states.map(({ name }) => name.length));
+  for (const { name, address, state, offers, error } of states) {
+    const mark = state === 'up' ? '+' : state === 'down' ? '!' : '~';
+    const said = state === 'up' ? describeOffers(offers) : (error ?? 'still starting');
+    lines.push(
+      `    ${mark} ${name.padEnd(width)}  ${said}  (${basename(address) === address ? address : shorten(address)})`,
+    );
+  }
+  const served = Object.entries(run.addresses).map(([what, address]) => `${what} ${address}`);
+  if (served.length > 0) lines.push('', `  ${served.join('   ')}`);
+  return `${lines.join('\n')}\n\n`;
+}
+
+async function targetsTried(run: Run): Promise<void> {
+  for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_EVERY_MS) {
+    if (targetStates(run.gateway).every(({ state }) => state !== 'starting')) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+function describeBind({ bind, port }: Listening): string[] {
+  const host =
+    bind.address === undefined
+      ? 'localhost'
+      : bind.address.includes(':')
+        ? `[${bind.address}]`
+        : bind.address;
+  const lines: string[] = [];
+  for (const listener of bind.listeners) {
+    const mcp = listener.routes.some(({ backends }) => backends.some(({ kind }) => kind === 'mcp'));
+    const name = listener.hostname === undefined ? '' : `  (${listener.hostname})`;
+    lines.push(`  http://${host}:${port}${mcp ? '/mcp   and /sse for old clients' : ''}${name}`);
+  }
+  return lines;
+}
+
+function describeOffers(offers: object): string {
+  const parts = Object.entries(offers as Record<string, number>).filter(([, count]) => count > 0);
+  return parts.length === 0
+    ? 'up, offers nothing yet'
+    : parts.map(([what, count]) => `${count} ${what}`).join(', ');
+}
+
+function shorten(address: string): string {
+  return address.length <= 60 ? address : `${address.slice(0, 57)}...`;
+}

@@ -1,0 +1,71 @@
+/** `agentgateway stdio`: one client over standard input and output instead of HTTP. */
+import { GatewayError } from './core/errors.ts';
+import { LIMITS } from './core/limits.ts';
+import type { Gateway } from './gateway.ts';
+import { LineSplitter } from './lib/lines.ts';
+
+export interface StdioOptions {
+  /** Name of the route to serve; needed when there are several. */
+  readonly route: string | undefined;
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
+}
+
+export interface StdioServing {
+  /** Settles when the client has gone or the session has ended. */
+  readonly done: Promise<void>;
+  close(): void;
+}
+
+const LINE_END = Buffer.from('\n');
+
+/** Throws CONFIG_INVALID when it is not clear which route is meant. */
+export function serveStdio(gateway: Gateway, options: StdioOptions): StdioServing {
+  const { input, output } = options;
+  const backend = chooseBackend(gateway, options.route);
+  let finish = (): void => {};
+  const done = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const receiver = backend.connect({
+    send: (message) => void output.write(Buffer.concat([message, LINE_END])),
+    ended: finish,
+  });
+  const lines = new LineSplitter(
+    (line) => receiver.receive(line),
+    LIMITS.upstreamMessage.value,
+    () => receiver.receive(Buffer.from('"line too long"')),
+  );
+  input.on('data', (chunk: Buffer) => lines.push(chunk));
+  input.on('end', finish);
+  input.on('error', finish);
+  // A client that closes its end while we write is gone, not a crash.
+  output.on('error', finish);
+  return { done, close: () => void receiver.close() };
+}
+
+function chooseBackend(gateway: Gateway, name: string | undefined) {
+  const routes = (gateway.generation?.routes ?? []).flatMap((route) =>
+    route.backends.flatMap(({ backend }) =>
+      backend.connect ? [{ name: route.name, connect: backend.connect }] : [],
+    ),
+  );
+  const chosen = name === undefined ? routes : routes.filter((route) => route.name === name);
+  const [only] = chosen;
+  if (only && chosen.length === 1) return only;
+  const known = routes.map((route) => route.name).join(', ');
+  if (routes.length === 0)
+    throw new GatewayError(
+      'CONFIG_INVALID',
+      'the configuration has no MCP backend to serve over standard input and output',
+    );
+  if (name === undefined)
+    throw new GatewayError(
+      'CONFIG_INVALID',
+      `several routes could be served: choose one with --route (${known})`,
+    );
+  throw new GatewayError(
+    'CONFIG_INVALID',
+    `--route ${name}: no such route with exactly one MCP backend (there are: ${known})`,
+  );
+}

@@ -1,0 +1,249 @@
+/**
+ * A wire over streamable HTTP: each message is a POST, its answer JSON or an event stream; a GET stream carries what
+ * belongs to no request. An answer stream that breaks off is resumed where the server allows it.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import type { Clock, Timer } from '../../core/ports.ts';
+import { Cancel } from '../../lib/cancel.ts';
+import { FlowLimitError } from '../../lib/flow.ts';
+import type { Outgoing, Wire, WireEvents } from '../../mcp/definition.ts';
+import { readEvents, type StreamEnd } from '../../mcp/remote/event-reader.ts';
+import { refusal } from '../../mcp/remote/refusal.ts';
+import type { HttpUpstream, UpstreamReply } from '../../upstream/http.ts';
+import { replyHeader } from '../../upstream/http.ts';
+
+export interface HttpWireOptions {
+  readonly upstream: HttpUpstream;
+  readonly url: URL;
+  /** Headers of every request (flat list): the client's own where they may travel. */
+  readonly headers: readonly string[];
+  readonly events: WireEvents;
+  readonly clock: Clock;
+  readonly maxMessage: number;
+}
+
+const JSON_TYPE = /^application\/json\b/i;
+const STREAM_TYPE = /^text\/event-stream\b/i;
+const DEFAULT_RETRY_MS = 1000;
+const MAX_RETRY_MS = 30_000;
+/** Tries to resume one answer stream without a single event in between. */
+const MAX_RESUMES = 5;
+
+export class HttpWire implements Wire {
+  readonly relates = true;
+  readonly #options: HttpWireOptions;
+  readonly #path: string;
+  readonly #ended = new Cancel();
+  #session: string | undefined;
+  #version: string | undefined;
+  #common: readonly string[];
+  #listening: Cancel | undefined;
+  #listenTimer: Timer | undefined;
+
+  constructor(options: HttpWireOptions) {
+    this.#options = options;
+    this.#path = options.url.pathname + options.url.search;
+    this.#common = this.#commonHeaders();
+  }
+
+  agreed(protocolVersion: string): void {
+    this.#version = protocolVersion;
+    this.#common = this.#commonHeaders();
+  }
+
+  async send(message: Buffer, outgoing: Outgoing): Promise<void> {
+    const { upstream } = this.#options;
+    const headers = outgoing.headers ? [...this.#common, ...outgoing.headers] : this.#common;
+    const reply = await upstream.request({
+      method: 'POST',
+      path: this.#path,
+      headers,
+      body: message,
+      cancel: outgoing.cancel,
+    });
+    if (outgoing.method === 'initialize') this.#keepSession(reply);
+    if (reply.status === 202 || reply.status === 204) return reply.body.cancel(DONE);
+    const type = replyHeader(reply, 'content-type') ?? '';
+    if (reply.status !== 200) return this.#refused(reply, outgoing, type);
+    if (STREAM_TYPE.test(type)) return this.#stream(reply, outgoing);
+    if (JSON_TYPE.test(type)) return this.#json(reply, outgoing);
+    if (outgoing.request === undefined) return reply.body.cancel(DONE);
+    reply.body.cancel(DONE);
+    throw new GatewayError(
+      'UPSTREAM_PROTOCOL',
+      `the upstream answered with ${type === '' ? 'no content type' : `"${type}"`} instead of JSON or an event stream`,
+    );
+  }
+
+  listen(): void {
+    if (this.#listening || this.#ended.cancelled) return;
+    const cancel = this.#ended.child().cancel;
+    this.#listening = cancel;
+    void this.#listenOnce(cancel, undefined, 0);
+  }
+
+  unlisten(): void {
+    this.#listenTimer?.cancel();
+    this.#listening?.cancel(DONE);
+    this.#listening = undefined;
+  }
+
+  /** Ends the upstream session, so that a server does not keep it for a client that is gone. */
+  async close(): Promise<void> {
+    if (this.#ended.cancelled) return;
+    this.unlisten();
+    this.#ended.cancel(new GatewayError('UPSTREAM_CLOSED', 'the gateway closed the upstream session'));
+    if (this.#session === undefined) return;
+    const request = {
+      method: 'DELETE',
+      path: this.#path,
+      headers: this.#common,
+      body: undefined,
+      headersTimeoutMs: 5000,
+    };
+    this.#session = undefined;
+    await this.#options.upstream.request(request).then(
+      (reply) => reply.body.cancel(DONE),
+      () => undefined,
+    );
+  }
+
+  #commonHeaders(): readonly string[] {
+    const headers = [
+      'content-type',
+      'application/json',
+      'accept',
+      'application/json, text/event-stream',
+      ...this.#options.headers,
+    ];
+    if (this.#session !== undefined) headers.push('mcp-session-id', this.#session);
+    if (this.#version !== undefined) headers.push('mcp-protocol-version', this.#version);
+    return headers;
+  }
+
+  #keepSession(reply: UpstreamReply): void {
+    this.#session = replyHeader(reply, 'mcp-session-id');
+    this.#common = this.#commonHeaders();
+  }
+
+  async #json(reply: UpstreamReply, outgoing: Outgoing): Promise<void> {
+    const bytes = await this.#collect(reply);
+    if (bytes.length > 0) this.#options.events.message(bytes, outgoing.request);
+  }
+
+  async #collect(reply: UpstreamReply): Promise<Buffer> {
+    const whole = reply.body.whole();
+    if (whole && whole.length <= this.#options.maxMessage) return whole;
+    try {
+      return await reply.body.collect(this.#options.maxMessage);
+    } catch (error) {
+      if (!(error instanceof FlowLimitError)) throw error;
+      throw new GatewayError(
+        'UPSTREAM_MESSAGE_TOO_LARGE',
+        `the upstream's answer is longer than ${error.limit} bytes`,
+      );
+    }
+  }
+
+  /** 404 to a request of a session means that the server has forgotten the session (and has done nothing). */
+  async #refused(reply: UpstreamReply, outgoing: Outgoing, type: string): Promise<void> {
+    const excerpt = await reply.body.collect(64 * 1024).catch(() => Buffer.alloc(0));
+    if (reply.status === 404 && this.#session !== undefined) {
+      throw new GatewayError('UPSTREAM_SESSION_LOST', 'the upstream no longer knows the session');
+    }
+    // A JSON-RPC error that answers this very request is an answer like any other.
+    if (
+      JSON_TYPE.test(type) &&
+      outgoing.request !== undefined &&
+      reply.status !== 401 &&
+      reply.status !== 403
+    ) {
+      if (excerpt.includes(`"id":${outgoing.request}`))
+        return this.#options.events.message(excerpt, outgoing.request);
+    }
+    throw refusal(reply, excerpt);
+  }
+
+  async #stream(reply: UpstreamReply, outgoing: Outgoing): Promise<void> {
+    let end = await this.#read(reply, outgoing.request);
+    for (let tries = 0; !end.answered && end.lastId !== undefined && tries < MAX_RESUMES; tries += 1) {
+      if (outgoing.cancel?.cancelled || this.#ended.cancelled) return;
+      await this.#pause(end.retryMs ?? DEFAULT_RETRY_MS);
+      const next = await this.#resume(end.lastId, outgoing);
+      if (!next) break;
+      if (next.lastId !== end.lastId) tries = 0;
+      end = { ...next, lastId: next.lastId ?? end.lastId, retryMs: next.retryMs ?? end.retryMs };
+    }
+    if (!end.answered && end.error) throw end.error;
+  }
+
+  async #resume(lastId: string, outgoing: Outgoing): Promise<StreamEnd | undefined> {
+    const reply = await this.#options.upstream
+      .request({ ...this.#getRequest(lastId), cancel: outgoing.cancel })
+      .catch(() => undefined);
+    if (!reply) return { answered: false, lastId, retryMs: undefined, error: undefined };
+    if (reply.status === 200) return this.#read(reply, outgoing.request);
+    reply.body.cancel(DONE);
+    return undefined;
+  }
+
+  #read(reply: UpstreamReply, origin: number | undefined): Promise<StreamEnd> {
+    return readEvents(reply.body, {
+      origin,
+      maxMessage: this.#options.maxMessage,
+      message: (data) => this.#options.events.message(data, origin),
+    });
+  }
+
+  #getRequest(lastId: string | undefined) {
+    const headers = this.#common.filter(
+      (_, index) =>
+        this.#common[index - (index % 2)] !== 'content-type' &&
+        this.#common[index - (index % 2)] !== 'accept',
+    );
+    const resumed = lastId === undefined ? headers : [...headers, 'last-event-id', lastId];
+    return {
+      method: 'GET',
+      path: this.#path,
+      headers: ['accept', 'text/event-stream', ...resumed],
+      body: undefined,
+      long: true,
+    };
+  }
+
+  /** The listening stream, opened again for as long as somebody listens; a server without one says 405 and that is that. */
+  async #listenOnce(cancel: Cancel, lastId: string | undefined, failures: number): Promise<void> {
+    let end: StreamEnd = { answered: false, lastId, retryMs: undefined, error: undefined };
+    try {
+      const reply = await this.#options.upstream.request({ ...this.#getRequest(lastId), cancel });
+      if (reply.status !== 200) {
+        reply.body.cancel(DONE);
+        if (reply.status === 404 && this.#session !== undefined) this.#lost();
+        return;
+      }
+      end = await this.#read(reply, undefined);
+      failures = 0;
+    } catch {
+      failures += 1;
+    }
+    if (cancel.cancelled) return;
+    const wait = Math.min(end.retryMs ?? DEFAULT_RETRY_MS * 2 ** Math.min(failures, 5), MAX_RETRY_MS);
+    this.#listenTimer = this.#options.clock.after(
+      wait,
+      () => void this.#listenOnce(cancel, end.lastId ?? lastId, failures),
+    );
+  }
+
+  #lost(): void {
+    this.#session = undefined;
+    this.#options.events.closed(
+      new GatewayError('UPSTREAM_SESSION_LOST', 'the upstream no longer knows the session'),
+    );
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(Math.min(ms, MAX_RETRY_MS), resolve));
+  }
+}
+
+const DONE = new GatewayError('CANCELLED', 'not needed');
