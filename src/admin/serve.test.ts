@@ -71,6 +71,7 @@ test('ready says 200 with the target states, and 503 with them when the gateway 
 
 test('what is not served is 404', async () => {
   assert.equal((await statsApp(SOURCE).request('/config_dump')).status, 404);
+  assert.equal((await statsApp({ ready: SOURCE.ready }).request('/metrics')).status, 404);
   assert.equal(
     (await adminApp('localhost:1', { dump: () => ({}) }).request('/', { headers: { host: 'localhost' } }))
       .status,

@@ -5,8 +5,8 @@ import { type Serving, serveApp } from './serve.ts';
 export interface StatsSource {
   /** `detail` is plain JSON: the states of the targets. */
   ready(): { readonly ready: boolean; readonly detail: object };
-  /** The Prometheus text format. */
-  metrics(): Promise<string>;
+  /** The Prometheus text format; without it there is no /metrics (a readiness address of its own). */
+  metrics?(): Promise<string>;
 }
 
 export function startStats(address: string, source: StatsSource): Promise<Serving> {
@@ -16,9 +16,12 @@ export function startStats(address: string, source: StatsSource): Promise<Servin
 /** `/healthz` says that the process answers, `/healthz/ready` that it wants traffic (else 503). */
 export function statsApp(source: StatsSource): Hono {
   const app = new Hono();
-  app.get('/metrics', async (context) =>
-    context.body(await source.metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
-  );
+  app.get('/metrics', async (context) => {
+    if (!source.metrics) return context.notFound();
+    return context.body(await source.metrics(), 200, {
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+    });
+  });
   app.get('/healthz', (context) => context.json({ status: 'ok' }));
   app.get('/healthz/ready', (context) => {
     const { ready, detail } = source.ready();

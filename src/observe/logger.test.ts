@@ -17,7 +17,10 @@ function inProcess(stream: 'stdout' | 'stderr', statements: string) {
     import { createLog } from ${JSON.stringify(module)};
     const open = await createLog({ level: 'info', format: 'json', stream: '${stream}', pretty: false });
     ${statements}`;
-  return spawnSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' });
+  return spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  });
 }
 
 test('a line is JSON with an ISO time, a level name, the fields and the message', async () => {
@@ -91,6 +94,29 @@ for (const stream of ['stdout', 'stderr'] as const) {
     assert.equal(lines[500], 'after');
   });
 }
+
+test('a quiet gateway writes its lines without being closed', () => {
+  // Nothing else happens in this process until the line has come out: the parent kills it then.
+  const child = inProcess(
+    'stdout',
+    `open.log.info({}, 'alone'); setTimeout(() => process.kill(process.pid, 'SIGKILL'), 2000);`,
+  );
+  assert.equal(child.signal, 'SIGKILL');
+  assert.equal(JSON.parse(child.stdout).msg, 'alone');
+});
+
+test('what a slow reader cannot take is dropped and counted, not kept', () => {
+  const child = inProcess(
+    'stdout',
+    `for (let i = 0; i < 6000; i++) open.log.info({ filler: 'x'.repeat(1000) }, 'line');
+     const dropped = open.dropped();
+     await open.close();
+     process.stderr.write(String(dropped));`,
+  );
+  const dropped = Number(child.stderr);
+  assert.ok(dropped > 0);
+  assert.equal(child.stdout.split('\n').length - 1 + dropped, 6000);
+});
 
 test('a fatal line and those before it are written before the process dies', () => {
   const child = inProcess(
