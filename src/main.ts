@@ -138,7 +138,10 @@ function print(text: string): void {
 }
 
 function fail(error: unknown): void {
-  if (error instanceof CommanderError) return void (process.exitCode = error.exitCode === 0 ? 0 : 2);
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+    return;
+  }
   if (error instanceof ConfigError) process.stderr.write(`${formatDiagnostics(error.diagnostics)}\n`);
   else if (error instanceof GatewayError || error instanceof UsageError)
     process.stderr.write(`agentgateway: ${error.message}\n`);
