@@ -127,11 +127,13 @@ export function documentSchema(definitions: Definitions): z.ZodType<ConfigDocume
       .meta({ description: 'Routes attached to gateways by name.' }),
     backends: z
       .array(
-        z.strictObject({
-          name: z.string().min(1),
-          ...kinds,
-          policies: policySetSchema(policies, 'backend').default({}),
-        }),
+        z
+          .strictObject({
+            name: z.string().min(1),
+            ...kinds,
+            policies: policySetSchema(policies, 'backend').default({}),
+          })
+          .meta(exactlyOne(Object.keys(kinds))),
       )
       .default([])
       .meta({ description: 'Backends that routes refer to by name.' }),
@@ -156,6 +158,14 @@ function mcpShape({ backends, policies }: Definitions): Record<string, z.ZodType
     mcp: short
       .optional()
       .meta({ description: 'The short form: one MCP endpoint on its own port or on gateways.' }),
+  };
+}
+
+/** For editors; rules.ts says it to people, at the key that is too much. */
+function exactlyOne(keys: readonly string[]) {
+  return {
+    description: `Exactly one of ${keys.join(', ')}.`,
+    oneOf: keys.map((key) => ({ required: [key] })),
   };
 }
 
@@ -185,7 +195,7 @@ const valueMatch = z.strictObject({
   name: z.string().min(1),
   value: z
     .strictObject({ exact: z.string().optional(), regex: regexSource.optional() })
-    .meta({ description: 'One of exact, regex.' }),
+    .meta(exactlyOne(['exact', 'regex'])),
 });
 
 const matchSchema = z.strictObject({
@@ -196,14 +206,14 @@ const matchSchema = z.strictObject({
       regex: regexSource.optional(),
     })
     .optional()
-    .meta({ description: 'One of exact, pathPrefix, regex.' }),
+    .meta(exactlyOne(['exact', 'pathPrefix', 'regex'])),
   method: z.string().min(1).optional(),
   headers: z.array(valueMatch).default([]).meta({ description: 'All must match.' }),
   query: z.array(valueMatch).default([]).meta({ description: 'All must match.' }),
 });
 
 const gatewayRefs = z
-  .union([z.string(), z.array(z.string())])
+  .union([z.string(), z.array(z.string()).min(1)])
   .optional()
   .meta({
     description: 'A gateway, `gateway/listener`, or a list of them (default: the gateway called `default`).',
@@ -221,7 +231,7 @@ const addressSchema = z
 const protocolSchema = z.enum(['HTTP']).default('HTTP');
 
 function routeShape({ policies }: Definitions, kinds: Record<string, z.ZodType>) {
-  const backend = z.strictObject({
+  const shape = {
     weight: z
       .int()
       .min(0)
@@ -231,7 +241,8 @@ function routeShape({ policies }: Definitions, kinds: Record<string, z.ZodType>)
     backend: z.string().min(1).optional().meta({ description: 'Name of a top-level backend.' }),
     ...kinds,
     policies: policySetSchema(policies, 'backend').default({}),
-  });
+  };
+  const backend = z.strictObject(shape).meta(exactlyOne([...Object.keys(kinds), 'backend']));
   return {
     name: z.string().min(1).optional(),
     hostnames: z

@@ -39,13 +39,9 @@ function explain(issue: Issue, base: Path, context: IssueContext): Finding[] {
     case 'invalid_element':
       return issue.issues.flatMap((inner) => explain(inner, path, context));
     case 'too_small':
-      return [
-        { path, message: outOfRange('at least', issue.origin, issue.minimum, issue.inclusive === false) },
-      ];
+      return [{ path, message: tooSmall(issue.origin, issue.minimum) }];
     case 'too_big':
-      return [
-        { path, message: outOfRange('at most', issue.origin, issue.maximum, issue.inclusive === false) },
-      ];
+      return [{ path, message: `must be at most ${issue.maximum}${UNITS[issue.origin] ?? ''}` }];
     case 'custom':
       return [{ path, message: issue.message, lacks: true }];
     default:
@@ -72,23 +68,20 @@ function unknownKey(parent: Path, key: string, context: IssueContext): Finding {
   if (known.includes(key)) return { ...at, unsupported: true, message: `\`${key}\` ${UNSUPPORTED}` };
   const policy = context.definitions.policies.find((one) => one.key === key);
   if (policy && (parent.at(-1) === 'policies' || parent[0] === 'gateways')) {
-    const hint = `it may stand on a ${policy.attach.join(' or ')}`;
+    const hint = `it may stand on a ${alternatives(policy.attach)}`;
     return { ...at, message: `the policy \`${key}\` cannot stand here`, hint };
   }
-  return { ...at, message: `unknown key \`${key}\``, hint: keyHint(parent, key, known, context.schema) };
+  return { ...at, message: `unknown key \`${key}\``, hint: keyHint(path, known, context.schema) };
 }
 
-function keyHint(
-  parent: Path,
-  key: string,
-  known: readonly string[],
-  schema: JsonSchema,
-): string | undefined {
+function keyHint(path: Path, known: readonly string[], schema: JsonSchema): string | undefined {
+  const parent = path.slice(0, -1);
+  const key = String(path.at(-1));
   const here = keysAt(schema, parent);
   const ours = closest(key, here);
   if (ours !== undefined) return `did you mean \`${ours}\`?`;
   const owners = ownersOf(schema, parent, key);
-  if (owners.length > 0) return `it belongs under ${owners.map((owner) => `\`${owner}\``).join(' or ')}`;
+  if (owners.length > 0) return `it belongs under ${alternatives(owners.map((owner) => `\`${owner}\``))}`;
   const theirs = closest(key, known);
   if (theirs !== undefined) return `did you mean \`${theirs}\`? That one ${UNSUPPORTED}`;
   return here.length > 0 && here.length <= 16 ? `known here: ${here.join(', ')}` : undefined;
@@ -122,14 +115,14 @@ function wrongType(path: Path, expected: readonly string[], { document }: IssueC
   const value = valueAt(document, path);
   if (value === undefined) return missing(path);
   const names = [...new Set(expected.filter((one) => one !== 'null').map((one) => TYPES[one] ?? one))];
-  const message = `expected ${names.join(' or ')}, got ${describe(value)}`;
+  const message = `expected ${alternatives(names)}, got ${describe(value)}`;
   if (expected.includes('string') && (typeof value === 'number' || typeof value === 'boolean')) {
     return { path, message, hint: 'put quotes around it' };
   }
   if (typeof value === 'string' && retyped(value) !== undefined)
     return { path, message, hint: 'write it without quotes' };
-  if (expected.includes('array') && value !== null)
-    return { path, message, hint: 'list items begin with "- "' };
+  if (value === null) return { path, message, hint: 'write a value behind it, or leave the key out' };
+  if (expected.includes('array')) return { path, message, hint: 'list items begin with "- "' };
   return { path, message };
 }
 
@@ -145,12 +138,15 @@ function describe(value: unknown): string {
   return typeof value === 'boolean' ? String(value) : 'text';
 }
 
-function outOfRange(bound: string, origin: string, limit: number | bigint, exclusive: boolean): string {
-  if (origin === 'string')
-    return limit === 1 ? 'must not be empty' : `must have ${bound} ${limit} characters`;
-  if (origin === 'array') return `must have ${bound} ${limit} items`;
-  if (exclusive) return `must be ${bound === 'at least' ? 'more than' : 'less than'} ${limit}`;
-  return `must be ${bound} ${limit}`;
+const UNITS: Readonly<Record<string, string>> = { string: ' characters', array: ' items' };
+
+function tooSmall(origin: string, limit: number | bigint): string {
+  if (origin in UNITS && limit === 1) return 'must not be empty';
+  return `must be at least ${limit}${UNITS[origin] ?? ''}`;
+}
+
+function alternatives(names: readonly string[]): string {
+  return names.join(', ').replace(/, ([^,]*)$/, ' or $1');
 }
 
 function lowerFirst(text: string): string {

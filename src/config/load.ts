@@ -8,7 +8,7 @@ import { ConfigError, type Diagnostic, type Finding } from './diagnostics.ts';
 import { type ConfigDocument, documentSchema } from './document.ts';
 import { type Interpolated, interpolate, pathKey, retyped } from './interpolate.ts';
 import { explainIssues } from './issues.ts';
-import { configJsonSchema } from './json-schema.ts';
+import { documentJsonSchema } from './json-schema.ts';
 import { parseConfig } from './parse.ts';
 import { resolvePlan } from './plan.ts';
 import type { Positions } from './positions.ts';
@@ -47,7 +47,7 @@ const composed = new WeakMap<Definitions, Schemas>();
 function schemas(definitions: Definitions): Schemas {
   const known = composed.get(definitions);
   if (known) return known;
-  const made = { document: documentSchema(definitions), json: configJsonSchema(definitions) };
+  const made = { document: documentSchema(definitions), json: documentJsonSchema(definitions) };
   composed.set(definitions, made);
   return made;
 }
@@ -130,9 +130,12 @@ function diagnose(
 /** Environment variables hold secrets: a message names the variable and never shows what it holds. */
 function hideValues(diagnostic: Diagnostic, used: ReadonlyMap<string, string>): Diagnostic {
   const hide = (text: string): string => {
-    let shown = text;
-    for (const [value, name] of used) if (value.length > 3) shown = shown.replaceAll(value, name);
-    return shown;
+    // The longest first: one value may be the beginning of another.
+    const values = [...used].sort(([one], [other]) => other.length - one.length);
+    return values.reduce(
+      (shown, [value, name]) => (value.length > 3 ? shown.replaceAll(value, name) : shown),
+      text,
+    );
   };
   const { message, hint } = diagnostic;
   return { ...diagnostic, message: hide(message), ...(hint === undefined ? {} : { hint: hide(hint) }) };

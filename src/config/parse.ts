@@ -27,7 +27,6 @@ export interface ParsedDocument {
   readonly positions: Positions;
 }
 
-/** One broken bracket makes the parser complain about every line after it. */
 const MAX_SYNTAX_ERRORS = 10;
 const MAX_DEPTH = 64;
 /** Values that aliases may add to a document: a few kilobytes of nested aliases can stand for gigabytes. */
@@ -37,8 +36,8 @@ const MAX_ALIASED = 20_000;
 export function parseConfig(source: Source): ParsedDocument {
   const shown = { file: source.file, text: maskLines(source.text) };
   const document = read(source);
-  const faults = [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_ERRORS);
-  if (faults.length > 0) throw new ConfigError(faults.map((fault) => syntaxError(shown, fault)));
+  const faults = [...document.errors, ...document.warnings].map((fault) => syntaxError(shown, fault));
+  if (faults.length > 0) throw new ConfigError(firstOfEachLine(faults));
   if (document.contents === null || isEmpty(document.contents))
     throw refuse(source, 0, 'the configuration is empty');
   const walk = new Walk(shown);
@@ -96,6 +95,12 @@ function syntaxError(source: Source, fault: SyntaxFault): Diagnostic {
   return diagnosticAt(source, { start, end }, { path: '', message, hint });
 }
 
+/** One broken bracket makes the parser complain several times, about its own line and those after it. */
+function firstOfEachLine(faults: readonly Diagnostic[]): Diagnostic[] {
+  const sorted = [...faults].sort((one, other) => one.line - other.line || one.column - other.column);
+  return sorted.filter((fault, index) => fault.line !== sorted[index - 1]?.line).slice(0, MAX_SYNTAX_ERRORS);
+}
+
 interface Visited {
   readonly value: unknown;
   readonly spot: Spot;
@@ -112,6 +117,7 @@ class Walk {
   readonly #open = new Set<Node>();
   #aliasDepth = 0;
   #aliased = 0;
+  #tooLarge = false;
 
   constructor(source: Source) {
     this.#source = source;
@@ -137,11 +143,13 @@ class Walk {
     const node = this.#anchors.get(name);
     if (!node) return this.#refuse(at, `no anchor "&${name}" stands above`, at.key);
     if (this.#open.has(node)) return this.#refuse(at, `"*${name}" refers to what it stands in`, at.key);
-    if (this.#aliased > MAX_ALIASED) return this.#refuse(at, 'aliases make the document too large', at.key);
+    if (this.#aliased > MAX_ALIASED) return this.#nothing(at.key);
     this.#aliasDepth += 1;
     const visited = this.visit(node, at.key, at.depth);
     this.#aliasDepth -= 1;
-    return visited;
+    if (this.#aliasDepth > 0 || this.#aliased <= MAX_ALIASED || this.#tooLarge) return visited;
+    this.#tooLarge = true;
+    return this.#refuse(at, 'aliases make the document too large', at.key);
   }
 
   #seq(node: YAMLSeq, key: Keyed, depth: number): Visited {

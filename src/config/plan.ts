@@ -26,7 +26,7 @@ import type {
   SettingsDocument,
   ValueMatchDocument,
 } from './document.ts';
-import { backendName, splitGatewayRef, usesGateways } from './rules.ts';
+import { backendName, splitGatewayRef, usesGateways } from './references.ts';
 
 const MCP_PORT = 3000;
 /** What the short `mcp` claims on a gateway it shares with other routes. */
@@ -150,7 +150,7 @@ function mcpRoute(
   const { port: _port, gateways: _gateways, policies, ...config } = mcp;
   const key = context.keys.take(`${at.prefix}/mcp`);
   const matches = at.prefixes.map((value) => ({ path: { kind: 'prefix' as const, value }, ...ANY }));
-  const backend = { key: `${key}/0`, weight: 1, kind: 'mcp', config: defined(config), policies: {} };
+  const backend = { key: `${key}[0]`, weight: 1, kind: 'mcp', config: defined(config), policies: {} };
   return { key, name: 'mcp', hostnames: [], matches, policies: policySet(policies), backends: [backend] };
 }
 
@@ -173,7 +173,7 @@ function routePlan(context: Context, route: RouteDocument, prefix: string): Rout
       const kind = context.kinds.find((one) => source?.[one] !== undefined);
       if (!source || kind === undefined) throw new Error(`${key}: a backend without a kind passed the rules`);
       return {
-        key: named === undefined ? `${key}/${index}` : `backend/${named}`,
+        key: named === undefined ? `${key}[${index}]` : `backend/${named}`,
         weight: backend.weight,
         kind,
         config: source[kind],

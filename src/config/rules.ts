@@ -5,6 +5,7 @@
  */
 import type { Definitions } from './definitions.ts';
 import type { Finding, Path } from './diagnostics.ts';
+import { backendName, type Fields, fields, splitGatewayRef, usesGateways } from './references.ts';
 import { closest } from './suggest.ts';
 
 interface Check {
@@ -12,7 +13,6 @@ interface Check {
   readonly findings: Finding[];
 }
 
-type Fields = Readonly<Record<string, unknown>>;
 interface At<T> {
   readonly value: T;
   readonly path: Path;
@@ -39,7 +39,11 @@ function checkShortMcp(check: Check, document: At<Fields>): void {
   if (!mcp) return;
   const { port, gateways } = mcp.value;
   if (port !== undefined && gateways !== undefined) {
-    report(check, [...mcp.path, 'port'], 'give port or gateways, not both', { onKey: true });
+    check.findings.push({
+      path: [...mcp.path, 'port'],
+      message: 'give port or gateways, not both',
+      onKey: true,
+    });
   }
   if (gateways !== undefined) checkGatewayRefs(check, document, mcp);
 }
@@ -55,7 +59,11 @@ function checkPorts(check: Check, document: At<Fields>): void {
     const { port, address } = value;
     if (typeof port !== 'number' || port === 0) continue;
     const clash = taken.some((other) => other.port === port && overlap(other.address, address));
-    if (clash) report(check, [...path, 'port'], `port ${port} is taken already in this document`);
+    if (clash)
+      check.findings.push({
+        path: [...path, 'port'],
+        message: `port ${port} is taken already in this document`,
+      });
     taken.push({ port, address });
   }
 }
@@ -66,18 +74,12 @@ function overlap(one: unknown, other: unknown): boolean {
   return one === other || ALL.has(one) || ALL.has(other);
 }
 
-/** Whether the short `mcp` stands on gateways rather than on a port of its own. */
-export function usesGateways(gateways: unknown, mcp: Fields): boolean {
-  if (mcp['gateways'] !== undefined) return true;
-  return mcp['port'] === undefined && fields(gateways)?.['default'] !== undefined;
-}
-
 function checkBackendNames(check: Check, document: At<Fields>): void {
   const seen = new Set<unknown>();
   for (const { value, path } of items(document, 'backends')) {
     const name = value['name'];
     if (typeof name === 'string' && seen.has(name))
-      report(check, [...path, 'name'], `two backends are called "${name}"`);
+      check.findings.push({ path: [...path, 'name'], message: `two backends are called "${name}"` });
     seen.add(name);
   }
 }
@@ -94,14 +96,20 @@ function checkListeners(check: Check, owner: At<Fields>): void {
           ? 'two listeners on this port serve every host'
           : `two listeners on this port serve "${host}"`;
       const at = hostname === undefined ? path : [...path, 'hostname'];
-      report(check, at, message, {
+      check.findings.push({
+        path: at,
+        message,
         hint: 'give each listener a hostname of its own, or put the routes into one',
       });
     }
     hosts.add(host);
     if (typeof name !== 'string') continue;
     const full = `${typeof namespace === 'string' ? namespace : ''}/${name}`;
-    if (names.has(full)) report(check, [...path, 'name'], `two listeners on this port are called "${name}"`);
+    if (names.has(full))
+      check.findings.push({
+        path: [...path, 'name'],
+        message: `two listeners on this port are called "${name}"`,
+      });
     names.add(full);
   }
 }
@@ -127,12 +135,11 @@ function checkBackendRef(check: Check, document: At<Fields>, { value, path }: At
   const names = items(document, 'backends').map((backend) => backend.value['name']);
   const name = backendName(reference);
   if (names.includes(name)) return;
-  report(check, [...path, 'backend'], `no backend is called "${name}"`, { hint: didYouMean(name, names) });
-}
-
-/** The Rust gateway writes `namespace/name`; in a file the namespace is empty. */
-export function backendName(reference: string): string {
-  return reference.startsWith('/') ? reference.slice(1) : reference;
+  check.findings.push({
+    path: [...path, 'backend'],
+    message: `no backend is called "${name}"`,
+    hint: didYouMean(name, names),
+  });
 }
 
 function checkGatewayRefs(check: Check, document: At<Fields>, { value, path }: At<Fields>): void {
@@ -141,7 +148,7 @@ function checkGatewayRefs(check: Check, document: At<Fields>, { value, path }: A
   if (refs === undefined) {
     if (Object.hasOwn(gateways, 'default')) return;
     const hint = 'name its gateways with `gateways:`, or call one of them "default"';
-    report(check, path, 'this route stands on no gateway: none is called "default"', { hint });
+    check.findings.push({ path, message: 'this route stands on no gateway: none is called "default"', hint });
     return;
   }
   const list = Array.isArray(refs) ? refs : [refs];
@@ -155,7 +162,9 @@ function checkGatewayRefs(check: Check, document: At<Fields>, { value, path }: A
 function checkGatewayRef(check: Check, gateways: Fields, { value, path }: At<string>): void {
   const { gateway, listener } = splitGatewayRef(value);
   if (!Object.hasOwn(gateways, gateway)) {
-    report(check, path, `no gateway is called "${gateway}"`, {
+    check.findings.push({
+      path,
+      message: `no gateway is called "${gateway}"`,
       hint: didYouMean(gateway, Object.keys(gateways)),
     });
     return;
@@ -165,15 +174,11 @@ function checkGatewayRef(check: Check, gateways: Fields, { value, path }: At<str
   if (!owner) return;
   const names = items({ value: owner, path: [] }, 'listeners').map((one) => one.value['name']);
   if (names.includes(listener)) return;
-  report(check, path, `gateway "${gateway}" has no listener called "${listener}"`, {
+  check.findings.push({
+    path,
+    message: `gateway "${gateway}" has no listener called "${listener}"`,
     hint: didYouMean(listener, names),
   });
-}
-
-export function splitGatewayRef(ref: string): { gateway: string; listener: string | undefined } {
-  const slash = ref.indexOf('/');
-  if (slash === -1) return { gateway: ref, listener: undefined };
-  return { gateway: ref.slice(0, slash), listener: ref.slice(slash + 1) };
 }
 
 function oneOf(check: Check, { value, path }: At<Fields>, keys: readonly string[]): void {
@@ -181,16 +186,16 @@ function oneOf(check: Check, { value, path }: At<Fields>, keys: readonly string[
   if (given.length === 1) return;
   const second = given[1];
   if (second !== undefined)
-    report(check, [...path, second], `give only one of ${given.join(', ')}`, { onKey: true });
-  else report(check, path, `expected one of ${keys.join(', ')}`, { lacks: true });
+    check.findings.push({
+      path: [...path, second],
+      message: `give only one of ${given.join(', ')}`,
+      onKey: true,
+    });
+  else check.findings.push({ path, message: `expected one of ${keys.join(', ')}`, lacks: true });
 }
 
 function kindKeys(check: Check): string[] {
   return check.definitions.backends.map((backend) => backend.key);
-}
-
-function report(check: Check, path: Path, message: string, more: Partial<Finding> = {}): void {
-  check.findings.push({ path, message, ...more });
 }
 
 function didYouMean(name: string, candidates: readonly unknown[]): string | undefined {
@@ -205,10 +210,6 @@ function* allRoutes(document: At<Fields>): Iterable<At<Fields>> {
     for (const listener of items(bind, 'listeners')) yield* items(listener, 'routes');
   }
   yield* items(document, 'routes');
-}
-
-function fields(value: unknown): Fields | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 }
 
 function member(at: At<Fields>, key: string): At<Fields> | undefined {

@@ -1,4 +1,4 @@
-/** "Did you mean": the candidate that a mistyped name most likely stands for. */
+/** Finds what a mistyped name most likely stands for. */
 
 export function closest(name: string, candidates: Iterable<string>): string | undefined {
   const folded = fold(name);
@@ -13,7 +13,14 @@ export function closest(name: string, candidates: Iterable<string>): string | un
     if (distance <= limit && distance < (best?.distance ?? Number.POSITIVE_INFINITY))
       best = { candidate, distance };
   }
-  return best?.candidate;
+  return best?.candidate ?? containing(folded, candidates);
+}
+
+/** `prefix` for `pathPrefix`: the only candidate that has the name in it. */
+function containing(folded: string, candidates: Iterable<string>): string | undefined {
+  if (folded.length < 4) return undefined;
+  const found = [...candidates].filter((candidate) => fold(candidate).includes(folded));
+  return found.length === 1 ? found[0] : undefined;
 }
 
 /** `clear_env`, `clear-env` and `clearEnv` are the same word. */
