@@ -41,6 +41,7 @@ describe('LineSplitter', () => {
     assert.deepEqual(split(['12345\n123456\nab\n'], 5), ['12345', 6, 'ab']);
     assert.deepEqual(split(['123', '456', '789', '0'], 5), [6]);
     assert.deepEqual(split(['123', '456', '789\nab', 'c\n'], 5), [6, 'abc']);
+    assert.deepEqual(split(['123456', '7890123', '4', '567890123\nab\n', '12345', '6\n'], 5), [6, 'ab', 6]);
     assert.deepEqual(split(['1234567\n\n1234567\n'], 5), [7, 7]);
   });
 

@@ -2,8 +2,9 @@
  * Bytes that wait for the rest of their line or message. Large pieces are kept as the views they are; small ones are
  * copied together, because a Buffer object per byte would let a slow writer cost a hundred times its limit.
  */
-const SMALL = 512;
-const BLOCK = 4096;
+const SMALL = 256;
+/** Small enough to come out of the pool of Buffer. */
+const BLOCK = 1024;
 
 export class Pieces {
   #pieces: Buffer[] = [];
@@ -24,7 +25,7 @@ export class Pieces {
       return;
     }
     if (this.#used + piece.length > BLOCK) this.#closeBlock();
-    this.#block ??= Buffer.allocUnsafeSlow(BLOCK);
+    this.#block ??= Buffer.allocUnsafe(BLOCK);
     this.#used += piece.copy(this.#block, this.#used);
   }
 

@@ -133,7 +133,7 @@ export class SseParser {
     let stop = start;
     while (stop < end && bytes[stop] !== COLON) stop++;
     let value = stop < end ? stop + 1 : end;
-    if (value < end && bytes[value] === SPACE) value++;
+    if (bytes[value] === SPACE) value++;
     const name = fieldName(bytes, start, stop);
     if (name === 'data') this.#addData(bytes.subarray(value, end));
     else if (name === 'event') this.#event = bytes.toString('utf8', value, end);
