@@ -1,14 +1,15 @@
 /** Who may import whom (ARCHITECTURE.md, "Rooms"), no cycles, and which packages the product may use. */
 import type { Import, Source, Violation } from '../source.ts';
 
-const FOUNDATION = ['lib', 'core'];
+const FOUNDATION = ['lib', 'core', 'version'];
 const KNOWLEDGE = ['expr', 'auth', 'stores', 'observe', 'upstream', 'openapi', 'a2a', 'llm'];
 const PROTOCOL = ['mcp', 'agents'];
 const FEATURES = ['policies', 'backends', 'targets'];
 const EDGE = ['config', 'route', 'listen'];
 const ASSEMBLY = ['generation', 'sources', 'admin'];
 const TOP = ['gateway', 'standard'];
-const LAST = ['index', 'main', 'testing'];
+/** The process: the command line, its modes and screens, and what is published. */
+const LAST = ['index', 'main', 'run', 'stdio', 'start-screen', 'testing'];
 
 const BELOW_FEATURES = [...FOUNDATION, ...KNOWLEDGE, ...PROTOCOL];
 const BELOW_ASSEMBLY = [...BELOW_FEATURES, ...FEATURES, ...EDGE];
@@ -17,6 +18,7 @@ const BELOW_TOP = [...BELOW_ASSEMBLY, ...ASSEMBLY];
 /** Room to the rooms it may import, itself aside. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   lib: [],
+  version: [],
   core: ['lib'],
   ...each(KNOWLEDGE, FOUNDATION),
   ...each(PROTOCOL, [...FOUNDATION, ...KNOWLEDGE]),

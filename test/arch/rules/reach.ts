@@ -1,10 +1,12 @@
 /** What code may reach for: the process, the clock, and the web APIs that cost too much on the hot path (house law 8). */
 import { memberNames, type Node, nameOf, type Source, type Violation, type Visit } from '../source.ts';
 
-/** Only main.ts is where the process is: everything else gets what it needs passed in. */
+/** Where the process is. */
+const MAIN = 'src/main.ts';
+
+/** Everything but main.ts gets what it needs of the process passed in. */
 export function processUse(sources: readonly Source[]): Violation[] {
-  const others = sources.filter(({ path }) => path !== 'src/main.ts');
-  return find(others, (source) => [
+  return find(sources, (source) => [
     ...globalUses(source, 'process'),
     ...imports(source, /^(?:node:)?process$/),
     ...source.nodes
@@ -151,7 +153,7 @@ function find(
   places: (source: Source) => readonly { start: number; end: number }[],
 ): Violation[] {
   return sources
-    .filter(({ isTest }) => !isTest)
+    .filter(({ isTest, path }) => !isTest && path !== MAIN)
     .flatMap((source) =>
       places(source).map(({ start, end }) => {
         const [first = ''] = source.text.slice(start, end).split('\n');
