@@ -3,7 +3,7 @@
  * that another parser might take for a remembered one is a look-alike: Go folds case, C libraries stop at NUL, some
  * drop lone surrogates, and a process behind the gateway must not read another `method` than the one checked here.
  */
-export interface ShapeTree {
+interface ShapeTree {
   readonly [member: string]: true | ShapeTree;
 }
 

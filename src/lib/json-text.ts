@@ -22,8 +22,8 @@ import {
 } from './json-syntax.ts';
 
 export { compact, type Edit, elements, quote, splice } from './json-edit.ts';
-export { Shape, type ShapeTree } from './json-shape.ts';
-export { type JsonFault, JsonSyntaxError, MAX_DEPTH } from './json-syntax.ts';
+export { Shape } from './json-shape.ts';
+export { JsonSyntaxError, MAX_DEPTH } from './json-syntax.ts';
 
 /** What `lex` found. A slot comes from `Shape.slot`. */
 export class JsonText {
