@@ -1,6 +1,6 @@
 /** Runs the TypeScript compiler of this checkout, and tells whether an output folder is older than its sources. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail, root, say } from './setup.mjs';
 
@@ -24,18 +24,17 @@ export function tsc(project) {
   return result;
 }
 
-/** Compiles `dist/` when it is missing or older than any source. */
+/** Makes `dist/` anew when it is missing or older than any source. False when the code has errors. */
 export function buildDist() {
   const entry = join(root, 'dist', 'main.js');
-  if (
-    existsSync(entry) &&
-    statSync(entry).mtimeMs >=
-      newest([join(root, 'src'), join(root, 'tsconfig.build.json'), join(root, 'package.json')])
-  ) {
-    return;
-  }
+  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package.json'].map((name) =>
+    join(root, name),
+  );
+  if (existsSync(entry) && statSync(entry).mtimeMs >= newest(sources)) return true;
   say('building dist/');
-  compile('tsconfig.build.json');
+  // A module whose source is gone must not be packed and imported for ever.
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  return tsc('tsconfig.build.json').status === 0;
 }
 
 function newest(paths) {

@@ -5,10 +5,10 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { buildDist } from './compile.mjs';
-import { root, setup } from './setup.mjs';
+import { fail, root, setup } from './setup.mjs';
 
 setup();
-buildDist();
+if (!buildDist()) fail('the sources do not compile');
 
 const given = process.argv.slice(2);
 const args = given.length > 0 ? given : ['-f', join(root, 'examples', 'basic', 'config.yaml')];

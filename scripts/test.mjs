@@ -9,7 +9,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
-import { tsc } from './compile.mjs';
+import { buildDist, tsc } from './compile.mjs';
 import { root, say, setup } from './setup.mjs';
 
 const FOLDERS = ['src', 'test', 'examples', 'bench'];
@@ -19,9 +19,16 @@ const RUN_DEADLINE = 1_200_000;
 /** Files at once: more would make tests that wait for a timer or a child fail on a busy machine. */
 const CONCURRENCY = 2;
 /** What a test may ask for with a line `// needs: curl`: command, and the Debian package that brings it. */
-const SYSTEM = { curl: 'curl', chromium: 'chromium', openssl: 'openssl', procps: 'procps' };
+const SYSTEM = { curl: 'curl', chromium: 'chromium', openssl: 'openssl', ps: 'procps' };
 
 const total = { passed: 0, failed: 0, skipped: 0 };
+let reported = false;
+// Whatever ends this early (no network for the install, a bug here), the last line is there and says so.
+process.on('exit', () => {
+  if (reported) return;
+  process.exitCode = 1;
+  process.stdout.write(`${total.passed} passed, ${total.failed + 1} failed\n`);
+});
 const patterns = process.argv.slice(2).filter((argument) => argument !== '--');
 
 setup();
@@ -30,9 +37,12 @@ provide(files);
 if (patterns.length === 0) {
   check('biome', () => node('@biomejs/biome/bin/biome', 'check', '--diagnostic-level=warn'));
   check('knip', () => node('knip/bin/knip.js'));
+  check('build', () => ({ status: buildDist() ? 0 : 1 }));
+  check('publint', () => node('publint/src/cli.js', '--strict'));
 }
 check('tsc', () => tsc('tsconfig.json'));
-await runTests(files);
+if (files.length === 0) check(`a test file for ${patterns.join(' ')}`, () => ({ status: 1 }));
+else await runTests(files);
 report();
 
 function testFiles(folder) {
@@ -83,7 +93,6 @@ function check(name, work) {
 }
 
 async function runTests(sources) {
-  if (sources.length === 0) return;
   // Reaches the test processes: positions in the TypeScript sources instead of the compiled files.
   process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps`.trim();
   const deadline = new AbortController();
@@ -119,6 +128,7 @@ function count(event, outcome) {
 }
 
 function report() {
+  reported = true;
   if (total.skipped > 0) console.log(`${total.skipped} skipped`);
   process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
   process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`, () => process.exit());
