@@ -207,7 +207,7 @@ const matchSchema = z.strictObject({
     })
     .optional()
     .meta(exactlyOne(['exact', 'pathPrefix', 'regex'])),
-  method: z.string().min(1).optional(),
+  method: z.string().min(1).optional().meta({ description: 'Such as `GET`.' }),
   headers: z.array(valueMatch).default([]).meta({ description: 'All must match.' }),
   query: z.array(valueMatch).default([]).meta({ description: 'All must match.' }),
 });
@@ -244,7 +244,11 @@ function routeShape({ policies }: Definitions, kinds: Record<string, z.ZodType>)
   };
   const backend = z.strictObject(shape).meta(exactlyOne([...Object.keys(kinds), 'backend']));
   return {
-    name: z.string().min(1).optional(),
+    name: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ description: 'For logs; keeps what belongs to the route over reloads.' }),
     hostnames: z
       .array(hostnameSchema)
       .default([])
@@ -264,13 +268,15 @@ function bindSchema({ policies }: Definitions, route: z.ZodRawShape) {
     namespace: z.string().min(1).optional().meta({ description: 'Put before the name in logs and keys.' }),
     hostname: hostnameSchema.optional(),
     protocol: protocolSchema,
-    policies: policySetSchema(policies, 'listener').default({}),
+    policies: policySetSchema(policies, 'listener')
+      .default({})
+      .meta({ description: 'For every route below.' }),
     routes: z.array(z.strictObject(route)).default([]),
   });
   return z.strictObject({
     port: portSchema,
     address: addressSchema,
-    listeners: z.array(listener).default([]),
+    listeners: z.array(listener).default([]).meta({ description: 'Told apart by hostname.' }),
   });
 }
 
@@ -333,7 +339,10 @@ const settingsSchema = z.strictObject({
     .prefault({}),
   logging: z
     .strictObject({
-      level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error'])
+        .default('info')
+        .meta({ description: 'The least severe lines that are written.' }),
       format: z
         .enum(['text', 'json'])
         .optional()

@@ -1,6 +1,6 @@
 /** Text to plan: parse, expand variables, check, resolve. The one way in for every source of configuration. */
 import { existsSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import type { Plan } from '../core/plan.ts';
 import type { Env } from '../core/ports.ts';
 import type { Definitions } from './definitions.ts';
@@ -142,7 +142,8 @@ function hideValues(diagnostic: Diagnostic, used: ReadonlyMap<string, string>): 
 }
 
 function resolvePath(text: string, { folder, cwd }: ConfigSource): string {
-  if (isAbsolute(text)) return text;
-  const beside = join(folder, text);
-  return existsSync(beside) ? beside : join(cwd, text);
+  // Some keys take a path or the content itself, such as a certificate.
+  if (isAbsolute(text) || text.includes('\n')) return text;
+  const beside = resolve(cwd, folder, text);
+  return existsSync(beside) ? beside : resolve(cwd, text);
 }

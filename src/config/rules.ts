@@ -48,30 +48,27 @@ function checkShortMcp(check: Check, document: At<Fields>): void {
   if (gateways !== undefined) checkGatewayRefs(check, document, mcp);
 }
 
-/** Two sockets on one port: only when both name different addresses and neither takes them all. */
+/** A port is one bind, whatever its address: listeners are told apart by hostname, and generations by port. */
 function checkPorts(check: Check, document: At<Fields>): void {
-  const taken: { port: number; address: unknown }[] = [];
+  const taken = new Set<unknown>();
   const owners: At<Fields>[] = [...items(document, 'binds'), ...members(document, 'gateways')];
   const mcp = member(document, 'mcp');
-  if (mcp && !usesGateways(document.value['gateways'], mcp.value))
+  if (mcp && !usesGateways(document.value['gateways'], mcp.value)) {
     owners.push({ value: { port: 3000, ...mcp.value }, path: mcp.path });
+  }
   for (const { value, path } of owners) {
-    const { port, address } = value;
-    if (typeof port !== 'number' || port === 0) continue;
-    const clash = taken.some((other) => other.port === port && overlap(other.address, address));
-    if (clash)
+    const { port } = value;
+    if (typeof port !== 'number') continue;
+    if (taken.has(port)) {
+      const message = `port ${port} is taken already in this document`;
       check.findings.push({
         path: [...path, 'port'],
-        message: `port ${port} is taken already in this document`,
+        message,
+        hint: 'put its listeners under the other one',
       });
-    taken.push({ port, address });
+    }
+    taken.add(port);
   }
-}
-
-const ALL = new Set<unknown>(['0.0.0.0', '::']);
-
-function overlap(one: unknown, other: unknown): boolean {
-  return one === other || ALL.has(one) || ALL.has(other);
 }
 
 function checkBackendNames(check: Check, document: At<Fields>): void {

@@ -80,7 +80,7 @@ export const LIMITS = {
   readerQueue: {
     value: 1 * MIB,
     unit: 'bytes',
-    error: undefined,
+    error: 'OVERLOADED',
     what: 'Data waiting for one slow reader: progress is coalesced, then log messages are dropped, then the stream is closed.',
   },
   heartbeat: {

@@ -1,7 +1,9 @@
 /** The `mcp` backend: many MCP servers shown as one. Builds the view; the endpoint behind it outlives reloads. */
 import { createHash } from 'node:crypto';
+import type { ZodType } from 'zod';
 import { type Backend, type BackendDefinition, type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { PolicySet } from '../../core/policy.ts';
 import { Scope } from '../../core/scope.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import type { TargetDefinition } from '../../mcp/definition.ts';
@@ -16,11 +18,15 @@ import { type MemberPlan, View } from '../../mcp/view/view.ts';
 import { VERSION } from '../../version.ts';
 import { type McpConfig, mcpSchema, type TargetConfig } from './schema.ts';
 
-export function mcpBackend(kinds: readonly TargetDefinition[]): BackendDefinition {
+/** `targetPolicies`: what may stand under a target's `policies`. */
+export function mcpBackend(
+  kinds: readonly TargetDefinition[],
+  targetPolicies?: ZodType<PolicySet>,
+): BackendDefinition {
   const byKey = new Map(kinds.map((kind) => [kind.key, kind]));
   return defineBackend<McpConfig>({
     key: 'mcp',
-    schema: mcpSchema(kinds),
+    schema: mcpSchema(kinds, targetPolicies),
     build: (config, deps) => buildBackend(config, deps, byKey),
   });
 }

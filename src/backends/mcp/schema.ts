@@ -41,7 +41,9 @@ export function targetSchema(
       ...keys,
       host: z.string().optional().meta({ description: 'Bare spelling of `mcp: {host}`.' }),
       tools: curationSchema.optional().meta({ description: 'Which tools are shown, and how.' }),
-      connectTimeout: durationSchema.optional(),
+      connectTimeout: durationSchema
+        .optional()
+        .meta({ description: 'Time to connect or start, and initialise.' }),
       callTimeout: durationSchema
         .optional()
         .meta({ description: 'Deadline of a call; progress extends it.' }),
@@ -75,10 +77,23 @@ export function mcpSchema(kinds: readonly TargetDefinition[], targetPolicies?: z
     targets: z
       .array(targetSchema(kinds, targetPolicies))
       .default([])
-      .superRefine(uniqueNames, { when: ({ value }) => Array.isArray(value) }),
-    prefixMode: z.enum(['conditional', 'always', 'never']).default('conditional'),
-    failureMode: z.enum(['failClosed', 'failOpen']).default('failClosed'),
-    statefulMode: z.enum(['stateful']).default('stateful'),
+      .superRefine(uniqueNames, { when: ({ value }) => Array.isArray(value) })
+      .meta({ description: 'The MCP servers that are shown as one.' }),
+    prefixMode: z
+      .enum(['conditional', 'always', 'never'])
+      .default('conditional')
+      .meta({
+        description:
+          'Whether names carry the name of their target; `conditional`: when there are several targets.',
+      }),
+    failureMode: z
+      .enum(['failClosed', 'failOpen'])
+      .default('failClosed')
+      .meta({ description: 'A target that cannot answer fails a merged request, or is left out of it.' }),
+    statefulMode: z
+      .enum(['stateful'])
+      .default('stateful')
+      .meta({ description: 'Whether clients have sessions.' }),
     nameLimit: z
       .int()
       .min(16)
@@ -90,8 +105,16 @@ export function mcpSchema(kinds: readonly TargetDefinition[], targetPolicies?: z
     maxCallDuration: durationSchema
       .optional()
       .meta({ description: 'What progress can extend a call to (default 10m).' }),
-    connection_timeout_ms: z.int().positive().optional(),
-    tool_call_timeout_ms: z.int().positive().optional(),
+    connection_timeout_ms: z
+      .int()
+      .positive()
+      .optional()
+      .meta({ description: 'The same as `connectTimeout`, in milliseconds.' }),
+    tool_call_timeout_ms: z
+      .int()
+      .positive()
+      .optional()
+      .meta({ description: 'The same as `callTimeout`, in milliseconds.' }),
   });
 }
 

@@ -22,6 +22,7 @@ const backendTlsSchema: z.ZodType<UpstreamTls> = z.strictObject({
     .optional()
     .meta({
       description: "Certificate authorities instead of the system's: PEM text, or the path of a PEM file.",
+      format: 'path',
     }),
 });
 
