@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { durationSchema, portSchema } from '../core/schema.ts';
+import { wholeRegExp } from '../lib/whole-regexp.ts';
 import type { Definitions } from './definitions.ts';
 import { policySetSchema, policyShape } from './policies.ts';
 
@@ -173,9 +174,9 @@ const regexSource = z
   .string()
   .superRefine((source, context) => {
     try {
-      new RegExp(`^(?:${source})$`);
+      wholeRegExp(source);
     } catch (error) {
-      const reason = error instanceof Error ? error.message.replace(/^.*\/: /, '') : 'unknown';
+      const reason = error instanceof Error ? error.message.replace(/^.*\/\w*: /s, '') : 'unknown';
       context.addIssue({ code: 'custom', message: `not a regular expression: ${reason}`, input: source });
     }
   })

@@ -124,5 +124,3 @@ export const LIMITS = {
     what: 'Time that requests of a replaced configuration, or of a gateway that stops, have to finish.',
   },
 } as const satisfies Record<string, Limit>;
-
-export type LimitName = keyof typeof LIMITS;

@@ -3,6 +3,7 @@
  */
 import { GatewayError } from '../core/errors.ts';
 import type { PathMatch, RouteMatch, ValueMatch } from '../core/plan.ts';
+import { wholeRegExp } from '../lib/whole-regexp.ts';
 
 /** What routing reads of an exchange. */
 export interface Routable {
@@ -65,7 +66,7 @@ export function compileMatch(match: RouteMatch): Matcher {
 
 function compilePath(match: PathMatch): (path: string) => boolean {
   if (match.kind === 'regex') {
-    const pattern = wholeRegExp(match.value);
+    const pattern = compileRegExp(match.value);
     return (path) => pattern.test(path);
   }
   const value = canonicalPath(match.value);
@@ -76,21 +77,16 @@ function compilePath(match: PathMatch): (path: string) => boolean {
 
 function valueTest(match: ValueMatch, read: (question: RouteQuestion) => string | undefined): Matcher {
   if (match.kind === 'exact') return (question) => read(question) === match.value;
-  const pattern = wholeRegExp(match.value);
+  const pattern = compileRegExp(match.value);
   return (question) => {
     const value = read(question);
     return value !== undefined && pattern.test(value);
   };
 }
 
-/**
- * A rule's expression must cover the whole text: `/public` must not let `/public-not` or `/x/public` through.
- * A leading `(?i)`, which the Rust gateway's expressions may have, becomes the flag it stands for.
- */
-export function wholeRegExp(source: string): RegExp {
-  const insensitive = source.startsWith('(?i)');
+function compileRegExp(source: string): RegExp {
   try {
-    return new RegExp(`^(?:${insensitive ? source.slice(4) : source})$`, insensitive ? 'is' : 's');
+    return wholeRegExp(source);
   } catch (error) {
     throw new GatewayError('CONFIG_INVALID', `"${source}" is not a regular expression`, { cause: error });
   }
