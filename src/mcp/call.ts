@@ -33,6 +33,10 @@ export interface Question {
 
 /** What flows beside a result, towards the client that waits for it. */
 export interface Peer {
+  /** The answer comes over a stream that can be resumed: a client may want to know before the first message. */
+  resumable?(): void;
+  /** The server wants the connection closed until `retryMs` have passed; the answer is fetched by resuming. */
+  paused?(retryMs: number): void;
   /** A whole notification message. `droppable`: newer ones replace it or it may be lost when the reader is slow. */
   notify(message: Buffer, importance: Importance): void;
   ask(question: Question): Promise<McpOutcome>;

@@ -16,8 +16,11 @@ export interface Wire extends Closable {
    * did not arrive (GatewayError); for requests it settles when the answer stream has ended.
    */
   send(message: Buffer, outgoing: Outgoing): Promise<void>;
-  /** Opens the stream for messages that no request carries, where the transport has such a thing. Idempotent. */
-  listen?(): void;
+  /**
+   * Opens the stream for messages that no request carries, where the transport has such a thing. Idempotent. Settles
+   * when the stream is open or the server has said that it has none: what it sends before is lost on many servers.
+   */
+  listen?(): Promise<void>;
   /** Ends that stream when nobody listens any more. */
   unlisten?(): void;
   /** The revision agreed at initialize: HTTP repeats it as a header on every request. */
@@ -43,6 +46,10 @@ export interface Outgoing {
 export interface WireEvents {
   /** One JSON-RPC message. The buffer belongs to the receiver. */
   message(message: Buffer, origin: number | undefined): void;
+  /** The server answers this request with an event stream that a client can resume (it began with an event id). */
+  resumable?(origin: number): void;
+  /** It has closed that stream before the answer, to be asked again after `retryMs`. */
+  paused?(origin: number, retryMs: number): void;
   /** The wire is gone and will not come back: child exit, SSE stream lost. Not called after `close`. */
   closed(error: Error): void;
 }

@@ -1,6 +1,6 @@
 /**
- * One request on its way through undici: the handler that undici calls back, the source of the reply's Flow, and
- * what a Cancel reaches. It uses undici's older handler methods on purpose: Client speaks them natively and wraps
+ * One request on its way to an upstream: the handler that undici (and http2.ts) calls back, the source of the reply's
+ * Flow, and what a Cancel reaches. It uses undici's older handler methods on purpose: Client speaks them natively and wraps
  * the newer ones (`lib/handler/unwrap-handler.js`), which parses headers into an object nobody here wants.
  */
 import type { Duplex, Readable } from 'node:stream';
@@ -8,7 +8,7 @@ import { type Dispatcher, util } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { Cancel } from '../lib/cancel.ts';
 import { Flow, type FlowSource } from '../lib/flow.ts';
-import { isDropped, upstreamFailure } from './failure.ts';
+import { isDropped, isUnprocessed, upstreamFailure } from './failure.ts';
 
 export interface UpstreamRequest {
   readonly method: string;
@@ -114,7 +114,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, FlowSource {
     this.#started = true;
   }
 
-  onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
+  onHeaders(status: number, headers: readonly (Buffer | string)[], resume: () => void): boolean {
     if (status < 200) return true;
     this.#resume = resume;
     this.#flow = new Flow(this);
@@ -167,9 +167,8 @@ export class HttpCall implements Dispatcher.DispatchHandler, FlowSource {
   #mayRepeat(error: Error): boolean {
     if (this.#repeated || this.#started || this.#dropped || !this.#written) return false;
     const { method, body, long } = this.request;
-    return (
-      !long && REPEATABLE.has(method) && (body === undefined || Buffer.isBuffer(body)) && isDropped(error)
-    );
+    if (body !== undefined && !Buffer.isBuffer(body)) return false;
+    return isUnprocessed(error) || (!long && REPEATABLE.has(method) && isDropped(error));
   }
 }
 

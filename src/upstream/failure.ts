@@ -19,7 +19,7 @@ const REFUSED = new Set([
 ]);
 /** undici's own words when the upstream talks out of turn: an unexpected 1xx, an upgrade nobody asked for. */
 const BAD_ANSWERS = new Set(['bad response', 'bad upgrade']);
-const DROPPED = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+const DROPPED = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ERR_HTTP2_STREAM_CANCEL']);
 
 /** `written`: a connection existed and the request was handed to it. */
 export function upstreamFailure(origin: string, error: Error, written: boolean): GatewayError {
@@ -48,6 +48,11 @@ export function upstreamFailure(origin: string, error: Error, written: boolean):
 /** The connection went away under a request, as a stale keep-alive connection does; not a refusal, not a timeout. */
 export function isDropped(error: Error): boolean {
   return DROPPED.has(codeOf(error)) && !BAD_ANSWERS.has(error.message);
+}
+
+/** The upstream says that it has not touched the request (RFC 9113 section 8.7): any method may be sent again. */
+export function isUnprocessed(error: Error): boolean {
+  return codeOf(error) === 'ERR_HTTP2_STREAM_ERROR' && error.message.includes('NGHTTP2_REFUSED_STREAM');
 }
 
 /** The system's reason. An AggregateError (both address families failed) has an empty message of its own. */

@@ -3,12 +3,14 @@
  * (`long`) and an upgrade get a connection of their own, so that a hundred open streams never starve the calls.
  * Knows nothing of routes, MCP or policies.
  */
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Client, type Dispatcher, Pool } from 'undici';
 import type { Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Closable, Scope } from '../core/scope.ts';
 import { HttpCall, type UpstreamReply, type UpstreamRequest, type UpstreamUpgrade } from './call.ts';
+import { Http2Sessions } from './http2.ts';
 import { connector, serverName, type UpstreamTls } from './tls.ts';
 
 export type { UpstreamReply, UpstreamRequest, UpstreamUpgrade } from './call.ts';
@@ -30,6 +32,8 @@ export interface UpgradeRequest extends UpstreamRequest {
 }
 
 const MAX_CONNECTIONS = 256;
+/** HTTP/2 connections for calls; each carries up to 100 at a time. */
+const MAX_SESSIONS = 4;
 const HEADERS_TIMEOUT_MS = 300_000;
 /** Between two chunks of an answer in the call pool. Longer than an MCP call may last. */
 const BODY_TIMEOUT_MS = 15 * 60_000;
@@ -47,15 +51,28 @@ export class HttpUpstream implements Closable {
   readonly #pool: Pool;
   readonly #own = new Set<Client>();
   readonly #tunnels = new Set<Duplex>();
-  readonly #again = (call: HttpCall): void => this.#send(this.#pool, call);
+  readonly #again = (call: HttpCall): void => this.#call(call);
+  readonly #http2: { readonly calls: Http2Sessions; readonly long: Http2Sessions } | undefined;
+  /** The upstream was offered HTTP/2 and chose HTTP/1.1. */
+  #prefersHttp1 = false;
+  /** The connection on which it said so. */
+  #spare: Socket | undefined;
   #closed = false;
 
   constructor(options: UpstreamOrigin) {
     const { tls, connectTimeoutMs, unixSocket } = options;
+    const origin = new URL(options.origin);
     this.#options = options;
-    this.#serverName = serverName(new URL(options.origin), tls);
+    this.#serverName = serverName(origin, tls);
+    const connect = connector({ tls, connectTimeoutMs, unixSocket, allowH2: false });
     this.#client = {
-      connect: connector({ tls, connectTimeoutMs, unixSocket }),
+      connect: (target, done) => {
+        const spare = this.#spare;
+        this.#spare = undefined;
+        // Not at once: undici's client ignores a connection that comes before its connect has returned.
+        if (spare && !spare.destroyed) queueMicrotask(() => done(null, spare));
+        else connect(target, done);
+      },
       pipelining: 1,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -63,6 +80,7 @@ export class HttpUpstream implements Closable {
       keepAliveTimeout: KEEP_ALIVE_MS,
     };
     this.#pool = new Pool(options.origin, { ...this.#client, connections: MAX_CONNECTIONS });
+    if (options.allowH2 && origin.protocol === 'https:') this.#http2 = this.#offerHttp2(origin);
   }
 
   get origin(): string {
@@ -71,7 +89,7 @@ export class HttpUpstream implements Closable {
 
   /** Long-lived streams and tunnels that are open. */
   get longCount(): number {
-    return this.#own.size + this.#tunnels.size;
+    return this.#own.size + this.#tunnels.size + (this.#http2?.long.openStreams ?? 0);
   }
 
   request(request: UpstreamRequest): Promise<UpstreamReply> {
@@ -94,6 +112,9 @@ export class HttpUpstream implements Closable {
     this.#closed = true;
     const error = new GatewayError('UPSTREAM_CLOSED', `${this.origin} is no longer in use`);
     for (const socket of this.#tunnels) socket.destroy();
+    this.#spare?.destroy();
+    this.#http2?.calls.close(error);
+    this.#http2?.long.close(error);
     await Promise.all([this.#pool, ...this.#own].map((dispatcher) => dispatcher.destroy(error)));
   }
 
@@ -102,12 +123,43 @@ export class HttpUpstream implements Closable {
       if (this.#closed) throw new GatewayError('UPSTREAM_CLOSED', `${this.origin} is no longer in use`);
       const call = new HttpCall({ origin: this.origin, request, resolve, reject, again: this.#again });
       if (call.over) return;
-      if (request.long || protocol !== undefined) this.#sendAlone(call, protocol);
-      else this.#send(this.#pool, call);
+      // Over HTTP/1.1: its upgrade has no equal in HTTP/2 that servers commonly offer.
+      if (protocol !== undefined) this.#sendAlone(call, protocol);
+      else this.#call(call);
     });
   }
 
-  #sendAlone(call: HttpCall, protocol: string | undefined): void {
+  #call(call: HttpCall): void {
+    const { long } = call.request;
+    if (this.#http2 && !this.#prefersHttp1) (long ? this.#http2.long : this.#http2.calls).send(call);
+    else if (long) this.#sendAlone(call);
+    else this.#send(this.#pool, call);
+  }
+
+  #offerHttp2(origin: URL): { calls: Http2Sessions; long: Http2Sessions } {
+    const { tls, connectTimeoutMs, unixSocket } = this.#options;
+    const connect = connector({ tls, connectTimeoutMs, unixSocket, allowH2: true });
+    const { hostname, host, protocol, port } = origin;
+    const servername = this.#serverName;
+    const target = { hostname, host, protocol, port, ...(servername === undefined ? {} : { servername }) };
+    const common = {
+      origin,
+      dial: (done: (error: Error | null, socket: Socket | null) => void) => connect(target, done),
+      fallback: (socket: Socket, calls: readonly HttpCall[]) => {
+        this.#prefersHttp1 = true;
+        if (this.#spare || this.#closed) socket.destroy();
+        else this.#spare = socket;
+        for (const call of calls) this.#call(call);
+      },
+      headersTimeoutMs: HEADERS_TIMEOUT_MS,
+    };
+    return {
+      calls: new Http2Sessions({ ...common, bodyTimeoutMs: BODY_TIMEOUT_MS, maxSessions: MAX_SESSIONS }),
+      long: new Http2Sessions({ ...common, bodyTimeoutMs: 0, maxSessions: Number.POSITIVE_INFINITY }),
+    };
+  }
+
+  #sendAlone(call: HttpCall, protocol?: string): void {
     const client = new Client(this.origin, { ...this.#client, bodyTimeout: 0 });
     this.#own.add(client);
     call.ended = () => {

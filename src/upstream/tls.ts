@@ -18,6 +18,8 @@ export interface ConnectorOptions {
   readonly tls: UpstreamTls | undefined;
   readonly connectTimeoutMs: number;
   readonly unixSocket: string | undefined;
+  /** Offer HTTP/2 by ALPN. */
+  readonly allowH2: boolean;
 }
 
 /** The policy `backendTLS` of an upstream. Absent and `{}` mean the same: verify against the system's authorities. */
@@ -32,10 +34,11 @@ export function serverName(origin: URL, tls: UpstreamTls | undefined): string | 
 }
 
 export function connector(options: ConnectorOptions): buildConnector.connector {
-  const { tls, connectTimeoutMs, unixSocket } = options;
+  const { tls, connectTimeoutMs, unixSocket, allowH2 } = options;
   const build = (ca?: string) =>
     buildConnector({
       timeout: connectTimeoutMs,
+      allowH2,
       socketPath: unixSocket ?? null,
       ...(ca === undefined ? {} : { ca }),
     });

@@ -53,6 +53,8 @@ export async function openLink(options: HandshakeOptions): Promise<{ link: Link;
     const opened = connector.open({
       events: {
         message: (bytes, origin) => link.receive(bytes, origin),
+        resumable: (origin) => link.resumable(origin),
+        paused: (origin, retryMs) => link.paused(origin, retryMs),
         closed: (error) => link.lost(error),
       },
       headers: options.headers,
@@ -62,7 +64,7 @@ export async function openLink(options: HandshakeOptions): Promise<{ link: Link;
     link.attach(await orCancelled(opened, cancel));
     const info = readServerInfo(await initialize(link, options, cancel));
     link.wire.agreed?.(info.version);
-    link.notify(notificationMessage('notifications/initialized'));
+    await link.deliver(notificationMessage('notifications/initialized'));
     return { link, info };
   } catch (error) {
     await link.close();

@@ -9,7 +9,7 @@ import { Cancel } from '../../lib/cancel.ts';
 import { errorMessage, findAnswer, notificationMessage, resultMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { McpOutcome, Question } from '../call.ts';
-import type { Wire } from '../definition.ts';
+import type { Outgoing, Wire } from '../definition.ts';
 import { type Message, readMessage, SLOT, wholeMessage, withMembers } from '../message.ts';
 import { Flight, type LinkCall } from './flight.ts';
 
@@ -30,6 +30,13 @@ export interface LinkOptions {
   readonly maxQuestions: number;
 }
 
+const NOT_A_REQUEST: Outgoing = {
+  request: undefined,
+  method: undefined,
+  name: undefined,
+  cancel: undefined,
+  headers: undefined,
+};
 const EMPTY_RESULT = Buffer.from('{}');
 const REFUSED = { code: -32603, message: 'the gateway refused the request' };
 
@@ -85,17 +92,14 @@ export class Link implements Closable {
 
   notify(message: Buffer): void {
     if (this.#closed) return;
-    this.wire
-      .send(message, {
-        request: undefined,
-        method: undefined,
-        name: undefined,
-        cancel: undefined,
-        headers: undefined,
-      })
-      .catch((error: unknown) =>
-        this.#options.log.debug({ err: error }, 'notification to upstream was not delivered'),
-      );
+    this.deliver(message).catch((error: unknown) =>
+      this.#options.log.debug({ err: error }, 'notification to upstream was not delivered'),
+    );
+  }
+
+  /** The same, and resolves when the upstream has taken it: over HTTP two messages may overtake each other. */
+  deliver(message: Buffer): Promise<void> {
+    return this.wire.send(message, NOT_A_REQUEST);
   }
 
   #send(flight: Flight): void {
@@ -125,6 +129,14 @@ export class Link implements Closable {
     } catch (error) {
       this.#garbage(error as Error, origin);
     }
+  }
+
+  resumable(origin: number): void {
+    this.#inflight.get(origin)?.call.peer?.resumable?.();
+  }
+
+  paused(origin: number, retryMs: number): void {
+    this.#inflight.get(origin)?.call.peer?.paused?.(retryMs);
   }
 
   /** The wire is gone. */

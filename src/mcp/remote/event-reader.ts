@@ -18,6 +18,8 @@ export interface EventReading {
   readonly origin: number | undefined;
   readonly maxMessage: number;
   message(data: Buffer): void;
+  /** The stream has given its first event id, and can be resumed. */
+  resumable?(): void;
 }
 
 export function readEvents(body: Flow, reading: EventReading): Promise<StreamEnd> {
@@ -34,7 +36,10 @@ export function readEvents(body: Flow, reading: EventReading): Promise<StreamEnd
     const parser = new SseParser(
       {
         event: (event) => {
-          if (event.id !== undefined) lastId = event.id;
+          if (event.id !== undefined) {
+            if (lastId === undefined) reading.resumable?.();
+            lastId = event.id;
+          }
           if (event.retry !== undefined) retryMs = event.retry;
           if (event.data.length === 0 || event.event !== 'message') return;
           answered ||= reading.origin !== undefined && answers(event.data, reading.origin);

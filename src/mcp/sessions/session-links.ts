@@ -3,6 +3,7 @@
  * nothing. A link that was lost is opened anew and told again what the client had asked for.
  */
 import { GatewayError } from '../../core/errors.ts';
+import type { Clock } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { requestMessage } from '../../lib/json-rpc.ts';
@@ -16,6 +17,7 @@ import type { Target } from '../target/target.ts';
 
 export interface SessionLinksOwner {
   readonly identity: ClientIdentity;
+  readonly clock: Clock;
   /** The client's own headers that may travel to this target (flat list). */
   headersFor(target: Target): readonly string[];
   fromUpstream(target: Target, message: Message): void;
@@ -27,7 +29,12 @@ interface Held {
   readonly target: Target;
   readonly opening: Promise<LinkWithInfo>;
   open: LinkWithInfo | undefined;
+  /** The upstream's stream for messages of its own is being opened. */
+  listening: Promise<void> | undefined;
 }
+
+/** How long a call waits for that stream; a server that never answers the GET must not hold the calls. */
+const LISTEN_PATIENCE_MS = 2000;
 
 const SETTING_DEADLINE = { ms: 10_000, maxMs: 10_000 };
 
@@ -50,7 +57,9 @@ export class SessionLinks implements Closable {
     if (target.connector.lifecycle === 'shared') return target.probe();
     let held = this.#held.get(target);
     if (!held || held.open?.link.closed) held = this.#open(target);
-    return held.open ?? held.opening;
+    const open = held.open ?? (await held.opening);
+    if (held.listening) await held.listening;
+    return open;
   }
 
   /** Forgets a link whose upstream session is gone; the next use opens another. */
@@ -91,8 +100,8 @@ export class SessionLinks implements Closable {
   listen(on: boolean, targets: readonly Target[]): void {
     if (this.#closed) return;
     this.#listening = on;
-    for (const { open } of this.opened()) if (on) open.link.wire.listen?.();
-    if (!on) for (const { open } of this.opened()) open.link.wire.unlisten?.();
+    for (const held of this.#held.values())
+      if (held.open && !held.open.link.closed) this.#follow(held, held.open);
     // A server that speaks by itself can only do so over a session of its own, so listening opens it (HTTP: cheap;
     // a child is only started by a call).
     if (on)
@@ -122,7 +131,7 @@ export class SessionLinks implements Closable {
     const opening = target
       .openSession(identity, events, this.#owner.headersFor(target))
       .then((open) => this.#ready(held, open));
-    const held: Held = { target, opening, open: undefined };
+    const held: Held = { target, opening, open: undefined, listening: undefined };
     this.#held.set(target, held);
     opening.catch(() => {
       if (this.#held.get(target) === held) this.#held.delete(target);
@@ -138,9 +147,20 @@ export class SessionLinks implements Closable {
     if (this.#level) await sendLevel(open, this.#level).catch(() => undefined);
     for (const uri of this.#subscriptions.get(held.target) ?? [])
       await sendSubscribe(open, uri).catch(() => undefined);
-    if (this.#listening) open.link.wire.listen?.();
     held.open = open;
+    if (this.#listening) this.#follow(held, open);
     return open;
+  }
+
+  /** The upstream stream is open while somebody listens. A server may ask over it as soon as it is called. */
+  #follow(held: Held, { link }: LinkWithInfo): void {
+    if (!this.#listening) return link.wire.unlisten?.();
+    const heard = link.wire.listen?.();
+    if (!heard) return;
+    const patience = new Promise<void>((resolve) => this.#owner.clock.after(LISTEN_PATIENCE_MS, resolve));
+    held.listening = Promise.race([heard, patience]).then(() => {
+      held.listening = undefined;
+    });
   }
 }
 

@@ -69,6 +69,7 @@ export class Session implements Closable {
     this.asks = new Asks(options.ports.clock, options.capabilities);
     this.links = new SessionLinks({
       identity: options.identity,
+      clock: options.ports.clock,
       headersFor: (target) =>
         this.view.single?.target === target && target.connector.takesHeaders ? options.headers : [],
       fromUpstream: (target, message) => this.fromUpstream(target, message),

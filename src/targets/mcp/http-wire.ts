@@ -22,6 +22,13 @@ export interface HttpWireOptions {
   readonly maxMessage: number;
 }
 
+interface ListenFrom {
+  readonly lastId: string | undefined;
+  readonly failures: number;
+  /** The server has answered the first GET. */
+  readonly heard: () => void;
+}
+
 const JSON_TYPE = /^application\/json\b/i;
 const STREAM_TYPE = /^text\/event-stream\b/i;
 const DEFAULT_RETRY_MS = 1000;
@@ -38,6 +45,7 @@ export class HttpWire implements Wire {
   #version: string | undefined;
   #common: readonly string[];
   #listening: Cancel | undefined;
+  #heard: Promise<void> = Promise.resolve();
   #listenTimer: Timer | undefined;
 
   constructor(options: HttpWireOptions) {
@@ -75,11 +83,15 @@ export class HttpWire implements Wire {
     );
   }
 
-  listen(): void {
-    if (this.#listening || this.#ended.cancelled) return;
+  listen(): Promise<void> {
+    if (this.#ended.cancelled) return Promise.resolve();
+    if (this.#listening) return this.#heard;
     const cancel = this.#ended.child().cancel;
     this.#listening = cancel;
-    void this.#listenOnce(cancel, undefined, 0);
+    this.#heard = new Promise((resolve) => {
+      void this.#listenOnce(cancel, { lastId: undefined, failures: 0, heard: resolve });
+    });
+    return this.#heard;
   }
 
   unlisten(): void {
@@ -168,7 +180,10 @@ export class HttpWire implements Wire {
     let end = await this.#read(reply, outgoing.request);
     for (let tries = 0; !end.answered && end.lastId !== undefined && tries < MAX_RESUMES; tries += 1) {
       if (outgoing.cancel?.cancelled || this.#ended.cancelled) return;
-      await this.#pause(end.retryMs ?? DEFAULT_RETRY_MS);
+      const retryMs = Math.min(end.retryMs ?? DEFAULT_RETRY_MS, MAX_RETRY_MS);
+      if (!end.error && outgoing.request !== undefined)
+        this.#options.events.paused?.(outgoing.request, retryMs);
+      await this.#pause(retryMs);
       const next = await this.#resume(end.lastId, outgoing);
       if (!next) break;
       if (next.lastId !== end.lastId) tries = 0;
@@ -192,6 +207,7 @@ export class HttpWire implements Wire {
       origin,
       maxMessage: this.#options.maxMessage,
       message: (data) => this.#options.events.message(data, origin),
+      ...(origin === undefined ? {} : { resumable: () => this.#options.events.resumable?.(origin) }),
     });
   }
 
@@ -212,10 +228,12 @@ export class HttpWire implements Wire {
   }
 
   /** The listening stream, opened again for as long as somebody listens; a server without one says 405 and that is that. */
-  async #listenOnce(cancel: Cancel, lastId: string | undefined, failures: number): Promise<void> {
-    let end: StreamEnd = { answered: false, lastId, retryMs: undefined, error: undefined };
+  async #listenOnce(cancel: Cancel, from: ListenFrom): Promise<void> {
+    let end: StreamEnd = { answered: false, lastId: from.lastId, retryMs: undefined, error: undefined };
+    let { failures } = from;
     try {
-      const reply = await this.#options.upstream.request({ ...this.#getRequest(lastId), cancel });
+      const reply = await this.#options.upstream.request({ ...this.#getRequest(from.lastId), cancel });
+      from.heard();
       if (reply.status !== 200) {
         reply.body.cancel(DONE);
         if (reply.status === 404 && this.#session !== undefined) this.#lost();
@@ -224,14 +242,13 @@ export class HttpWire implements Wire {
       end = await this.#read(reply, undefined);
       failures = 0;
     } catch {
+      from.heard();
       failures += 1;
     }
     if (cancel.cancelled) return;
     const wait = Math.min(end.retryMs ?? DEFAULT_RETRY_MS * 2 ** Math.min(failures, 5), MAX_RETRY_MS);
-    this.#listenTimer = this.#options.clock.after(
-      wait,
-      () => void this.#listenOnce(cancel, end.lastId ?? lastId, failures),
-    );
+    const next = { ...from, lastId: end.lastId ?? from.lastId, failures };
+    this.#listenTimer = this.#options.clock.after(wait, () => void this.#listenOnce(cancel, next));
   }
 
   #lost(): void {
@@ -242,7 +259,7 @@ export class HttpWire implements Wire {
   }
 
   #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#options.clock.after(Math.min(ms, MAX_RETRY_MS), resolve));
+    return new Promise((resolve) => this.#options.clock.after(ms, resolve));
   }
 }
 

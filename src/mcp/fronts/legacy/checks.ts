@@ -16,6 +16,13 @@ export function checkPost(exchange: Exchange): void {
   );
 }
 
+/** A client that names the event stream first gets one, even where plain JSON would do. */
+export function prefersStream(exchange: Exchange): boolean {
+  const accept = header(exchange, 'accept');
+  if (accept === undefined || !accept.startsWith('text/event-stream')) return false;
+  return accept.includes('application/json');
+}
+
 export function checkJson(exchange: Exchange): void {
   if (JSON_TYPE.test(header(exchange, 'content-type') ?? '')) return;
   throw new GatewayError(

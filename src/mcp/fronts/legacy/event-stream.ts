@@ -94,6 +94,15 @@ export class EventStream {
     if (!this.#paused) this.#flow?.push(SSE_HEARTBEAT);
   }
 
+  /** Closes the connection but not the stream: the client comes back for the rest after `retryMs`. */
+  pause(retryMs: number): void {
+    if (this.id === undefined || !this.#flow || this.#paused) return;
+    this.prime(retryMs);
+    const flow = this.#flow;
+    this.#flow = undefined;
+    flow.end();
+  }
+
   /** Raw bytes to the reader at hand: the `endpoint` event of the old transport. */
   announce(event: string, data: string): void {
     this.#flow?.push(sseEvent({ data: Buffer.from(data), event }));

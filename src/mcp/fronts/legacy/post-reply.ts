@@ -19,6 +19,7 @@ export interface PostReplyOptions {
   /** Requests in the POST; more than one is a batch, answered with an array. */
   readonly requests: number;
   readonly batch: boolean;
+  readonly prefersStream: boolean;
 }
 
 export const STREAM_HEADERS: readonly string[] = [
@@ -54,10 +55,20 @@ export class PostReply implements Peer {
     });
     // An idle connection is cut by some proxy sooner or later: from here on there are heartbeats.
     this.#patience = options.clock.after(options.limits.heartbeatMs, () => this.#open());
+    if (options.prefersStream) this.#open();
   }
 
   get streaming(): boolean {
     return this.#stream !== undefined;
+  }
+
+  resumable(): void {
+    if (wantsPriming(this.#options.session.options.identity.version)) this.#open();
+  }
+
+  paused(retryMs: number): void {
+    const { session, batch } = this.#options;
+    if (!batch && wantsPriming(session.options.identity.version)) this.#open().pause(retryMs);
   }
 
   notify(message: Buffer, importance: Importance): void {

@@ -14,7 +14,7 @@ import type { ReplayBudget } from '../../sessions/replay.ts';
 import { renderError, runCall } from '../../sessions/run-call.ts';
 import type { Session } from '../../sessions/session.ts';
 import { readBatch } from './batch.ts';
-import { checkEventStream, checkPost, checkRevision } from './checks.ts';
+import { checkEventStream, checkPost, checkRevision, prefersStream } from './checks.ts';
 import { ClientStreams, type StreamLimits } from './client-streams.ts';
 import { JSON_HEADERS, PostReply, STREAM_HEADERS } from './post-reply.ts';
 
@@ -129,6 +129,7 @@ export class StreamableHttpFront {
       clock: ports.clock,
       requests: requests.length,
       batch,
+      prefersStream: prefersStream(exchange),
     });
     session.busy += 1;
     // A client that goes away does not cancel a legacy call: it may come back for the result.
