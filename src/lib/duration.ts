@@ -8,6 +8,7 @@ export function parseDuration(text: string | number): number | undefined {
   if (typeof text === 'number') return Number.isFinite(text) && text >= 0 ? text : undefined;
   if (!WHOLE.test(text)) return undefined;
   let total = 0;
-  for (const [, amount, unit] of text.matchAll(PART)) total += Number(amount) * (UNITS[unit as string] as number);
+  for (const [, amount, unit] of text.matchAll(PART))
+    total += Number(amount) * (UNITS[unit as string] as number);
   return total;
 }

@@ -31,7 +31,7 @@ describe('splice', () => {
   });
 
   it('copies the range when there is nothing to do', () => {
-    const copy = splice(bytes, [], 1, 7);
+    const copy = splice(bytes, [], { start: 1, end: 7 });
     assert.equal(copy.toString(), '"id":1');
     copy[0] = 0;
     assert.equal(bytes[1], '"'.charCodeAt(0));
@@ -52,7 +52,7 @@ describe('splice', () => {
       [{ start: 1, end: 3, with: put }],
       [{ start: 9, end: 11, with: put }],
     ];
-    for (const edits of wrong) assert.throws(() => splice(bytes, edits, 2, 10), RangeError);
+    for (const edits of wrong) assert.throws(() => splice(bytes, edits, { start: 2, end: 10 }), RangeError);
   });
 });
 

@@ -9,9 +9,13 @@ import {
   sourceOf,
 } from './json-syntax.ts';
 
-export interface Edit {
+/** Part of a buffer: [start, end). */
+export interface Span {
   readonly start: number;
   readonly end: number;
+}
+
+export interface Edit extends Span {
   readonly with: Buffer;
 }
 
@@ -33,7 +37,9 @@ export function elements(bytes: Buffer, start: number, end: number): number[] {
 }
 
 /** bytes[start, end) with the spans replaced; they ascend and do not overlap. A span of no length inserts. */
-export function splice(bytes: Buffer, edits: readonly Edit[], start = 0, end = bytes.length): Buffer {
+export function splice(bytes: Buffer, edits: readonly Edit[], span?: Span): Buffer {
+  const start = span?.start ?? 0;
+  const end = span?.end ?? bytes.length;
   let size = end - start;
   let from = start;
   for (const edit of edits) {

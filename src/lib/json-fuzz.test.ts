@@ -176,7 +176,7 @@ describe('lex, held against JSON.parse', () => {
         (text, before, behind) => {
           const alone = lex(Buffer.from(text), SHAPE);
           const bytes = Buffer.concat([before, Buffer.from(text), behind]);
-          const inside = lex(bytes, SHAPE, before.length, bytes.length - behind.length);
+          const inside = lex(bytes, SHAPE, { start: before.length, end: bytes.length - behind.length });
           assert.deepEqual(spans(inside, before.length), spans(alone, 0));
         },
       ),
@@ -237,7 +237,7 @@ describe('splice', () => {
           return { start, end: from, with: Buffer.from(put) };
         });
         expected += text.slice(from, end);
-        assert.equal(splice(bytes, list, before, end).toString(), expected);
+        assert.equal(splice(bytes, list, { start: before, end: end }).toString(), expected);
         assert.equal(bytes.toString(), text);
       }),
       RUNS,

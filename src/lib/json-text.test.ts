@@ -77,7 +77,7 @@ describe('lex', () => {
 
   it('reads a range of a larger buffer and nothing beyond it', () => {
     const bytes = Buffer.from('[{"id":1}, {"id":22}]');
-    const second = lex(bytes, MESSAGE, 10, 20);
+    const second = lex(bytes, MESSAGE, { start: 10, end: 20 });
     assert.equal(second.raw(ID).toString(), '22');
     assert.deepEqual([second.start, second.end], [11, 20]);
     for (const [text, end] of [
@@ -219,9 +219,9 @@ describe('lex', () => {
 
   it('looks for broken UTF-8 in its own range only', () => {
     const bytes = Buffer.concat([Buffer.from([0xff]), Buffer.from('"é"'), Buffer.from([0xff])]);
-    assert.equal(lex(bytes, NOTHING, 1, bytes.length - 1).end, 5);
+    assert.equal(lex(bytes, NOTHING, { start: 1, end: bytes.length - 1 }).end, 5);
     const broken = Buffer.concat([Buffer.from('["é",'), Buffer.from([0x22, 0xff, 0x22]), Buffer.from(']')]);
-    assert.throws(() => lex(broken, NOTHING, 6, 9), { reason: 'utf8', offset: 7 });
+    assert.throws(() => lex(broken, NOTHING, { start: 6, end: 9 }), { reason: 'utf8', offset: 7 });
   });
 
   it('accepts 128 levels and no more, however they are made', () => {
@@ -340,8 +340,8 @@ describe('lex', () => {
   it('never reads a quote that stands behind the end', () => {
     for (let length = 0; length < 100; length++) {
       const bytes = Buffer.from(`"${'a'.repeat(length)}""`);
-      assert.throws(() => lex(bytes, NOTHING, 0, length + 1), { reason: 'syntax' });
-      assert.equal(lex(bytes, NOTHING, 0, length + 2).end, length + 2);
+      assert.throws(() => lex(bytes, NOTHING, { start: 0, end: length + 1 }), { reason: 'syntax' });
+      assert.equal(lex(bytes, NOTHING, { start: 0, end: length + 2 }).end, length + 2);
     }
   });
 });

@@ -2,6 +2,7 @@
  * JsonText: a message kept as the bytes it came in, validated once, with the spans of the members that are routed on.
  * Unknown members, number precision and order survive because nothing is ever re-serialised. Knows no protocol.
  */
+import type { Span } from './json-edit.ts';
 import type { Found, Shape, ShapeMember, ShapeNode } from './json-shape.ts';
 import {
   CLOSE_BRACE,
@@ -81,7 +82,9 @@ export class JsonText {
  * Validates one JSON value and records spans. Whitespace may stand around it and nothing else. Throws JsonSyntaxError,
  * with reason `ambiguous` for a remembered member that comes twice or is spelt so that parsers may disagree about it.
  */
-export function lex(bytes: Buffer, shape: Shape, start = 0, end = bytes.length): JsonText {
+export function lex(bytes: Buffer, shape: Shape, span?: Span): JsonText {
+  const start = span?.start ?? 0;
+  const end = span?.end ?? bytes.length;
   const source = sourceOf(bytes, end);
   const spans = shape.blank.slice();
   const first = skipSpace(source, start);

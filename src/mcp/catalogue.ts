@@ -172,7 +172,7 @@ function readItem(
   at: { start: number; end: number; paging: Paging },
 ): Item | undefined {
   try {
-    const text = lex(body, ITEM, at.start, at.end);
+    const text = lex(body, ITEM, at);
     const slot =
       kind === 'resources' ? ITEM_SLOT.uri : kind === 'templates' ? ITEM_SLOT.uriTemplate : ITEM_SLOT.name;
     const key = text.text(slot);

@@ -125,7 +125,7 @@ export function withMembers(message: Message, members: readonly (readonly [numbe
     if (text.has(slot)) edits.push({ start: text.startOf(slot), end: text.endOf(slot), with: value });
   }
   edits.sort((a, b) => a.start - b.start);
-  return splice(text.bytes, edits, text.start, text.end);
+  return splice(text.bytes, edits, text);
 }
 
 export function numberText(value: number): Buffer {

@@ -105,7 +105,7 @@ function exposeItem(
     );
   if (input.kind === 'tools') curateTool(item, target, { replace, edits });
   edits.sort((a, b) => a.start - b.start);
-  const bytes = edits.length === 0 ? itemBytes(item) : splice(text.bytes, edits, text.start, text.end);
+  const bytes = edits.length === 0 ? itemBytes(item) : splice(text.bytes, edits, text);
   const exposed = byUri ? (target.mapsUris ? exposeUri(item.key, target.name) : item.key) : (name as string);
   return { exposed, bytes };
 }

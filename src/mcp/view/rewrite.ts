@@ -44,7 +44,7 @@ function uriEdits(body: Buffer, target: string): Edit[] {
     if (result.first(list) !== 0x5b) continue;
     const spans = elements(body, result.startOf(list), result.endOf(list));
     for (let at = 0; at < spans.length; at += 2) {
-      const block = lex(body, BLOCK, spans[at] as number, spans[at + 1] as number);
+      const block = lex(body, BLOCK, { start: spans[at] as number, end: spans[at + 1] as number });
       for (const slot of BLOCK_URIS) {
         if (block.first(slot) !== QUOTE) continue;
         const uri = block.text(slot) as string;
