@@ -88,7 +88,7 @@ describe('lex', () => {
       ['"\\u0041"', 5],
       ['"\\n"', 2],
     ] as const) {
-      assert.throws(() => lex(Buffer.from(text), MESSAGE, 0, end), JsonSyntaxError, text);
+      assert.throws(() => lex(Buffer.from(text), MESSAGE, { start: 0, end: end }), JsonSyntaxError, text);
     }
   });
 

@@ -152,7 +152,8 @@ class Http2Writer implements ReplyWriter {
   }
 
   abort(): void {
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // `close(code)` would first end the body in good order.
+    this.#stream.destroy(new Error('the reply broke off'));
   }
 }
 

@@ -142,7 +142,7 @@ export class Http2Sessions {
     stream.once('close', () => {
       session.open -= 1;
     });
-    call.onConnect(() => stream.close(constants.NGHTTP2_CANCEL));
+    call.onConnect((reason) => cut(stream, reason));
     const timeout = request.headersTimeoutMs ?? headersTimeoutMs;
     receive(stream, call, { headersMs: timeout, bodyMs: bodyTimeoutMs });
     upload(stream, request.body);
@@ -179,8 +179,7 @@ function receive(stream: ClientHttp2Stream, call: HttpCall, { headersMs, bodyMs 
   stream.setTimeout(headersMs, () => {
     // A reader that has paused us is slow; the upstream is not.
     if (started && stream.isPaused()) return;
-    failure = Object.assign(new Error('timeout'), { code: 'UND_ERR_HEADERS_TIMEOUT' });
-    stream.close(constants.NGHTTP2_CANCEL);
+    cut(stream, Object.assign(new Error('timeout'), { code: 'UND_ERR_HEADERS_TIMEOUT' }));
   });
   stream.on('error', (error) => {
     failure ??= error;
@@ -189,6 +188,11 @@ function receive(stream: ClientHttp2Stream, call: HttpCall, { headersMs, bodyMs 
     if (started && stream.rstCode === constants.NGHTTP2_NO_ERROR) call.onComplete(trailers);
   });
   stream.on('close', () => call.onError(failure ?? droppedStream(stream.rstCode)));
+}
+
+/** `stream.close(code)` would first end the body in good order, and half an upload would pass for a whole one. */
+function cut(stream: ClientHttp2Stream, reason: Error = new Error('cancelled')): void {
+  stream.destroy(reason);
 }
 
 function droppedStream(code: number): Error {
@@ -203,7 +207,7 @@ function upload(stream: ClientHttp2Stream, body: Buffer | Readable | undefined):
   }
   body.once('error', ignore);
   body.once('close', () => {
-    if (!body.readableEnded) stream.close(constants.NGHTTP2_CANCEL);
+    if (!body.readableEnded) cut(stream);
   });
   body.pipe(stream);
 }

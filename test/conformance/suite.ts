@@ -2,7 +2,8 @@
  * The official conformance suite as a program: fetched from the package registry when it is not in the cache, run
  * against one URL, its verdicts read from the files it writes. Knows nothing of gateways.
  */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installPackage } from '../fixtures/packages.ts';
 import { run } from '../fixtures/programs.ts';
@@ -15,7 +16,8 @@ export interface Suite {
 }
 
 export interface Verdict {
-  readonly passed: number;
+  /** `scenario:check-id` of each check that passed. */
+  readonly passed: ReadonlySet<string>;
   /** `scenario:check-id` with what was wrong. */
   readonly failures: ReadonlyMap<string, string>;
   readonly warnings: ReadonlyMap<string, string>;
@@ -43,22 +45,27 @@ export interface SuiteRun {
   readonly program: string;
   readonly args: readonly string[];
   readonly url: string;
-  /** Emptied first; the suite's own reports stay there afterwards. */
+  /** Where the suite's own reports are found afterwards, in place of those of the run before. */
   readonly results: string;
 }
 
 export async function runSuite({ node, program, args, url, results }: SuiteRun): Promise<Verdict> {
-  await rm(results, { recursive: true, force: true });
-  await mkdir(results, { recursive: true });
-  const command = [program, 'server', '--url', url, ...args, '-o', results];
-  // The exit code only repeats that something failed; the files say what.
-  const { code, output } = await run(node, command, { deadline: SUITE_MS });
-  const verdict = await readVerdict(results);
-  if (verdict.passed === 0)
-    throw new Error(`the suite ended with ${code} and no verdict:\n${output.slice(-2000)}`);
-  if (code === 'SIGKILL')
-    throw new Error(`the suite did not end within ${SUITE_MS / 1000} s:\n${output.slice(-2000)}`);
-  return verdict;
+  // Not straight into the results: two runs at once would read each other's verdicts.
+  const folder = await mkdtemp(join(tmpdir(), 'conformance-'));
+  try {
+    const command = [program, 'server', '--url', url, ...args, '-o', folder];
+    // The exit code only repeats that something failed; the files say what.
+    const { code, output } = await run(node, command, { deadline: SUITE_MS });
+    const verdict = await readVerdict(folder);
+    const said = output.slice(-2000);
+    if (code === 'SIGKILL') throw new Error(`the suite did not end within ${SUITE_MS / 1000} s:\n${said}`);
+    if (verdict.passed.size === 0) throw new Error(`the suite ended with ${code} and no verdict:\n${said}`);
+    await rm(results, { recursive: true, force: true });
+    await cp(folder, results, { recursive: true });
+    return verdict;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 interface Check {
@@ -68,14 +75,14 @@ interface Check {
 }
 
 async function readVerdict(results: string): Promise<Verdict> {
-  let passed = 0;
+  const passed = new Set<string>();
   const failures = new Map<string, string>();
   const warnings = new Map<string, string>();
   for (const folder of await readdir(results)) {
     const scenario = folder.replace(/^server-/, '').replace(/-\d{4}-\d\d-\d\dT.*$/, '');
     const checks = JSON.parse(await readFile(join(results, folder, 'checks.json'), 'utf8')) as Check[];
     for (const { id, status, errorMessage = '' } of checks) {
-      if (status === 'SUCCESS') passed++;
+      if (status === 'SUCCESS') passed.add(unique(passed, `${scenario}:${id}`));
       else if (status === 'FAILURE') failures.set(unique(failures, `${scenario}:${id}`), errorMessage);
       else if (status === 'WARNING') warnings.set(unique(warnings, `${scenario}:${id}`), errorMessage);
     }
@@ -84,7 +91,7 @@ async function readVerdict(results: string): Promise<Verdict> {
 }
 
 /** A scenario may emit one check id several times. */
-function unique(known: ReadonlyMap<string, string>, key: string): string {
+function unique(known: { has(key: string): boolean }, key: string): string {
   let name = key;
   for (let count = 2; known.has(name); count++) name = `${key}#${count}`;
   return name;

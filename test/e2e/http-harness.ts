@@ -10,7 +10,7 @@ import { type ExchangeRecord, NO_SIGNALS } from '../../src/core/signals.ts';
 import { Acceptor } from '../../src/listen/acceptor.ts';
 import type { Limits } from '../../src/listen/limits.ts';
 
-export interface Proxy {
+export interface TestProxy {
   readonly port: number;
   readonly acceptor: Acceptor;
   /** Records of ended exchanges, oldest first. */
@@ -26,7 +26,7 @@ export interface ProxyOptions {
   readonly limits?: Partial<Limits>;
 }
 
-export async function startProxy({ upstream, policies = {}, limits = {} }: ProxyOptions): Promise<Proxy> {
+export async function startProxy({ upstream, policies = {}, limits = {} }: ProxyOptions): Promise<TestProxy> {
   const scope = new Scope();
   const pool = new SharedPool<Closable>();
   const records: ExchangeRecord[] = [];

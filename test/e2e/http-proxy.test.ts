@@ -16,9 +16,9 @@ import {
   collect,
   get,
   listening,
-  type Proxy,
   type ProxyOptions,
   startProxy,
+  type TestProxy,
 } from './http-harness.ts';
 
 const opened: (() => Promise<void>)[] = [];
@@ -36,13 +36,13 @@ async function upstreamServer(handler: Handler): Promise<{ server: Server; port:
   return { server, port };
 }
 
-async function proxyTo(upstream: string, options: Omit<ProxyOptions, 'upstream'> = {}): Promise<Proxy> {
+async function proxyTo(upstream: string, options: Omit<ProxyOptions, 'upstream'> = {}): Promise<TestProxy> {
   const proxy = await startProxy({ upstream, ...options });
   opened.push(() => proxy.close());
   return proxy;
 }
 
-async function proxied(handler: Handler): Promise<Proxy & { server: Server }> {
+async function proxied(handler: Handler): Promise<TestProxy & { server: Server }> {
   const { server, port } = await upstreamServer(handler);
   return { ...(await proxyTo(`127.0.0.1:${port}`)), server };
 }
