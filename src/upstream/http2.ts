@@ -185,7 +185,10 @@ function receive(stream: ClientHttp2Stream, call: HttpCall, { headersMs, bodyMs 
     failure ??= error;
   });
   stream.on('end', () => {
-    if (started && stream.rstCode === constants.NGHTTP2_NO_ERROR) call.onComplete(trailers);
+    if (!started || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return;
+    call.onComplete(trailers);
+    // Answered before the upload was over: nobody wants the rest.
+    if (!stream.writableEnded) cut(stream);
   });
   stream.on('close', () => call.onError(failure ?? droppedStream(stream.rstCode)));
 }
