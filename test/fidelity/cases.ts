@@ -1,5 +1,6 @@
 /** What is sent both ways: each legacy method, and the corpus in both directions. */
 import { oddErrors, oddIds, oddResults, oddValues } from './corpus.ts';
+import type { Way } from './differences.ts';
 
 export interface Case {
   readonly group: string;
@@ -14,6 +15,10 @@ export interface Case {
    * received them (the answer of the tool `received`).
    */
   readonly compare: 'answer' | 'list' | 'received';
+  /** How many events come with it. */
+  readonly events?: number;
+  /** Ways that cannot carry it at all: stdio has one message per line. */
+  readonly notVia?: readonly Way[];
   /** The member that holds the entries of a list. */
   readonly entries?: string;
 }
@@ -97,8 +102,11 @@ const paramsCases: readonly Case[] = [
   ),
 ];
 
-const resultCases = Object.entries(oddResults).map(([name, text]) =>
-  call('results', name, script({ do: 'resultText', text })),
+const resultCases = Object.entries(oddResults).map(
+  ([name, text]): Case => ({
+    ...call('results', name, script({ do: 'resultText', text })),
+    ...(text.includes('\n') ? { notVia: ['stdio'] } : {}),
+  }),
 );
 
 const valueCases = Object.entries(oddValues).map(([name, value]) =>
@@ -139,7 +147,7 @@ const eventCases: readonly Case[] = [
     'an event nobody knows',
     script({ do: 'notify', method: 'notifications/x', params: { z: 1, a: 2 } }, RESULT),
   ),
-];
+].map((one): Case => ({ ...one, events: 1 }));
 
 const mistakes: readonly Case[] = [
   call('mistakes', 'unknown tool', '{"name":"no-such-tool","arguments":{}}'),

@@ -25,8 +25,10 @@ export async function outcomeOf(client: RawClient, one: Case): Promise<Outcome> 
   outcome.set('id', member(answer, 'id') === sent ? AS_SENT : `${member(answer, 'id')} for ${sent}`);
   if (one.compare === 'received') outcome.set('received params', receivedParams(answer));
   else for (const [name, text] of envelope(answer)) outcome.set(name, text);
-  reply.events.forEach((event, index) => {
+  const heard = await client.heard((one.events ?? 0) - reply.events.length);
+  [...reply.events, ...heard].forEach((event, index) => {
     outcome.set(`event ${index}`, event);
+    outcome.set(`stream of event ${index}`, index < reply.events.length ? 'of the answer' : 'listening');
   });
   return outcome;
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run fidelity [-- --via http,sse,stdio] [--verbose]`: everything our upstream says and is told, directly and
+ * `npm run fidelity [-- --via http,sse,stdio,merged] [--verbose]`: everything our upstream says and is told, directly and
  * through the gateway, compared byte for byte.
  *
  * `npm run fidelity -- --upstream URL --gateway URL [--header 'name: value'] [--call 'tool={"a":1}']`: the same for a
@@ -8,33 +8,47 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
-import { startRawServer } from '../fixtures/raw-server/http.ts';
+import { type RawServer, startRawServer } from '../fixtures/raw-server/http.ts';
 import { allCases, type Case, harmlessCases } from './cases.ts';
 import { RawClient } from './client.ts';
 import type { Way } from './differences.ts';
 import { report } from './report.ts';
 import { compareAll, type Tally } from './run.ts';
-import { upstreamOptions } from './upstream.ts';
+import { neighbourOptions, upstreamOptions } from './upstream.ts';
 
 async function compareOurs(way: Way): Promise<Tally> {
   const upstream = await startRawServer(upstreamOptions);
+  const neighbour = await startRawServer(neighbourOptions);
   let gateway: GatewayProcess | undefined;
   try {
-    const stdio = fileURLToPath(new URL('../fixtures/raw-server/stdio.js', import.meta.url));
-    const target = {
-      http: { mcp: { host: upstream.url } },
-      sse: { sse: { host: upstream.sseUrl } },
-      stdio: { stdio: { cmd: process.execPath, args: [stdio, JSON.stringify(upstreamOptions)] } },
-    }[way];
-    gateway = await startGateway({ mcp: { targets: [{ name: 'raw', ...target }] } });
+    gateway = await startGateway({ mcp: { targets: targetsOf(way, upstream, neighbour) } });
     const clients = { direct: new RawClient(upstream.url), through: new RawClient(gateway.url) };
     const tally = await compareAll(clients, allCases, way);
-    await clients.direct.close();
-    await clients.through.close();
+    clients.direct.close();
+    clients.through.close();
     return tally;
   } finally {
     await gateway?.stop();
     await upstream.close();
+    await neighbour.close();
+  }
+}
+
+function targetsOf(way: Way, upstream: RawServer, neighbour: RawServer): unknown[] {
+  const stdio = fileURLToPath(new URL('../fixtures/raw-server/stdio.js', import.meta.url));
+  const name = 'raw';
+  switch (way) {
+    case 'http':
+      return [{ name, mcp: { host: upstream.url } }];
+    case 'sse':
+      return [{ name, sse: { host: upstream.sseUrl } }];
+    case 'stdio':
+      return [{ name, stdio: { cmd: process.execPath, args: [stdio, JSON.stringify(upstreamOptions)] } }];
+    case 'merged':
+      return [
+        { name, mcp: { host: upstream.url } },
+        { name: 'neighbour', mcp: { host: neighbour.url } },
+      ];
   }
 }
 
@@ -57,15 +71,15 @@ async function compareTheirs(
   });
   const clients = { direct: new RawClient(upstream, headers), through: new RawClient(gateway, headers) };
   const tally = await compareAll(clients, [...harmlessCases, ...calls], 'http');
-  await clients.direct.close();
-  await clients.through.close();
+  clients.direct.close();
+  clients.through.close();
   return tally;
 }
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
-      via: { type: 'string', default: 'http,sse,stdio' },
+      via: { type: 'string', default: 'http,sse,stdio,merged' },
       verbose: { type: 'boolean', default: false },
       upstream: { type: 'string' },
       gateway: { type: 'string' },

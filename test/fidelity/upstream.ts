@@ -51,3 +51,14 @@ export const upstreamOptions: RawOptions = {
     'completion/complete': COMPLETION,
   },
 };
+
+/** A second target that offers nothing, so that names have to say whose they are. */
+export const neighbourOptions: RawOptions = {
+  name: 'neighbour',
+  results: {
+    'tools/list': '{"tools":[]}',
+    'resources/list': '{"resources":[]}',
+    'resources/templates/list': '{"resourceTemplates":[]}',
+    'prompts/list': '{"prompts":[]}',
+  },
+};
