@@ -9,4 +9,14 @@ export interface KnownFailure {
   readonly reason: string;
 }
 
-export const expected: Readonly<Record<string, readonly KnownFailure[]>> = {};
+/** The fixture's tool closes the stream of its call in mid-call; only streamable HTTP has such a stream. */
+const nothingToClose: KnownFailure = {
+  check: 'server-sse-polling:server-sse-disconnect-resume',
+  reason:
+    'over this transport the upstream has no stream of the call to close, so the client has nothing to resume',
+};
+
+export const expected: Readonly<Record<string, readonly KnownFailure[]>> = {
+  '2025-11-25 via stdio': [nothingToClose],
+  '2025-11-25 via sse': [nothingToClose],
+};
