@@ -73,6 +73,12 @@ export class Flight {
     if (this.#holds === 0) this.extend();
   }
 
+  /** How long the call was allowed to take, once that time is over. */
+  get allowedMs(): number {
+    const { ms, maxMs } = this.call.deadline;
+    return this.#clock.monotonic() < this.#latest ? ms : maxMs;
+  }
+
   /** Progress has come: the call may take as long again, within its maximum. */
   extend(): void {
     if (this.#over || this.#holds > 0) return;
