@@ -5,7 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, formatDiagnostics } from './config/diagnostics.ts';
 import { configJsonSchema } from './config/json-schema.ts';
 import { GatewayError } from './core/errors.ts';
-import { type ConfigInput, type Host, readConfigFile, readPlan, run } from './run.ts';
+import { type ConfigInput, type Host, type Run, readConfigFile, readPlan, run } from './run.ts';
 import { standard } from './standard.ts';
 import { startScreen } from './start-screen.ts';
 import { serveStdio } from './stdio.ts';
@@ -45,8 +45,13 @@ function program(): Command {
     .version(VERSION, '-V, --version')
     .exitOverride()
     .enablePositionalOptions()
-    .addHelpText('after', EXAMPLES)
-    .action(() => serve(command.opts<Flags>()));
+    .addHelpText('after', HELP)
+    .action(() => {
+      const [unexpected] = command.args;
+      if (unexpected !== undefined)
+        throw new UsageError(`unexpected "${unexpected}": a configuration is given with -f (see --help)`);
+      return serve(command.opts<Flags>());
+    });
   command
     .command('schema')
     .description('print the JSON Schema of the configuration')
@@ -60,10 +65,19 @@ function program(): Command {
     .option('-c, --config <text>', 'configuration as text')
     .option('--route <name>', 'which route to serve, when there are several')
     .action((_options, self: Command) => stdio(self.opts<Flags>()));
-  return command;
+  // Told by the action, in words that help; set last, because commands inherit it.
+  return command.allowExcessArguments();
 }
 
-const EXAMPLES = `
+const HELP = `
+A saved configuration file takes effect without a restart. SIGTERM and SIGINT let requests in flight end, then stop
+every child process; a second signal ends at once.
+
+Exit codes:
+  0  done
+  1  failed: a file cannot be read, a port is taken
+  2  bad arguments or configuration
+
 Examples:
   agentgateway -f config.yaml
   agentgateway -f config.yaml --validate-only
@@ -77,9 +91,10 @@ async function serve(flags: Flags): Promise<void> {
     return print(`${input.name}: valid\n`);
   }
   const address = flags.address ?? host.env['AGENTGATEWAY_ADDRESS'];
-  const running = await run({ host, input, address, logTo: 'stdout', listen: true });
-  onSignal(() => running.close());
-  process.stderr.write(await startScreen(running));
+  const starting = run({ host, input, address, logTo: 'stdout', listen: true });
+  // From here on there may be children, which a signal must not leave behind.
+  onSignal(() => closed(starting));
+  process.stderr.write(await startScreen(await starting));
 }
 
 async function stdio(flags: Flags): Promise<void> {
@@ -117,6 +132,14 @@ async function readAll(input: NodeJS.ReadStream): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** Also when it has not started yet; a start that failed has closed itself. */
+function closed(starting: Promise<Run>): Promise<void> {
+  return starting.then(
+    (running) => running.close(),
+    () => undefined,
+  );
+}
+
 /** The first signal drains; a second one, or the deadline, ends at once. */
 function onSignal(close: () => Promise<void>): void {
   let closing = false;
@@ -149,4 +172,10 @@ function fail(error: unknown): void {
   process.exitCode = error instanceof ConfigError || error instanceof UsageError ? 2 : 1;
 }
 
+/** A reader that leaves early (`agentgateway --help | head -1`) is no failure of ours. */
+function tolerateBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
+for (const stream of [process.stdout, process.stderr]) stream.on('error', tolerateBrokenPipe);
 program().parseAsync(process.argv).catch(fail);
