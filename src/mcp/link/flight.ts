@@ -65,7 +65,7 @@ export class Flight {
   /** The server waits for the client: its silence is not the server's, so only the maximum counts. */
   hold(): void {
     this.#holds += 1;
-    this.#arm(Math.max(0, this.#latest - this.#clock.monotonic()));
+    this.#extend(Number.POSITIVE_INFINITY);
   }
 
   unhold(): void {
@@ -76,14 +76,12 @@ export class Flight {
   /** How long the call was allowed to take, once that time is over. */
   get allowedMs(): number {
     const { ms, maxMs } = this.call.deadline;
-    return this.#clock.monotonic() < this.#latest ? ms : maxMs;
+    return this.#untilLatest ? maxMs : ms;
   }
 
   /** Progress has come: the call may take as long again, within its maximum. */
   extend(): void {
-    if (this.#over || this.#holds > 0) return;
-    const left = this.#latest - this.#clock.monotonic();
-    this.#arm(Math.max(0, Math.min(this.call.deadline.ms, left)));
+    if (!this.#over && this.#holds === 0) this.#extend(this.call.deadline.ms);
   }
 
   resolve(outcome: McpOutcome): void {
@@ -97,6 +95,14 @@ export class Flight {
   }
 
   #over = false;
+  /** The timer runs to the maximum. */
+  #untilLatest = false;
+
+  #extend(ms: number): void {
+    const left = Math.max(0, this.#latest - this.#clock.monotonic());
+    this.#untilLatest = left < ms;
+    this.#arm(Math.min(ms, left));
+  }
 
   #arm(ms: number): void {
     if (this.#over) return;
