@@ -1,7 +1,7 @@
 /** What a legacy request's headers must say, before its body is read. */
 import { GatewayError } from '../../../core/errors.ts';
 import { type Exchange, header } from '../../../core/exchange.ts';
-import { isLegacyRevision } from '../../revisions.ts';
+import { isLegacyRevision, LEGACY_REVISIONS } from '../../revisions.ts';
 
 const JSON_TYPE = /^application\/json(?:\s*;|\s*$)/i;
 
@@ -36,13 +36,19 @@ export function checkEventStream(exchange: Exchange): void {
   throw new GatewayError('NOT_ACCEPTABLE', 'Not Acceptable: the Accept header must list text/event-stream');
 }
 
-/** Absent is fine (older clients do not send it); an unknown revision is not. */
+/**
+ * Absent is fine (older clients do not send it); an unknown revision is not. The code is the one servers of these
+ * revisions have always used, which newer clients take as the sign to begin with `initialize`; the newer revisions'
+ * own code for this (-32022) would claim that they are spoken here, and clients give up on it.
+ */
 export function checkRevision(exchange: Exchange): void {
   const version = header(exchange, 'mcp-protocol-version');
   if (version === undefined || isLegacyRevision(version)) return;
+  const requested = version.slice(0, 40);
   throw new GatewayError(
     'UNSUPPORTED_VERSION',
-    `Bad Request: Unsupported protocol version: ${version.slice(0, 40)}`,
+    `Bad Request: Unsupported protocol version: ${requested} (supported versions: ${LEGACY_REVISIONS.join(', ')})`,
+    { data: { supported: LEGACY_REVISIONS, requested } },
   );
 }
 
