@@ -66,7 +66,7 @@ export async function run(options: RunOptions): Promise<Run> {
     const open = await openLog(plan, options);
     scope.own(open);
     const metrics = options.listen && plan.settings.statsAddr !== undefined ? createMetrics() : undefined;
-    const ports = makePorts(open.log, metrics, host.env);
+    const ports = makePorts(plan, host, { log: open.log, metrics });
     const gateway = new Gateway({
       definitions: standard,
       ports,
@@ -75,8 +75,9 @@ export async function run(options: RunOptions): Promise<Run> {
       drainMs: LIMITS.drain.value,
     });
     scope.own(gateway);
-    await gateway.apply(plan);
+    // First the addresses: one that is taken ends the start before any child has begun.
     const addresses = options.listen ? await openServers(plan, { gateway, metrics, scope }) : {};
+    await gateway.apply(plan);
     if (input.file !== undefined) scope.own(watch(input.file, { gateway, host, ports, initial: input.text }));
     return { gateway, log: open.log, addresses, close: () => scope.close() };
   } catch (error) {
@@ -109,9 +110,15 @@ function openLog(plan: Plan, { host, logTo }: RunOptions): Promise<OpenLog> {
   return createLog({ level, format, stream: logTo, pretty });
 }
 
-function makePorts(log: Log, metrics: Metrics | undefined, env: Env): Ports {
-  const signals = createSignals({ accessLog: createAccessLog(log), metrics });
-  return { clock: systemClock, log, env, signals, random: randomBytes };
+function makePorts(
+  plan: Plan,
+  host: Host,
+  { log, metrics }: { log: Log; metrics: Metrics | undefined },
+): Ports {
+  // Access log lines are of level info: above it they are not even made.
+  const logged = ['trace', 'debug', 'info'].includes(plan.settings.logging.level);
+  const signals = createSignals({ accessLog: logged ? createAccessLog(log) : undefined, metrics });
+  return { clock: systemClock, log, env: host.env, signals, random: randomBytes };
 }
 
 async function openServers(
@@ -128,9 +135,7 @@ async function openServers(
     ).address;
   }
   if (readinessAddr !== undefined && readinessAddr !== statsAddr) {
-    addresses['readiness'] = scope.own(
-      await startStats(readinessAddr, { ready, metrics: () => Promise.resolve('') }),
-    ).address;
+    addresses['readiness'] = scope.own(await startStats(readinessAddr, { ready })).address;
   }
   if (adminAddr !== undefined) {
     const source: AdminSource = {

@@ -10,7 +10,7 @@ export interface StatsSource {
 }
 
 export function startStats(address: string, source: StatsSource): Promise<Serving> {
-  return serveApp({ app: statsApp(source), address, name: 'stats' });
+  return serveApp({ app: statsApp(source), address, name: source.metrics ? 'stats' : 'readiness' });
 }
 
 /** `/healthz` says that the process answers, `/healthz/ready` that it wants traffic (else 503). */
