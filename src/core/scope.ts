@@ -8,15 +8,16 @@ export interface Closable {
 
 export class Scope implements Closable {
   #owned: Closable[] = [];
+  #closed = false;
   #closing: Promise<void> | undefined;
 
   get closed(): boolean {
-    return this.#closing !== undefined;
+    return this.#closed;
   }
 
   /** Takes over `resource`. One that arrives after close is closed at once: a slow start must not outlive its owner. */
   own<T extends Closable>(resource: T): T {
-    if (this.closed) void Promise.resolve(resource.close()).catch(() => undefined);
+    if (this.closed) void discard(resource);
     else this.#owned.push(resource);
     return resource;
   }
@@ -33,6 +34,8 @@ export class Scope implements Closable {
 
   /** Closes everything, newest first. A failing release does not keep the others from running; the first failure is thrown. */
   close(): Promise<void> {
+    // Before the first release runs: it may open something, which nobody would close.
+    this.#closed = true;
     this.#closing ??= this.#release();
     return this.#closing;
   }
@@ -47,6 +50,14 @@ export class Scope implements Closable {
       }
     }
     if (failures.length > 0) throw failures[0];
+  }
+}
+
+async function discard(resource: Closable): Promise<void> {
+  try {
+    await resource.close();
+  } catch {
+    // Whoever would hear of it has closed.
   }
 }
 

@@ -10,5 +10,5 @@ export function parseDuration(text: string | number): number | undefined {
   let total = 0;
   for (const [, amount, unit] of text.matchAll(PART))
     total += Number(amount) * (UNITS[unit as string] as number);
-  return total;
+  return Number.isFinite(total) ? total : undefined;
 }
