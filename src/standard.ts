@@ -3,16 +3,28 @@ import { host } from './backends/host/index.ts';
 import { mcpBackend } from './backends/mcp/index.ts';
 import type { Definitions } from './config/definitions.ts';
 import { policySetSchema } from './config/policies.ts';
+import type { BackendDefinition } from './core/backend.ts';
+import type { PolicyDefinition } from './core/policy.ts';
+import type { TargetDefinition } from './mcp/definition.ts';
 import { backendTls } from './policies/backend-tls/index.ts';
 import { cors } from './policies/cors/index.ts';
 import { mcpTarget } from './targets/mcp/index.ts';
 import { sseTarget } from './targets/sse/index.ts';
 import { stdioTarget } from './targets/stdio/index.ts';
 
-const policies = [cors, backendTls];
-const targets = [stdioTarget, mcpTarget, sseTarget];
+/** Kinds that an embedder brings, beside those that ship. */
+export interface Additions {
+  readonly policies?: readonly PolicyDefinition[];
+  readonly targets?: readonly TargetDefinition[];
+  readonly backends?: readonly BackendDefinition[];
+}
 
-export const standard: Definitions = {
-  policies,
-  backends: [mcpBackend(targets, policySetSchema(policies, 'target')), host],
-};
+export const standard: Definitions = standardWith({});
+
+/** Everything that ships and `additions`: their keys can be written in a configuration like any other. */
+export function standardWith(additions: Additions): Definitions {
+  const policies = [cors, backendTls, ...(additions.policies ?? [])];
+  const targets = [stdioTarget, mcpTarget, sseTarget, ...(additions.targets ?? [])];
+  const mcp = mcpBackend(targets, policySetSchema(policies, 'target'));
+  return { policies, backends: [mcp, host, ...(additions.backends ?? [])] };
+}

@@ -70,7 +70,7 @@ export class Acceptor implements Closable {
     this.#serving.onLeft = () => setImmediate(() => this.#closeIdle());
     for (const socket of this.#silent) socket.destroy();
     for (const session of this.#sessions) session.close();
-    if (this.#sockets.size > 0) {
+    if (this.#sockets.size > 0 && drainMs > 0) {
       await new Promise<void>((resolve) => {
         const timer = clock.after(drainMs, resolve);
         this.#drained = () => {
