@@ -18,7 +18,7 @@ export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelRec
   const session = new ChannelSession({
     endpoint,
     deliver: (message) => {
-      channel.send(message);
+      channel.send(oneLine(message));
       return true;
     },
     begun() {},
@@ -35,4 +35,17 @@ export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelRec
     },
     close: () => session.close(),
   };
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+
+/**
+ * Results travel as the upstream wrote them, and a line end in one would end the message early here, or begin one of
+ * the upstream's own. In valid JSON it stands between tokens, where a space means the same.
+ */
+function oneLine(message: Buffer): Buffer {
+  if (message.indexOf(LF) < 0 && message.indexOf(CR) < 0) return message;
+  return Buffer.from(message.map((byte) => (byte === LF || byte === CR ? SPACE : byte)));
 }
