@@ -65,10 +65,13 @@ export interface Message {
   readonly id: string;
 }
 
-/** Reads one message. Bytes with line breaks between tokens are compacted first: stdio and SSE frame by lines. */
+/** Reads one message. Line breaks between its tokens are taken out: stdio and SSE frame by lines. */
 export function readMessage(bytes: Buffer): Message {
   try {
-    return classify(lex(compact(bytes), SHAPE));
+    const text = lex(bytes, SHAPE);
+    // Not before: taking the break out of `1\n2` would make something valid of it.
+    const line = compact(bytes, text.start, text.end);
+    return classify(line.length === text.end - text.start ? text : lex(line, SHAPE));
   } catch (error) {
     throw syntaxToGateway(error);
   }

@@ -1,13 +1,13 @@
 /** JSON-RPC batches, which revision 2025-03-26 has. */
 import { GatewayError } from '../../../core/errors.ts';
-import { compact, elements, lex, Shape } from '../../../lib/json-text.ts';
+import { elements, lex, Shape } from '../../../lib/json-text.ts';
 import { type Message, readMessage, syntaxToGateway } from '../../message.ts';
 
 const ANY = new Shape({});
 
 /** Every message of a batch, or the first error: a batch is taken whole or not at all. */
 export function readBatch(body: Buffer, max: number): Message[] {
-  const text = readArray(compact(body));
+  const text = readArray(body);
   const spans = elements(text.bytes, text.start, text.end);
   const count = spans.length / 2;
   if (count === 0) throw new GatewayError('INVALID_REQUEST', 'an empty batch');
