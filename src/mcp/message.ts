@@ -121,15 +121,24 @@ function invalid(message: string): GatewayError {
 }
 
 /** The message with some members replaced: `[slot, new JSON text]`; members that are absent are left out. */
-export function withMembers(message: Message, members: readonly (readonly [number, Buffer])[]): Buffer {
+export function withMembers(message: Message, members: readonly Member[]): Buffer {
   const { text } = message;
   const edits: Edit[] = [];
   for (const [slot, value] of members) {
-    if (text.has(slot)) edits.push({ start: text.startOf(slot), end: text.endOf(slot), with: value });
+    const start = text.startOf(slot);
+    if (start < 0) continue;
+    const edit = { start, end: text.endOf(slot), with: value };
+    // In the order of the text; there are two or three.
+    let at = edits.length;
+    while (at > 0 && (edits[at - 1] as Edit).start > start) at -= 1;
+    if (at === edits.length) edits.push(edit);
+    else edits.splice(at, 0, edit);
   }
-  edits.sort((a, b) => a.start - b.start);
   return splice(text.bytes, edits, text);
 }
+
+/** Slot and new JSON text. */
+export type Member = readonly [number, Buffer];
 
 export function numberText(value: number): Buffer {
   return Buffer.from(String(value), 'latin1');

@@ -5,7 +5,7 @@
  */
 import type { ListenerPlan, PathMatch, RouteMatch, RoutePlan } from '../core/plan.ts';
 import { type HostMap, hostCandidates, hostMap, hostPattern, requestHost } from './host.ts';
-import { compileMatch, type Matcher, type Routable, RouteQuestion } from './match.ts';
+import { canonicalPath, compileMatch, type Matcher, type Routable, RouteQuestion } from './match.ts';
 
 export interface ListenerTable {
   /** Index into the listeners: exact host, then the longest wildcard, then one for every host. */
@@ -20,6 +20,8 @@ export interface RouteTable {
 /** No listener for a host that was asked for is MISDIRECTED (421), no route ROUTE_NOT_FOUND (404); the caller says so. */
 export function listenerTable(listeners: readonly Pick<ListenerPlan, 'hostname'>[]): ListenerTable {
   const map = hostMap(listeners.map((listener, index) => [listener.hostname, index] as const));
+  // The common configuration has nothing to choose from.
+  if (map.exact.size === 0 && map.wildcard.size === 0) return { find: () => map.any };
   return {
     find(authority) {
       for (const index of hostCandidates(map, requestHost(authority))) return index;
@@ -31,6 +33,7 @@ export function listenerTable(listeners: readonly Pick<ListenerPlan, 'hostname'>
 /** Throws GatewayError CONFIG_INVALID when a route has an invalid expression. */
 export function routeTable(listener: { readonly routes: readonly Routed[] }): RouteTable {
   const map = groupByHost(listener.routes);
+  if (listener.routes.length === 1 && listener.routes.every(takesAll)) return { find: catchAll };
   return {
     find(request) {
       const question = new RouteQuestion(request);
@@ -40,6 +43,23 @@ export function routeTable(listener: { readonly routes: readonly Routed[] }): Ro
       return undefined;
     },
   };
+}
+
+function catchAll(request: Routable): number {
+  canonicalPath(request.path);
+  return 0;
+}
+
+function takesAll({ hostnames, matches }: Routed): boolean {
+  if (hostnames.length > 0) return false;
+  return matches.some(
+    ({ path, method, headers, query }) =>
+      path.kind === 'prefix' &&
+      path.value === '/' &&
+      method === undefined &&
+      headers.length === 0 &&
+      query.length === 0,
+  );
 }
 
 type Routed = Pick<RoutePlan, 'hostnames' | 'matches'>;

@@ -1,6 +1,6 @@
 /** One request under way on a link: who waits for it, how long, and how it ends exactly once. */
 import { GatewayError } from '../../core/errors.ts';
-import type { Clock, Timer } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import type { McpOutcome, Peer } from '../call.ts';
 
@@ -27,40 +27,51 @@ export interface LinkCall {
   readonly headers: readonly string[] | undefined;
 }
 
+export interface FlightOptions {
+  readonly clock: Clock;
+  resolve(outcome: McpOutcome): void;
+  reject(error: Error): void;
+  /** The caller does not want the answer any more. */
+  readonly cancelled: (reason: Error) => void;
+  /** `dueAt` has changed. */
+  readonly rescheduled: () => void;
+}
+
 export class Flight {
   readonly id: number;
   readonly call: LinkCall;
   /** Ends the exchange with the upstream when nobody waits any more. */
   readonly hop = new Cancel();
-  readonly #settle: { resolve(outcome: McpOutcome): void; reject(error: Error): void };
-  readonly #clock: Clock;
+  /** Monotonic milliseconds; the link looks for flights that are due, with one timer for all of them. */
+  dueAt: number;
+  readonly #options: FlightOptions;
   readonly #latest: number;
-  #timer: Timer | undefined;
+  #questions: Set<Cancel> | undefined;
+  #holds = 0;
   #forget: (() => void) | undefined;
+  #over = false;
+  /** Due is the maximum rather than a pause without progress. */
+  #untilLatest = false;
 
-  constructor(
-    id: number,
-    call: LinkCall,
-    options: { clock: Clock; resolve(o: McpOutcome): void; reject(e: Error): void },
-  ) {
+  constructor(id: number, call: LinkCall, options: FlightOptions) {
     this.id = id;
     this.call = call;
-    this.#settle = options;
-    this.#clock = options.clock;
-    this.#latest = options.clock.monotonic() + call.deadline.maxMs;
+    this.#options = options;
+    const now = options.clock.monotonic();
+    this.#latest = now + call.deadline.maxMs;
+    this.dueAt = now + call.deadline.ms;
+    this.#forget = call.cancel.onCancel(options.cancelled);
   }
 
-  start(handlers: { cancelled(reason: Error): void; expired(): void }): void {
-    this.#expired = handlers.expired;
-    this.#arm(this.call.deadline.ms);
-    this.#forget = this.call.cancel.onCancel(handlers.cancelled);
+  /** A question this call made the server ask; withdrawn when the call is over. */
+  asked(question: Cancel): void {
+    this.#questions ??= new Set();
+    this.#questions.add(question);
   }
 
-  #expired: () => void = () => {};
-
-  /** Questions this call made the server ask; withdrawn when the call is over. */
-  readonly questions = new Set<Cancel>();
-  #holds = 0;
+  answered(question: Cancel): void {
+    this.#questions?.delete(question);
+  }
 
   /** The server waits for the client: its silence is not the server's, so only the maximum counts. */
   hold(): void {
@@ -86,34 +97,24 @@ export class Flight {
 
   resolve(outcome: McpOutcome): void {
     this.#release();
-    this.#settle.resolve(outcome);
+    this.#options.resolve(outcome);
   }
 
   reject(error: Error): void {
     this.#release();
-    this.#settle.reject(error);
+    this.#options.reject(error);
   }
-
-  #over = false;
-  /** The timer runs to the maximum. */
-  #untilLatest = false;
 
   #extend(ms: number): void {
-    const left = Math.max(0, this.#latest - this.#clock.monotonic());
-    this.#untilLatest = left < ms;
-    this.#arm(Math.min(ms, left));
-  }
-
-  #arm(ms: number): void {
-    if (this.#over) return;
-    this.#timer?.cancel();
-    this.#timer = this.#clock.after(ms, this.#expired);
+    const now = this.#options.clock.monotonic();
+    this.#untilLatest = this.#latest < now + ms;
+    this.dueAt = Math.min(now + ms, this.#latest);
+    if (!this.#over) this.#options.rescheduled();
   }
 
   #release(): void {
     this.#over = true;
-    this.#timer?.cancel();
     this.#forget?.();
-    if (this.questions.size > 0) for (const question of this.questions) question.cancel(CALL_OVER);
+    if (this.#questions) for (const question of this.#questions) question.cancel(CALL_OVER);
   }
 }

@@ -1,7 +1,7 @@
 /** Opens a wire and initialises it: the legacy handshake, as the client of an upstream server. */
 import { GatewayError } from '../../core/errors.ts';
 import type { Clock, Log } from '../../core/ports.ts';
-import { Cancel } from '../../lib/cancel.ts';
+import type { Cancel } from '../../lib/cancel.ts';
 import { notificationMessage, requestMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import { isObject, parseObject } from '../../lib/json-value.ts';
@@ -37,13 +37,15 @@ export interface HandshakeOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly maxQuestions: number;
+  /** Cancelled when whoever asked for the link is gone: an upstream that does not answer must not hold up the end. */
+  readonly ended: Cancel;
 }
 
 /** Rejects with a GatewayError within `connectMs`; nothing stays open then. */
 export async function openLink(options: HandshakeOptions): Promise<{ link: Link; info: ServerInfo }> {
   const { connector, clock, connectMs } = options;
   const link = new Link(options);
-  const cancel = new Cancel();
+  const { cancel, forget } = options.ended.child();
   const late = new GatewayError(
     'UPSTREAM_TIMEOUT',
     `${connector.address} did not complete initialize within ${connectMs} ms`,
@@ -71,6 +73,7 @@ export async function openLink(options: HandshakeOptions): Promise<{ link: Link;
     throw error;
   } finally {
     timer.cancel();
+    forget();
   }
 }
 

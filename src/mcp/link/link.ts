@@ -3,13 +3,13 @@
  * server sends by itself to the call it belongs to or to the link's owner. Knows no client, no view and no transport.
  */
 import { GatewayError } from '../../core/errors.ts';
-import type { Clock, Log } from '../../core/ports.ts';
+import type { Clock, Log, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { errorMessage, findAnswer, notificationMessage, resultMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { McpOutcome, Question } from '../call.ts';
-import type { Outgoing, Wire } from '../definition.ts';
+import type { OpenOptions, Outgoing, Wire } from '../definition.ts';
 import { type Message, readMessage, SLOT, wholeMessage, withMembers } from '../message.ts';
 import { Flight, type LinkCall } from './flight.ts';
 
@@ -28,6 +28,8 @@ export interface LinkOptions {
   readonly events: LinkEvents;
   /** Questions from the server waiting for an answer at one time; further ones are refused. */
   readonly maxQuestions: number;
+  /** A `probe` speaks for no client: whoever calls over it is not asked anything. */
+  readonly purpose: OpenOptions['purpose'];
 }
 
 const NOT_A_REQUEST: Outgoing = {
@@ -46,6 +48,8 @@ export class Link implements Closable {
   readonly #questions = new Map<string, Cancel>();
   #wire: Wire | undefined;
   #nextId = 1;
+  #timer: Timer | undefined;
+  #timerAt = 0;
   #closed: Error | undefined;
   /** A link that announced a changed list speaks for itself alone from then on: its lists are never shared. */
   divergent = false;
@@ -80,12 +84,15 @@ export class Link implements Closable {
       if (this.#closed) return reject(this.#closed);
       if (call.cancel.cancelled) return reject(call.cancel.reason);
       const id = this.#nextId++;
-      const flight = new Flight(id, call, { clock: this.#options.clock, resolve, reject });
-      this.#inflight.set(id, flight);
-      flight.start({
+      const flight: Flight = new Flight(id, call, {
+        clock: this.#options.clock,
+        resolve,
+        reject,
         cancelled: (reason) => this.#abandon(flight, reason),
-        expired: () => this.#abandon(flight, timeout(call)),
+        rescheduled: () => this.#expect(flight.dueAt),
       });
+      this.#inflight.set(id, flight);
+      this.#expect(flight.dueAt);
       this.#send(flight);
     });
   }
@@ -102,21 +109,38 @@ export class Link implements Closable {
     return this.wire.send(message, NOT_A_REQUEST);
   }
 
+  /** One timer for all calls of the link: making and clearing one for each costs more than reading its message. */
+  #expect(dueAt: number): void {
+    if (this.#timer && this.#timerAt <= dueAt) return;
+    this.#timer?.cancel();
+    this.#timerAt = dueAt;
+    this.#timer = this.#options.clock.after(Math.max(0, dueAt - this.#options.clock.monotonic()), () =>
+      this.#expire(),
+    );
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const now = this.#options.clock.monotonic();
+    let next = Number.POSITIVE_INFINITY;
+    for (const flight of [...this.#inflight.values()]) {
+      // Timers may fire a fraction of a millisecond early.
+      if (flight.dueAt <= now + 1) this.#abandon(flight, timeout(flight));
+      else next = Math.min(next, flight.dueAt);
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#expect(next);
+  }
+
   #send(flight: Flight): void {
     const { method, name, headers } = flight.call;
     const wire = this.wire;
-    wire
-      .send(flight.call.write(flight.id), { request: flight.id, method, name, cancel: flight.hop, headers })
-      .then(
-        () => {
-          if (wire.relates)
-            this.#fail(
-              flight,
-              new GatewayError('UPSTREAM_CLOSED', 'the upstream ended its answer without a result'),
-            );
-        },
-        (error: unknown) => this.#fail(flight, error as Error),
-      );
+    const outgoing = { request: flight.id, method, name, cancel: flight.hop, headers };
+    wire.send(flight.call.write(flight.id), outgoing).then(
+      () => {
+        if (wire.relates && this.#inflight.has(flight.id)) this.#fail(flight, unanswered());
+      },
+      (error: unknown) => this.#fail(flight, error as Error),
+    );
   }
 
   /** One message from the wire. `origin`: the request whose answer stream carried it. */
@@ -155,6 +179,7 @@ export class Link implements Closable {
 
   #end(error: Error): void {
     this.#closed = error;
+    this.#timer?.cancel();
     for (const question of this.#questions.values()) question.cancel(error);
     this.#questions.clear();
     for (const flight of [...this.#inflight.values()]) this.#fail(flight, error);
@@ -236,8 +261,8 @@ export class Link implements Closable {
     const cancel = new Cancel();
     this.#questions.set(message.id, cancel);
     const question: Question = { message, cancel, progress: (progress) => this.notify(progress) };
-    const flight = this.#relatedFlight(origin);
-    flight?.questions.add(cancel);
+    const flight = this.#options.purpose === 'session' ? this.#relatedFlight(origin) : undefined;
+    flight?.asked(cancel);
     const held = flight ? [flight] : [...this.#inflight.values()];
     for (const each of held) each.hold();
     const peer = flight?.call.peer;
@@ -251,7 +276,7 @@ export class Link implements Closable {
         },
       )
       .finally(() => {
-        flight?.questions.delete(cancel);
+        flight?.answered(cancel);
         for (const each of held) each.unhold();
       });
   }
@@ -300,8 +325,12 @@ export function rawErrorMessage(id: Buffer, error: Buffer): Buffer {
   ]);
 }
 
-function timeout(call: LinkCall): GatewayError {
-  return new GatewayError('UPSTREAM_TIMEOUT', `no answer to ${call.method} within ${call.deadline.ms} ms`);
+function unanswered(): GatewayError {
+  return new GatewayError('UPSTREAM_CLOSED', 'the upstream ended its answer without a result');
+}
+
+function timeout({ call, allowedMs }: Flight): GatewayError {
+  return new GatewayError('UPSTREAM_TIMEOUT', `no answer to ${call.method} within ${allowedMs} ms`);
 }
 
 function rpcError(error: unknown): { code: number; message: string } {

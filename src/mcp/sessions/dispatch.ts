@@ -2,7 +2,7 @@
  * From a client's call to its target: names and URIs are resolved by the view, the message is spliced, and the link
  * carries it. Reads as the table of MCP methods.
  */
-import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import { GatewayError } from '../../core/errors.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { McpCall, McpOutcome } from '../call.ts';
 import { type ListKind, listOfMethod } from '../catalogue.ts';
@@ -11,7 +11,7 @@ import type { LinkWithInfo } from '../target/catalogues.ts';
 import { named } from '../target/target.ts';
 import { exposeUris } from '../view/rewrite.ts';
 import type { Member } from '../view/view.ts';
-import { readListing, resolveName } from './lists.ts';
+import { type Found, readListing, resolveKnown, resolveName } from './lists.ts';
 import type { Session } from './session.ts';
 
 type Splices = readonly (readonly [number, Buffer])[];
@@ -25,10 +25,11 @@ interface Routed {
   readonly repeatable: boolean;
 }
 
-const EMPTY: McpOutcome = { kind: 'result', body: Buffer.from('{}') };
+const EMPTY: Promise<McpOutcome> = Promise.resolve({ kind: 'result', body: Buffer.from('{}') });
 const NONE: Splices = [];
 
-export async function dispatch(session: Session, call: McpCall): Promise<McpOutcome> {
+/** May throw instead of rejecting: the caller catches both. */
+export function dispatch(session: Session, call: McpCall): Promise<McpOutcome> {
   const { method } = call;
   const list = listOfMethod(method);
   if (list) return listed(session, call, list);
@@ -38,19 +39,18 @@ export async function dispatch(session: Session, call: McpCall): Promise<McpOutc
     case 'initialize':
       throw new GatewayError('INVALID_REQUEST', 'the session is initialized already');
     case 'logging/setLevel':
-      await session.setLevel(call.message.text.text(SLOT.level));
-      return EMPTY;
+      return session.setLevel(call.message.text.text(SLOT.level)).then(() => EMPTY);
     case 'tools/call':
-      return send(session, call, await byName(session, call, 'tools'));
+      return byName(session, call, 'tools');
     case 'prompts/get':
-      return send(session, call, await byName(session, call, 'prompts'));
+      return byName(session, call, 'prompts');
     case 'resources/read':
       return send(session, call, byUri(session, call, SLOT.uri));
     case 'resources/subscribe':
     case 'resources/unsubscribe':
       return subscribe(session, call);
     case 'completion/complete':
-      return send(session, call, await byReference(session, call));
+      return byReference(session, call);
     default:
       return send(session, call, passThrough(session, call));
   }
@@ -68,19 +68,30 @@ async function listed(session: Session, call: McpCall, kind: ListKind): Promise<
   return send(session, call, passThrough(session, call));
 }
 
-async function byName(session: Session, call: McpCall, kind: 'tools' | 'prompts'): Promise<Routed> {
-  const exposed = call.message.text.text(SLOT.name);
-  if (exposed === undefined) throw new GatewayError('INVALID_PARAMS', `${call.method} needs "params.name"`);
+function byName(session: Session, call: McpCall, kind: 'tools' | 'prompts'): Promise<McpOutcome> {
+  return sendNamed(session, call, { kind, slot: SLOT.name, missing: `${call.method} needs "params.name"` });
+}
+
+interface Named {
+  readonly kind: 'tools' | 'prompts';
+  /** Where the exposed name stands. */
+  readonly slot: number;
+  readonly missing: string;
+}
+
+/** Resolves the name without waiting where every catalogue is at hand. */
+function sendNamed(session: Session, call: McpCall, named: Named): Promise<McpOutcome> {
+  const { kind, slot } = named;
+  const exposed = call.message.text.text(slot);
+  if (exposed === undefined) throw new GatewayError('INVALID_PARAMS', named.missing);
   call.record.kind = kind === 'tools' ? 'tool' : 'prompt';
   call.record.name = exposed;
-  const found = await resolveName(session, kind, exposed);
-  const splices: Splices = found.native === exposed ? NONE : [[SLOT.name, quote(found.native)]];
-  return {
-    member: found.member,
-    native: found.native,
-    splices,
-    repeatable: kind === 'prompts' || found.repeatable,
+  const go = ({ member, native, repeatable }: Found): Promise<McpOutcome> => {
+    const splices: Splices = native === exposed ? NONE : [[slot, quote(native)]];
+    return send(session, call, { member, native, splices, repeatable: kind === 'prompts' || repeatable });
   };
+  const known = resolveKnown(session, kind, exposed);
+  return known ? go(known) : resolveName(session, kind, exposed).then(go);
 }
 
 function byUri(session: Session, call: McpCall, slot: number): Routed {
@@ -91,16 +102,12 @@ function byUri(session: Session, call: McpCall, slot: number): Routed {
   return { member, native: uri, splices: uri === exposed ? NONE : [[slot, quote(uri)]], repeatable: true };
 }
 
-async function byReference(session: Session, call: McpCall): Promise<Routed> {
+function byReference(session: Session, call: McpCall): Promise<McpOutcome> {
   const { text } = call.message;
-  if (text.text(SLOT.refType) === 'ref/resource') return byUri(session, call, SLOT.refUri);
-  const exposed = text.text(SLOT.refName);
-  if (exposed === undefined)
-    throw new GatewayError('INVALID_PARAMS', 'completion/complete needs "ref.name" or "ref.uri"');
-  call.record.kind = 'prompt';
-  const found = await resolveName(session, 'prompts', exposed);
-  const splices: Splices = found.native === exposed ? NONE : [[SLOT.refName, quote(found.native)]];
-  return { member: found.member, native: found.native, splices, repeatable: true };
+  if (text.text(SLOT.refType) === 'ref/resource')
+    return send(session, call, byUri(session, call, SLOT.refUri));
+  const missing = 'completion/complete needs "ref.name" or "ref.uri"';
+  return sendNamed(session, call, { kind: 'prompts', slot: SLOT.refName, missing });
 }
 
 /** Methods we do not know have a meaning only where there is one server to ask. */
@@ -122,38 +129,41 @@ async function subscribe(session: Session, call: McpCall): Promise<McpOutcome> {
 
 async function send(session: Session, call: McpCall, routed: Routed): Promise<McpOutcome> {
   const { member, native } = routed;
+  const { target } = member;
   call.record.target = member.name;
   if (native !== undefined) call.record.name = native;
+  let open: LinkWithInfo | undefined;
   try {
-    const outcome = await sendOnce(session, call, routed);
-    return member.mapsUris && outcome.kind === 'result'
-      ? { kind: 'result', body: exposeUris(outcome.body, member.name) }
-      : outcome;
-  } catch (error) {
-    throw named(member.name, error);
+    open = session.links.ready(target) ?? (await session.links.get(target));
+    return shown(await over(open, session, { call, routed }), member);
+  } catch (cause) {
+    const error = named(member.name, cause);
+    if (!open || !mayRepeat(error, call, routed)) throw error;
+    session.links.drop(target, open);
+  }
+  try {
+    return shown(await over(await session.links.get(target), session, { call, routed }), member);
+  } catch (cause) {
+    throw named(member.name, cause);
   }
 }
 
+function shown(outcome: McpOutcome, member: Member): McpOutcome {
+  if (!member.mapsUris || outcome.kind === 'error') return outcome;
+  const body = exposeUris(outcome.body, member.name);
+  return body === outcome.body ? outcome : { kind: 'result', body };
+}
+
 /**
- * One try, and a second where that is safe: the upstream refused the call because it no longer knew the session
- * (so it did not carry it out), or the answer was lost and the call may be repeated.
+ * A second try where that is safe: the upstream refused the call because it no longer knew the session (so it did not
+ * carry it out), or the answer was lost and the call may be repeated.
  */
-async function sendOnce(session: Session, call: McpCall, routed: Routed): Promise<McpOutcome> {
-  const { target } = routed.member;
-  const open = await session.links.get(target);
-  try {
-    return await over(open, session, { call, routed });
-  } catch (cause) {
-    const error = asGatewayError(cause);
-    if (error.code === 'UPSTREAM_CONNECT' || error.code === 'UPSTREAM_CLOSED') target.suspect();
-    const refused = error.code === 'UPSTREAM_SESSION_LOST';
-    const uncertain =
-      routed.repeatable && (error.code === 'UPSTREAM_CLOSED' || error.code === 'PROCESS_EXIT');
-    if (call.cancel.cancelled || !(refused || uncertain)) throw error;
-    session.links.drop(target, open);
-    if (refused) target.suspect();
-    return over(await session.links.get(target), session, { call, routed });
-  }
+function mayRepeat(error: GatewayError, call: McpCall, { member, repeatable }: Routed): boolean {
+  const { code } = error;
+  const refused = code === 'UPSTREAM_SESSION_LOST';
+  const lost = code === 'UPSTREAM_CLOSED' || code === 'PROCESS_EXIT';
+  if (refused || code === 'UPSTREAM_CLOSED' || code === 'UPSTREAM_CONNECT') member.target.suspect();
+  return !call.cancel.cancelled && (refused || (lost && repeatable));
 }
 
 function over(

@@ -39,8 +39,6 @@ export async function resolveName(
   exposed: string,
 ): Promise<Found> {
   const { view } = session;
-  const quick = resolveKnown(session, kind, exposed);
-  if (quick) return quick;
   const { parts, missing } = await readParts(session, kind);
   const listing = view.listing(kind, parts);
   const found = listing.names.get(exposed);
@@ -63,7 +61,11 @@ export async function resolveName(
 }
 
 /** Without waiting: every catalogue is at hand. The common case of a call. */
-function resolveKnown(session: Session, kind: 'tools' | 'prompts', exposed: string): Found | undefined {
+export function resolveKnown(
+  session: Session,
+  kind: 'tools' | 'prompts',
+  exposed: string,
+): Found | undefined {
   const parts: Part[] = [];
   for (const member of session.view.members) {
     const catalogue =

@@ -51,6 +51,13 @@ export class SessionLinks implements Closable {
     this.#owner = owner;
   }
 
+  /** The link that is open and ready now: the common case of a call, without waiting. */
+  ready(target: Target): LinkWithInfo | undefined {
+    const held = this.#held.get(target);
+    if (!held?.open || held.listening || held.open.link.closed) return undefined;
+    return held.open;
+  }
+
   /** The link to `target`, opened if need be. Targets that serve everyone share theirs. */
   async get(target: Target): Promise<LinkWithInfo> {
     if (this.#closed) throw new GatewayError('SESSION_UNKNOWN', 'the session has ended');

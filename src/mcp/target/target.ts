@@ -6,6 +6,7 @@ import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import type { Ports, Timer } from '../../core/ports.ts';
 import type { Closable, Scope } from '../../core/scope.ts';
 import { Backoff } from '../../lib/backoff.ts';
+import { Cancel } from '../../lib/cancel.ts';
 import { LIST_KINDS, type ListKind } from '../catalogue.ts';
 import type { Connector } from '../definition.ts';
 import { type ClientIdentity, openLink, type ServerInfo } from '../link/handshake.ts';
@@ -58,7 +59,7 @@ export class Target implements Closable {
   #attempt: Promise<void> | undefined;
   #triedAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
-  #closed = false;
+  readonly #ended = new Cancel();
   #reportedDown = '';
   #startedYet = false;
   #release!: () => void;
@@ -130,7 +131,7 @@ export class Target implements Closable {
   ): Promise<LinkWithInfo> {
     const { ports, connectMs } = this.#options;
     await this.#started;
-    if (this.#closed) throw removed(this.name);
+    if (this.#ended.reason) throw this.#ended.reason;
     const log = ports.log.child({ target: this.name });
     return openLink({
       connector: this.connector,
@@ -142,6 +143,7 @@ export class Target implements Closable {
       clock: ports.clock,
       log,
       maxQuestions: 64,
+      ended: this.#ended,
     }).catch((error: unknown) => {
       throw named(this.name, error);
     });
@@ -175,15 +177,16 @@ export class Target implements Closable {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    const error = removed(this.name);
+    this.#ended.cancel(error);
     this.#release();
     this.#timer?.cancel();
     const probe = this.#probe;
     this.#probe = undefined;
-    this.#state = { kind: 'down', error: removed(this.name), since: this.#options.ports.clock.monotonic() };
+    this.#state = { kind: 'down', error, since: this.#options.ports.clock.monotonic() };
     this.#watchers.clear();
-    await this.#attempt?.catch(() => undefined);
-    await probe?.link.close();
+    // Together: an attempt may be waiting for lists that come over the probe.
+    await Promise.allSettled([probe?.link.close(), this.#attempt]);
     await this.connector.close();
     await this.#options.scope.close();
   }
@@ -198,11 +201,11 @@ export class Target implements Closable {
   }
 
   async #connect(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#ended.cancelled) return;
     this.#timer?.cancel();
     try {
       const probe = await this.#open();
-      if (this.#closed) return void (await probe.link.close());
+      if (this.#ended.cancelled) return void (await probe.link.close());
       this.#probe = probe;
       this.#info = probe.info;
       await Promise.all(
@@ -239,6 +242,7 @@ export class Target implements Closable {
       clock: ports.clock,
       log: ports.log.child({ target: name }),
       maxQuestions: 16,
+      ended: this.#ended,
     });
     return opened.then((probe) => {
       link.current = probe.link;
@@ -266,7 +270,7 @@ export class Target implements Closable {
     const error = named(this.name, cause);
     const probe = this.#probe;
     this.#probe = undefined;
-    if (this.#closed) return;
+    if (this.#ended.cancelled) return;
     this.#state = { kind: 'down', error, since: this.#options.ports.clock.monotonic() };
     const wait = this.#backoff.next();
     const { log } = this.#options.ports;
@@ -283,7 +287,7 @@ export class Target implements Closable {
   /** The next look: a comparison of the lists when up, a new connection when down. */
   #schedule(ms: number): void {
     this.#timer?.cancel();
-    if (this.#closed) return;
+    if (this.#ended.cancelled) return;
     this.#timer = this.#options.ports.clock.after(
       ms,
       () => void (this.#state.kind === 'up' ? this.#reconcile() : this.#try()),

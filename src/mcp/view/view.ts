@@ -26,6 +26,8 @@ export interface ViewPlan {
 
 export interface Member extends MemberPlan, ListedTarget {}
 
+type Parts = readonly { readonly target: Member; readonly catalogue: Catalogue }[];
+
 /** Merged listings kept; each is as large as what it lists. */
 const MAX_LISTINGS = 64;
 
@@ -36,6 +38,7 @@ export class View {
   readonly single: Member | undefined;
   readonly #limit: number;
   readonly #byName: ReadonlyMap<string, Member>;
+  readonly #last = new Map<ListKind, { readonly parts: Parts; readonly listing: Listing }>();
   readonly #listings = new Map<string, Listing>();
 
   constructor(plan: ViewPlan) {
@@ -67,10 +70,16 @@ export class View {
   }
 
   /** The merged list of these catalogues; the same catalogues give the same listing object. */
-  listing(
-    kind: ListKind,
-    parts: readonly { readonly target: Member; readonly catalogue: Catalogue }[],
-  ): Listing {
+  listing(kind: ListKind, parts: Parts): Listing {
+    // Calls come in runs over the same catalogues: comparing them is cheaper than making a key of their versions.
+    const last = this.#last.get(kind);
+    if (last && sameParts(last.parts, parts)) return last.listing;
+    const listing = this.#keyed(kind, parts);
+    this.#last.set(kind, { parts, listing });
+    return listing;
+  }
+
+  #keyed(kind: ListKind, parts: Parts): Listing {
     let key: string = kind;
     for (const part of parts) key += `|${part.target.name}:${part.catalogue.version}`;
     let listing = this.#listings.get(key);
@@ -87,4 +96,14 @@ export class View {
   deadline(member: Member, tool: string | undefined): Deadline {
     return (tool === undefined ? undefined : member.toolDeadlines.get(tool)) ?? member.deadline;
   }
+}
+
+function sameParts(one: Parts, other: Parts): boolean {
+  return (
+    one.length === other.length &&
+    one.every((part, index) => {
+      const twin = other[index];
+      return part.catalogue === twin?.catalogue && part.target === twin.target;
+    })
+  );
 }

@@ -59,28 +59,21 @@ export class HttpWire implements Wire {
     this.#common = this.#commonHeaders();
   }
 
-  async send(message: Buffer, outgoing: Outgoing): Promise<void> {
-    const { upstream } = this.#options;
+  send(message: Buffer, outgoing: Outgoing): Promise<void> {
     const headers = outgoing.headers ? [...this.#common, ...outgoing.headers] : this.#common;
-    const reply = await upstream.request({
-      method: 'POST',
-      path: this.#path,
-      headers,
-      body: message,
-      cancel: outgoing.cancel,
-    });
+    const request = { method: 'POST', path: this.#path, headers, body: message, cancel: outgoing.cancel };
+    return this.#options.upstream.request(request).then((reply) => this.#answered(reply, outgoing));
+  }
+
+  #answered(reply: UpstreamReply, outgoing: Outgoing): Promise<void> | undefined {
     if (outgoing.method === 'initialize') this.#keepSession(reply);
-    if (reply.status === 202 || reply.status === 204) return reply.body.cancel(DONE);
     const type = replyHeader(reply, 'content-type') ?? '';
-    if (reply.status !== 200) return this.#refused(reply, outgoing, type);
-    if (STREAM_TYPE.test(type)) return this.#stream(reply, outgoing);
-    if (JSON_TYPE.test(type)) return this.#json(reply, outgoing);
-    if (outgoing.request === undefined) return reply.body.cancel(DONE);
+    if (reply.status === 200 && JSON_TYPE.test(type)) return this.#json(reply, outgoing);
+    if (reply.status === 200 && STREAM_TYPE.test(type)) return this.#stream(reply, outgoing);
+    const nothing = reply.status === 202 || reply.status === 204 || outgoing.request === undefined;
+    if (!nothing || reply.status >= 300) return this.#refused(reply, outgoing, type);
     reply.body.cancel(DONE);
-    throw new GatewayError(
-      'UPSTREAM_PROTOCOL',
-      `the upstream answered with ${type === '' ? 'no content type' : `"${type}"`} instead of JSON or an event stream`,
-    );
+    return undefined;
   }
 
   listen(): Promise<void> {
@@ -138,16 +131,17 @@ export class HttpWire implements Wire {
     this.#common = this.#commonHeaders();
   }
 
-  async #json(reply: UpstreamReply, outgoing: Outgoing): Promise<void> {
-    const bytes = await this.#collect(reply);
-    if (bytes.length > 0) this.#options.events.message(bytes, outgoing.request);
+  #json(reply: UpstreamReply, outgoing: Outgoing): Promise<void> | undefined {
+    const whole = reply.body.whole();
+    if (!whole || whole.length > this.#options.maxMessage) return this.#collected(reply, outgoing);
+    if (whole.length > 0) this.#options.events.message(whole, outgoing.request);
+    return undefined;
   }
 
-  async #collect(reply: UpstreamReply): Promise<Buffer> {
-    const whole = reply.body.whole();
-    if (whole && whole.length <= this.#options.maxMessage) return whole;
+  async #collected(reply: UpstreamReply, outgoing: Outgoing): Promise<void> {
     try {
-      return await reply.body.collect(this.#options.maxMessage);
+      const bytes = await reply.body.collect(this.#options.maxMessage);
+      if (bytes.length > 0) this.#options.events.message(bytes, outgoing.request);
     } catch (error) {
       if (!(error instanceof FlowLimitError)) throw error;
       throw new GatewayError(
@@ -172,6 +166,13 @@ export class HttpWire implements Wire {
     ) {
       if (excerpt.includes(`"id":${outgoing.request}`))
         return this.#options.events.message(excerpt, outgoing.request);
+    }
+    if (reply.status >= 200 && reply.status < 300) {
+      const said = type === '' ? 'no content type' : `"${type}"`;
+      throw new GatewayError(
+        'UPSTREAM_PROTOCOL',
+        `the upstream answered with ${said} instead of JSON or an event stream`,
+      );
     }
     throw refusal(reply, excerpt);
   }

@@ -9,6 +9,13 @@ import { type ReplayBudget, ReplayRing } from '../../sessions/replay.ts';
 import type { Session } from '../../sessions/session.ts';
 import { EventStream } from './event-stream.ts';
 
+/** A POST that has not been answered yet. */
+export interface Waiting {
+  readonly open: () => void;
+  /** The heartbeat after which it began. */
+  readonly since: number;
+}
+
 export interface StreamLimits {
   readonly heartbeatMs: number;
   readonly maxQueue: number;
@@ -29,6 +36,8 @@ export class ClientStreams implements Closable {
   readonly #ring: ReplayRing;
   readonly #posts = new Map<string, EventStream>();
   #listening: EventStream | undefined;
+  readonly #waiting = new Set<Waiting>();
+  #beats = 0;
   #listened = false;
   #next = 1;
   #timer: Timer | undefined;
@@ -38,6 +47,21 @@ export class ClientStreams implements Closable {
     this.#ports = session.options.ports;
     this.#limits = options.limits;
     this.#ring = new ReplayRing(options.budget);
+  }
+
+  /**
+   * A POST waits for its answer. An idle connection is cut by some proxy sooner or later, so one that waits for more
+   * than a heartbeat becomes a stream. One timer serves all of them: a timer per call costs more than its parse.
+   */
+  wait(open: () => void): Waiting {
+    const waiting = { open, since: this.#beats };
+    this.#waiting.add(waiting);
+    this.#beat();
+    return waiting;
+  }
+
+  served(waiting: Waiting): void {
+    this.#waiting.delete(waiting);
   }
 
   /** A stream for the answer to one POST. */
@@ -115,16 +139,24 @@ export class ClientStreams implements Closable {
     return new EventStream({ id, ring: this.#ring, maxQueue: this.#limits.maxQueue, detached, dropped });
   }
 
-  /** One timer per session, while it has a connection to keep alive. */
+  /** One timer per session, while it has a connection to keep alive; it looks twice per heartbeat. */
   #beat(): void {
-    this.#timer ??= this.#ports.clock.every(this.#limits.heartbeatMs, () => {
-      for (const stream of this.#posts.values()) stream.heartbeat();
-      this.#listening?.heartbeat();
+    this.#timer ??= this.#ports.clock.every(this.#limits.heartbeatMs / 2, () => {
+      this.#beats += 1;
+      for (const waiting of this.#waiting) if (waiting.since <= this.#beats - 2) waiting.open();
+      if (this.#beats % 2 === 0) this.#heartbeat();
+      if (this.#waiting.size === 0) this.#rest();
     });
   }
 
+  #heartbeat(): void {
+    for (const stream of this.#posts.values()) stream.heartbeat();
+    this.#listening?.heartbeat();
+  }
+
   #rest(): void {
-    if (this.#listening?.attached || [...this.#posts.values()].some((stream) => stream.attached)) return;
+    if (this.#waiting.size > 0 || this.#listening?.attached) return;
+    for (const stream of this.#posts.values()) if (stream.attached) return;
     this.#timer?.cancel();
     this.#timer = undefined;
   }

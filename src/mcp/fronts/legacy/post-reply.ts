@@ -3,19 +3,17 @@
  * has to be said before (progress, a log message, a question) or the client has waited a while.
  */
 import type { Reply } from '../../../core/exchange.ts';
-import type { Clock, Timer } from '../../../core/ports.ts';
 import { Flow } from '../../../lib/flow.ts';
 import type { Importance, McpOutcome, Peer, Question } from '../../call.ts';
 import { wantsPriming } from '../../revisions.ts';
 import type { Session } from '../../sessions/session.ts';
-import type { ClientStreams, StreamLimits } from './client-streams.ts';
+import type { ClientStreams, StreamLimits, Waiting } from './client-streams.ts';
 import type { EventStream } from './event-stream.ts';
 
 export interface PostReplyOptions {
   readonly session: Session;
   readonly streams: ClientStreams;
   readonly limits: StreamLimits;
-  readonly clock: Clock;
   /** Requests in the POST; more than one is a batch, answered with an array. */
   readonly requests: number;
   readonly batch: boolean;
@@ -39,7 +37,7 @@ export class PostReply implements Peer {
   readonly reply: Promise<Reply>;
   readonly #options: PostReplyOptions;
   readonly #answers: Buffer[] = [];
-  readonly #patience: Timer;
+  readonly #waiting: Waiting;
   #resolve!: (reply: Reply) => void;
   #reject!: (error: Error) => void;
   #stream: EventStream | undefined;
@@ -53,8 +51,7 @@ export class PostReply implements Peer {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // An idle connection is cut by some proxy sooner or later: from here on there are heartbeats.
-    this.#patience = options.clock.after(options.limits.heartbeatMs, () => this.#open());
+    this.#waiting = options.streams.wait(() => this.#open());
     if (options.prefersStream) this.#open();
   }
 
@@ -93,7 +90,7 @@ export class PostReply implements Peer {
   /** Answers the POST with an HTTP error instead; false when its stream has begun already. */
   refuse(error: Error): boolean {
     if (this.#stream) return false;
-    this.#patience.cancel();
+    this.#options.streams.served(this.#waiting);
     this.#reject(error);
     return true;
   }
@@ -105,7 +102,7 @@ export class PostReply implements Peer {
 
   #open(): EventStream {
     if (this.#stream) return this.#stream;
-    this.#patience.cancel();
+    this.#options.streams.served(this.#waiting);
     const { streams, session, limits } = this.#options;
     const stream = streams.post();
     this.#stream = stream;
@@ -118,7 +115,7 @@ export class PostReply implements Peer {
   }
 
   #finish(): void {
-    this.#patience.cancel();
+    this.#options.streams.served(this.#waiting);
     if (this.#stream) return this.#options.streams.finished(this.#stream);
     const [first] = this.#answers;
     const body = this.#options.batch ? joinBatch(this.#answers) : (first as Buffer);

@@ -32,6 +32,11 @@ export interface FrontLimits extends StreamLimits {
 
 const SESSION = 'mcp-session-id';
 
+/** What is known of a request when it fails. */
+interface Seen {
+  message: Message | undefined;
+}
+
 export class StreamableHttpFront {
   readonly #options: FrontOptions;
   readonly #streams = new WeakMap<Session, ClientStreams>();
@@ -40,37 +45,39 @@ export class StreamableHttpFront {
     this.#options = options;
   }
 
-  async handle(exchange: Exchange): Promise<Answer> {
-    let message: Message | undefined;
-    try {
-      switch (exchange.method) {
-        case 'POST':
-          return await this.#post(exchange, (read) => {
-            message = read;
-          });
-        case 'GET':
-          return await this.#get(exchange);
-        case 'DELETE':
-          return await this.#delete(exchange);
-        default:
-          throw new GatewayError('METHOD_NOT_ALLOWED', 'Method not allowed.', {
+  handle(exchange: Exchange): Promise<Answer> {
+    const seen: Seen = { message: undefined };
+    return this.#serve(exchange, seen).catch((cause: unknown) =>
+      errorReply(exchange, asGatewayError(cause), seen.message),
+    );
+  }
+
+  #serve(exchange: Exchange, seen: Seen): Promise<Answer> {
+    switch (exchange.method) {
+      case 'POST':
+        return this.#post(exchange, seen);
+      case 'GET':
+        return this.#get(exchange);
+      case 'DELETE':
+        return this.#delete(exchange);
+      default:
+        return Promise.reject(
+          new GatewayError('METHOD_NOT_ALLOWED', 'Method not allowed.', {
             headers: ['allow', 'GET, POST, DELETE'],
-          });
-      }
-    } catch (cause) {
-      return errorReply(exchange, asGatewayError(cause), message);
+          }),
+        );
     }
   }
 
-  async #post(exchange: Exchange, read: (message: Message) => void): Promise<Answer> {
+  async #post(exchange: Exchange, seen: Seen): Promise<Answer> {
     checkPost(exchange);
     const body = await exchange.body.read(this.#options.limits.bodyBytes);
     if (isBatch(body)) return this.#batch(exchange, body);
     const message = readMessage(body);
-    read(message);
+    seen.message = message;
     if (message.kind === 'request' && message.method === 'initialize')
       return this.#initialize(exchange, message);
-    const session = await this.#session(exchange);
+    const session = this.#known(exchange) ?? (await this.#session(exchange));
     return this.#messages(session, exchange, { messages: [message], batch: false });
   }
 
@@ -120,13 +127,12 @@ export class StreamableHttpFront {
     exchange: Exchange,
     { requests, batch }: { requests: readonly Message[]; batch: boolean },
   ): Promise<Reply> {
-    const { ports, limits } = this.#options;
+    const { limits } = this.#options;
     const streams = this.#streamsOf(session);
     const post = new PostReply({
       session,
       streams,
       limits,
-      clock: ports.clock,
       requests: requests.length,
       batch,
       prefersStream: prefersStream(exchange),
@@ -176,16 +182,27 @@ export class StreamableHttpFront {
     return { status: 200, headers: [], body: Flow.empty() };
   }
 
+  /** Without waiting: the session of a token this process knows. */
+  #known(exchange: Exchange): Session | undefined {
+    const token = header(exchange, SESSION);
+    const session =
+      token === undefined ? undefined : this.#options.endpoint.here(token, exchange.principal ?? '');
+    return session && this.#entered(session, exchange);
+  }
+
   /** The session the request names. Missing: 400. Unknown, foreign or ended: 404, so that the client begins anew. */
   async #session(exchange: Exchange): Promise<Session> {
-    const { endpoint } = this.#options;
+    const known = this.#known(exchange);
+    if (known) return known;
     const token = header(exchange, SESSION) ?? queryToken(exchange);
     if (token === undefined) {
       checkRevision(exchange);
       throw new GatewayError('SESSION_MISSING', 'Bad Request: Mcp-Session-Id header is required');
     }
-    const principal = exchange.principal ?? '';
-    const session = endpoint.here(token, principal) ?? (await this.#elsewhere(token, exchange));
+    return this.#entered(await this.#elsewhere(token, exchange), exchange);
+  }
+
+  #entered(session: Session, exchange: Exchange): Session {
     checkRevision(exchange);
     session.touch();
     exchange.record.session = session.id;
