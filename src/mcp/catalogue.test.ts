@@ -75,7 +75,10 @@ test('a server that never comes to an end is stopped', async () => {
   await fails([result('{"tools":[],"nextCursor":"same"}')], 'UPSTREAM_PROTOCOL', /repeats its cursor/);
   let page = 0;
   const endless = fetchCatalogue('tools', {
-    page: () => Promise.resolve(result(`{"tools":[],"nextCursor":"${(page += 1)}"}`)),
+    page: () => {
+      page += 1;
+      return Promise.resolve(result(`{"tools":[],"nextCursor":"${page}"}`));
+    },
     skipped() {},
   });
   await assert.rejects(endless, /more than 1000 pages/);

@@ -61,7 +61,7 @@ export interface Item {
 export interface Catalogue {
   readonly version: number;
   readonly items: readonly Item[];
-  /** The result as it came, when it was one page: a view that changes nothing passes it on whole. */
+  /** The result as it came, when it was one page and all of it is shown: a view that changes nothing passes it on. */
   readonly whole: Buffer | undefined;
   readonly bytes: number;
 }
@@ -100,7 +100,7 @@ export async function fetchCatalogue(kind: ListKind, paging: Paging): Promise<Ca
     const read = readPage(kind, outcome.body, paging);
     items.push(...read.items);
     if (!read.cursor) {
-      if (page === 0) whole = outcome.body;
+      if (page === 0 && read.complete) whole = outcome.body;
       return { version: ++versions, items, whole, bytes };
     }
     if (cursor && read.cursor.equals(cursor))
@@ -134,11 +134,14 @@ function pageShape(kind: ListKind): { shape: Shape; items: number; cursor: numbe
   return found;
 }
 
-function readPage(
-  kind: ListKind,
-  body: Buffer,
-  paging: Paging,
-): { items: Item[]; cursor: Buffer | undefined } {
+interface Page {
+  readonly items: Item[];
+  readonly cursor: Buffer | undefined;
+  /** No item was left out. */
+  readonly complete: boolean;
+}
+
+function readPage(kind: ListKind, body: Buffer, paging: Paging): Page {
   const { shape, items: slot, cursor } = pageShape(kind);
   try {
     const text = lex(body, shape);
@@ -155,7 +158,8 @@ function readPage(
       if (item) items.push(item);
     }
     const more = text.has(cursor) && text.first(cursor) === 0x22;
-    return { items, cursor: more ? text.raw(cursor) : undefined };
+    const complete = items.length === spans.length / 2;
+    return { items, cursor: more ? text.raw(cursor) : undefined, complete };
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
     throw new GatewayError(
