@@ -94,6 +94,9 @@ export interface Variant {
   readonly mcp?: Record<string, unknown>;
   readonly settings?: Record<string, unknown>;
   readonly env?: Readonly<Record<string, string>>;
+  readonly nodeArgs?: readonly string[];
+  /** Instead of as many as the scenario wants. */
+  readonly targets?: number;
 }
 
 export function gatewayHttp(variant?: Variant): Leg {
@@ -102,7 +105,8 @@ export function gatewayHttp(variant?: Variant): Leg {
     fits: gatewayIsBuilt,
     async start({ targets, toolsPerTarget }) {
       const upstreams: Upstream[] = [];
-      for (let index = 0; index < targets; index++) upstreams.push(await startUpstream(toolsPerTarget));
+      const count = variant?.targets ?? targets;
+      for (let index = 0; index < count; index++) upstreams.push(await startUpstream(toolsPerTarget));
       const list = upstreams.map(({ url }, index) => ({ name: `t${index}`, mcp: { host: url } }));
       return await startMeasured(list, upstreams, variant);
     },
@@ -129,19 +133,30 @@ const stdioCommand = (tools: number): string[] => [
   String(tools),
 ];
 
+/** What was started for a leg does not outlive a leg that did not start. */
+async function orStop<T>(parts: readonly { stop(): Promise<void> }[], started: Promise<T>): Promise<T> {
+  try {
+    return await started;
+  } catch (error) {
+    await stopAll(...parts)();
+    throw error;
+  }
+}
+
 async function startMeasured(
   targets: unknown[],
   upstreams: readonly Upstream[],
   variant?: Variant,
 ): Promise<Running> {
-  const gateway = await startGateway({
+  const starting = startGateway({
     mcp: { targets, ...variant?.mcp },
     prefix: measuredCore,
     settings: { logging: { level: 'warn' }, ...variant?.settings },
     ...(variant?.env ? { env: variant.env } : {}),
+    ...(variant?.nodeArgs ? { nodeArgs: variant.nodeArgs } : {}),
   });
-  const prefixed = targets.length > 1 && variant?.mcp?.['prefixMode'] !== 'never';
-  const echo = (target: number): string => (prefixed ? `t${target}_echo` : 'echo');
+  const gateway = await orStop(upstreams, starting);
+  const echo = (target: number): string => (targets.length > 1 ? `t${target}_echo` : 'echo');
   return { url: gateway.url, pid: gateway.pid, echo, stop: stopAll(gateway, ...upstreams) };
 }
 
@@ -182,7 +197,7 @@ const mcpProxy: Leg = {
 };
 
 async function bridge(started: Started, port: number): Promise<Running> {
-  await untilListening(port, started);
+  await orStop([started], untilListening(port, started));
   const url = `http://127.0.0.1:${port}/mcp`;
   return { url, processPerSession: true, pid: started.pid, echo: () => 'echo', stop: started.stop };
 }
@@ -202,11 +217,12 @@ const mcpHub: Leg = {
     // It keeps a register of its instances under HOME, which is not ours to write to.
     const env = { ...process.env, HOME: cache, XDG_STATE_HOME: cache };
     const started = start(command, [...rest, '--port', String(port), '--config', file], { env });
-    await started.said(/servers started successfully/);
-    await untilListening(port, started);
+    const parts = [started, ...upstreams];
+    await orStop(parts, started.said(/servers started successfully/));
+    await orStop(parts, untilListening(port, started));
     const url = `http://127.0.0.1:${port}/mcp`;
     const echo = (target: number): string => `t${target}__echo`;
-    return { url, oldSse: true, pid: started.pid, echo, stop: stopAll(started, ...upstreams) };
+    return { url, oldSse: true, pid: started.pid, echo, stop: stopAll(...parts) };
   },
 };
 

@@ -1,8 +1,8 @@
 /**
- * `npm run bench [-- scenario... --peers --ablation --rounds 3 --seconds 3 --idle 60 --legs floor,gateway]`: measures
+ * `npm run bench [-- scenario... --peers --ablation --profile --rounds 3 --seconds 3 --idle 60 --legs floor,gateway]`: measures
  * the gateway beside no proxy, the floor and other gateways, in interleaved rounds of one run.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gatewayIsBuilt } from '../test/fixtures/gateway.ts';
@@ -10,6 +10,7 @@ import { ablations } from './ablations.ts';
 import { type Lane, openSessions } from './lanes.ts';
 import { floor, gatewayHttp, type Leg, ours, peers, type Running } from './legs.ts';
 import { type Measurement, measure } from './load.ts';
+import { hotFunctions } from './profile.ts';
 import { type LegResult, loadTable, type MemoryResult, memoryTable, summarise } from './report.ts';
 import { leaveMeasuredCore, machine, rssMegabytes } from './sample.ts';
 import { type LoadScenario, type MemoryScenario, scenarios } from './scenarios.ts';
@@ -25,13 +26,18 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '3' },
     idle: { type: 'string', default: '60' },
     legs: { type: 'string' },
+    profile: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 const idleSeconds = Number(values.idle);
+const results = fileURLToPath(new URL('../../results/', import.meta.url));
+const profiles = `${results}profile`;
 
 function chosenLegs(): readonly Leg[] {
+  if (values.profile)
+    return [gatewayHttp({ name: 'profiled', nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profiles}`] })];
   const all = values.ablation
     ? [floor, ...ablations.map(gatewayHttp)]
     : [...ours, ...(values.peers ? peers : [])];
@@ -124,6 +130,7 @@ async function main(): Promise<void> {
     );
   }
   leaveMeasuredCore();
+  await rm(profiles, { recursive: true, force: true });
   if (!gatewayIsBuilt()) console.log('the gateway is not built: its legs are left out\n');
   console.log(`${machine()}; ${rounds} rounds of ${seconds} s\n`);
   const wanted = values.ablation && positionals.length === 0 ? ['echo-64'] : positionals;
@@ -147,9 +154,9 @@ async function main(): Promise<void> {
       report[scenario.name] = results;
     }
   }
-  const folder = fileURLToPath(new URL('../../results/', import.meta.url));
-  await mkdir(folder, { recursive: true });
-  await writeFile(`${folder}bench.json`, `${JSON.stringify(report, null, 2)}\n`);
+  await mkdir(results, { recursive: true });
+  if (values.profile) console.log(await hotFunctions(profiles));
+  await writeFile(`${results}bench.json`, `${JSON.stringify(report, null, 2)}\n`);
   console.log('results/bench.json holds every round');
 }
 
@@ -159,3 +166,5 @@ try {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }
+// Whatever a failed leg left open must not keep a finished run alive.
+process.exit();

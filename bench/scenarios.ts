@@ -116,23 +116,40 @@ const SESSIONS = 1_000;
 const manySessions: LoadScenario = {
   kind: 'load',
   name: 'sessions-1000x5',
-  about: 'echo 64 B, in turn over 1,000 sessions, 5 HTTP targets',
+  about: 'echo 64 B, in turn over 1,000 sessions and the 5 targets of each',
   behind: { targets: 5, toolsPerTarget: 1 },
   lanes: LANES,
   open: async (running, lanes) => {
     const to = endpoint(running.url);
     const sessions = await openSessions(running.url, SESSIONS);
-    return Array.from({ length: lanes }, (_, lane) => {
+    const opened = Array.from({ length: lanes }, (_, lane) => {
       const share = sessions.filter((_session, index) => index % lanes === lane);
-      const call = (session: Session, index: number) => callBodyFor(running, session, index);
-      return new HttpLane(to, share.map(call));
+      return {
+        lane: new HttpLane(
+          to,
+          share.flatMap((session) => eachTarget(running, session)),
+        ),
+        calls: 5 * share.length,
+      };
     });
+    // What a first call sets up belongs to `churn`; here every session has used every target before.
+    await Promise.all(opened.map(({ lane, calls }) => callTimes(lane, calls)));
+    return opened.map(({ lane }) => lane);
   },
   verify: async (running) => void (await wholeAnswer(running, callBody(running.echo(4), 'x'))),
 };
 
-function callBodyFor(running: Running, session: Session, index: number): Template {
-  return new Template(request(session.endpoint, callBody(running.echo(index % 5), 'x'.repeat(64)), session));
+function eachTarget(running: Running, session: Session): Template[] {
+  const body = (target: number): string => callBody(running.echo(target), 'x'.repeat(64));
+  return [0, 1, 2, 3, 4].map((target) => new Template(request(session.endpoint, body(target), session)));
+}
+
+async function callTimes(lane: Lane, times: number): Promise<void> {
+  for (let left = times; left > 0; left--) {
+    await new Promise<void>((resolve, reject) => {
+      lane.call((problem) => (problem === undefined ? resolve() : reject(new Error(problem))));
+    });
+  }
 }
 
 const churn: LoadScenario = {
