@@ -12,8 +12,10 @@ if (!buildDist()) fail('the sources do not compile');
 
 const given = process.argv.slice(2);
 const args = given.length > 0 ? given : ['-f', join(root, 'examples', 'basic', 'config.yaml')];
-// npm runs scripts in the package's folder; a path on the command line is meant from where the user stands.
-process.chdir(process.env.INIT_CWD ?? process.cwd());
+// npm runs scripts in the package's folder; a path on the command line is meant from where the user stands. The basic
+// example stays here, where npx finds the servers installed with the project.
+if (given.length > 0) process.chdir(process.env.INIT_CWD ?? process.cwd());
+else process.chdir(root);
 const main = join(root, 'dist', 'main.js');
 process.argv = [process.execPath, main, ...args];
 await import(pathToFileURL(main).href);

@@ -39,6 +39,18 @@ test('a server that exits tells how, why, and with what on standard error', asyn
   await assert.rejects(wire.send(Buffer.from('{}'), NOTHING), code('PROCESS_EXIT'));
 });
 
+test('the reason of npx is its error, not the place of its log', async (t) => {
+  const words = [
+    'npm error code E404',
+    'npm error no such package',
+    'npm error A complete log of this run can be found in: x',
+  ];
+  const script = `console.error(${JSON.stringify(words.join('\n'))}); process.exitCode = 1`;
+  const { reader } = await open(new World(t).node(script));
+  const { message } = await reader.end();
+  assert.equal(message, 'the server process exited with code 1: npm error no such package');
+});
+
 test('secrets of the settings do not travel in what a server said', async (t) => {
   const script =
     'console.error("rejected: " + process.env.API_KEY + " in " + process.env.MODE); process.exitCode = 1';

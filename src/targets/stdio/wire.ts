@@ -141,9 +141,15 @@ function exitError(info: ExitInfo, stderr: string): GatewayError {
   });
 }
 
+/** Where npm puts its log: the last line it writes, and never the reason. */
+const POINTER = /A complete log of this run/;
+
 /** The line of standard error that most likely says why: the last one about an error (Node ends with its version), else the last. */
 function lastWords(stderr: string): string {
-  const lines = stderr.split('\n').map((line) => line.trim());
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => !POINTER.test(line));
   return (lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? '').slice(0, REASON_SHOWN);
 }
 
