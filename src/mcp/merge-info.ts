@@ -30,24 +30,33 @@ function passOn(info: ServerInfo, version: string): Buffer {
   return Buffer.from(JSON.stringify({ ...value, protocolVersion: version }));
 }
 
-/** Everything any of them can do; nested objects (`listChanged`, `subscribe`) likewise. */
+/** Capabilities whose methods name no target: nobody could tell whom a task id belongs to. */
+const ONLY_ALONE: ReadonlySet<string> = new Set(['tasks']);
+
+/** What any of them can do and merged lists can carry. */
 export function unionCapabilities(
   all: readonly Readonly<Record<string, unknown>>[],
 ): Record<string, unknown> {
-  const union: Record<string, unknown> = {};
-  for (const capabilities of all) {
-    for (const [name, value] of Object.entries(capabilities)) {
-      const before = union[name];
-      if (isObject(before) && isObject(value)) union[name] = unionCapabilities([before, value]);
-      else if (before === undefined || before === false) union[name] = value;
-    }
-  }
+  const merged = Object.fromEntries(Object.entries(union(all)).filter(([name]) => !ONLY_ALONE.has(name)));
   // The gateway itself tells of changes: a reload changes the lists even of servers that never do.
   for (const list of ['tools', 'prompts', 'resources']) {
-    const value = union[list];
-    if (isObject(value)) union[list] = { ...value, listChanged: true };
+    const value = merged[list];
+    if (isObject(value)) merged[list] = { ...value, listChanged: true };
   }
-  return union;
+  return merged;
+}
+
+/** Nested objects (`listChanged`, `subscribe`) likewise. */
+function union(all: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown> {
+  const whole: Record<string, unknown> = {};
+  for (const capabilities of all) {
+    for (const [name, value] of Object.entries(capabilities)) {
+      const before = whole[name];
+      if (isObject(before) && isObject(value)) whole[name] = union([before, value]);
+      else if (before === undefined || before === false) whole[name] = value;
+    }
+  }
+  return whole;
 }
 
 function joinInstructions(infos: MergeInput['infos']): string | undefined {

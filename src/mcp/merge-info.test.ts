@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ServerInfo } from './link/handshake.ts';
+import { type MergeInput, mergeInfo, unionCapabilities } from './merge-info.ts';
+
+function server(name: string, result: Record<string, unknown>): { name: string; info: ServerInfo } {
+  const { capabilities = {}, instructions, serverInfo } = result;
+  const info = {
+    version: '2025-11-25',
+    capabilities,
+    serverInfo,
+    instructions,
+    raw: Buffer.from(JSON.stringify({ protocolVersion: '2025-11-25', ...result })),
+  } as ServerInfo;
+  return { name, info };
+}
+
+const merge = (infos: MergeInput['infos'], more: Partial<MergeInput> = {}): unknown =>
+  JSON.parse(
+    mergeInfo({ version: '2025-06-18', single: false, gatewayVersion: '1.2.3', infos, ...more }).toString(),
+  );
+
+test('a single server speaks for itself, in the revision that was agreed with the client', () => {
+  const own = {
+    capabilities: { tools: {}, tasks: { list: {} }, experimental: { x: {} } },
+    serverInfo: { name: 'one', version: '9' },
+    instructions: 'Be kind.',
+    _meta: { x: 1 },
+  };
+  assert.deepEqual(merge([server('one', own)], { single: true }), { protocolVersion: '2025-06-18', ...own });
+});
+
+test('several servers are one that can do what any of them can, and says whose instructions are whose', () => {
+  const merged = merge([
+    server('one', { capabilities: { tools: {}, resources: { subscribe: true } }, instructions: 'First.' }),
+    server('two', { capabilities: { tools: { listChanged: true }, logging: {} } }),
+    server('three', { capabilities: { resources: { subscribe: false } }, instructions: 'Third.' }),
+  ]);
+  assert.deepEqual(merged, {
+    protocolVersion: '2025-06-18',
+    capabilities: {
+      tools: { listChanged: true },
+      resources: { subscribe: true, listChanged: true },
+      logging: {},
+    },
+    serverInfo: { name: 'agentgateway', version: '1.2.3' },
+    instructions: '# one\n\nFirst.\n\n# three\n\nThird.',
+  });
+});
+
+test('without servers, or without instructions, nothing is made up', () => {
+  assert.deepEqual(merge([]), {
+    protocolVersion: '2025-06-18',
+    capabilities: {},
+    serverInfo: { name: 'agentgateway', version: '1.2.3' },
+  });
+  assert.deepEqual(merge([], { single: true }), merge([]));
+});
+
+test('capabilities are joined at every depth, and the first one wins where they cannot be', () => {
+  assert.deepEqual(unionCapabilities([{ a: { b: { c: false } } }, { a: { b: { c: true, d: 1 } } }]), {
+    a: { b: { c: true, d: 1 } },
+  });
+  assert.deepEqual(
+    unionCapabilities([
+      { a: 1, b: true, c: [1] },
+      { a: { x: 1 }, b: false, c: [2] },
+    ]),
+    {
+      a: 1,
+      b: true,
+      c: [1],
+    },
+  );
+  const constructor = { x: 1 };
+  assert.deepEqual(unionCapabilities([{}, { constructor }]), { constructor });
+});
+
+test('the gateway tells of changed lists even for servers that never do, and of nothing deeper down', () => {
+  const lists = { tools: {}, prompts: {}, resources: {} };
+  const changing = { listChanged: true };
+  assert.deepEqual(unionCapabilities([lists]), { tools: changing, prompts: changing, resources: changing });
+  assert.deepEqual(unionCapabilities([{ tools: true, logging: {} }]), { tools: true, logging: {} });
+  const deep = { experimental: { x: { tools: {} } } };
+  assert.deepEqual(unionCapabilities([deep, deep]), deep);
+});
+
+test('tasks are not offered by several servers: an id would not say whose it is', () => {
+  const tasks = { requests: { tools: { call: {} } } };
+  assert.deepEqual(unionCapabilities([{ logging: {}, tasks }, { logging: {} }]), { logging: {} });
+});
