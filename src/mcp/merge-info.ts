@@ -46,17 +46,17 @@ export function unionCapabilities(
   return merged;
 }
 
-/** Nested objects (`listChanged`, `subscribe`) likewise. */
+/** Nested objects (`listChanged`, `subscribe`) likewise. A map: servers choose the names. */
 function union(all: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown> {
-  const whole: Record<string, unknown> = {};
+  const whole = new Map<string, unknown>();
   for (const capabilities of all) {
     for (const [name, value] of Object.entries(capabilities)) {
-      const before = whole[name];
-      if (isObject(before) && isObject(value)) whole[name] = union([before, value]);
-      else if (before === undefined || before === false) whole[name] = value;
+      const before = whole.get(name);
+      if (isObject(before) && isObject(value)) whole.set(name, union([before, value]));
+      else if (before === undefined || before === false) whole.set(name, value);
     }
   }
-  return whole;
+  return Object.fromEntries(whole);
 }
 
 function joinInstructions(infos: MergeInput['infos']): string | undefined {
