@@ -175,6 +175,16 @@ test('errors keep name, code and cause with their texts cleaned', () => {
   assert.doesNotMatch(copy.cause.stack, /u:p@/);
 });
 
+test('a dump of a plan shows what a target is started with', () => {
+  const stdio = { cmd: 'npx', args: ['a'], env: { HOME: 'x' } };
+  const backends = [{ config: { targets: [{ name: 'files', stdio }] } }];
+  const dump = { plan: { binds: [{ listeners: [{ routes: [{ backends }] }] }] } };
+  assert.match(
+    JSON.stringify(redact(dump)),
+    /"stdio":\{"cmd":"npx","args":\["a"\],"env":\{"HOME":"\[redacted\]"\}\}/,
+  );
+});
+
 test('cycles, depth, bytes, maps and dates become plain values', () => {
   const loop: Record<string, unknown> = { a: 1 };
   loop['self'] = loop;

@@ -7,7 +7,8 @@ const REDACTED = '[redacted]';
 
 /** Long enough to tell sessions apart in a log, too short to use one. */
 const SESSION_CHARS = 8;
-const MAX_DEPTH = 12;
+/** What a stdio target is started with lies 15 levels deep in a dump of the plan. */
+const MAX_DEPTH = 32;
 
 const SESSION = /^(?:mcp\.?)?session(?:\.?id)?$/;
 const SECRET =
