@@ -88,6 +88,7 @@ export class Gateway implements Closable {
     if (this.#closed) return;
     this.#closed = true;
     await this.#applying;
+    for (const backend of this.#running?.generation.backends ?? []) backend.drain?.();
     await Promise.allSettled(
       [...this.#bound.values()].map(({ acceptor }) => acceptor.close(this.#options.drainMs)),
     );

@@ -120,9 +120,14 @@ export class Endpoint implements Closable, TargetWatcher {
     return session;
   }
 
+  drain(): void {
+    for (const session of this.#mine())
+      session.draining.cancel(new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down'));
+  }
+
   close(): void {
     for (const unwatch of this.#unwatch) unwatch();
-    for (const session of this.#mine()) void session.close();
+    this.sessions.endAll(this.options.key);
   }
 
   *#mine(): Iterable<Session> {

@@ -46,6 +46,10 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
     handle: (exchange) => endpoint.front.handle(exchange),
     owns: (exchange) => endpoint.front.owns(exchange),
     activate: () => endpoint.core.rebase(view),
+    drain: () => {
+      endpoint.front.drain();
+      endpoint.core.drain();
+    },
     connect: (channel) => connectChannel(endpoint.core, channel),
     start: () => {
       for (const { target } of members) target.start();
@@ -71,18 +75,12 @@ function holdEndpoint({ lasting, scope, key, ports, settings }: BackendDeps): He
   const sessions = lasting.hold(scope, 'mcp-sessions', () => {
     const sealKey =
       settings.sessionKey === undefined ? ports.random(32) : Buffer.from(settings.sessionKey, 'hex');
-    const table = new SessionTable({
+    return new SessionTable({
       ports,
       key: sealKey,
       idleMs: settings.sessionTtlMs,
       max: LIMITS.sessions.value,
     });
-    ports.signals.gauge({
-      name: 'mcp_sessions',
-      help: 'Open MCP sessions',
-      read: () => [{ labels: {}, value: table.size }],
-    });
-    return table;
   });
   const budget = lasting.hold(
     scope,
@@ -133,7 +131,7 @@ function holdTarget(
   const connectMs =
     config.connectTimeout ?? backend.connectTimeout ?? backend.connection_timeout_ms ?? LIMITS.connect.value;
   const policies = { ...deps.policies, ...config.policies };
-  const identity = canonicalJson([kind.key, config.name, kind.identity(own), policies, connectMs]);
+  const identity = canonicalJson([kind.key, config.name, kind.identity(own, policies), connectMs]);
   const key = `target:${createHash('sha256').update(identity).digest('hex')}`;
   return deps.lasting.hold(deps.current, key, () => {
     const { ports, lasting } = deps;

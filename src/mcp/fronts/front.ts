@@ -36,6 +36,11 @@ export class HttpFront implements Closable {
     return this.#sse.owns(exchange) || endpoint.sessions.belongs(token, endpoint.options.key);
   }
 
+  /** Streams without a session end; those with one end with it. */
+  drain(): void {
+    this.#sse.drain();
+  }
+
   close(): void {
     this.#sse.close();
   }

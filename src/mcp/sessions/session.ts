@@ -5,14 +5,14 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { Ports, Timer } from '../../core/ports.ts';
 import { type Closable, Scope } from '../../core/scope.ts';
-import type { Cancel } from '../../lib/cancel.ts';
+import { Cancel } from '../../lib/cancel.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { Importance, McpOutcome, Question } from '../call.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import type { ClientIdentity } from '../link/handshake.ts';
 import { type Message, SLOT, wholeMessage, withMembers } from '../message.ts';
-import { changedList, type Target } from '../target/target.ts';
+import { changedList, removed, type Target } from '../target/target.ts';
 import { exposeUri } from '../view/naming.ts';
 import type { View } from '../view/view.ts';
 import { Asks } from './asks.ts';
@@ -49,6 +49,8 @@ export class Session implements Closable {
   readonly links: SessionLinks;
   readonly asks: Asks;
   readonly scope = new Scope();
+  /** Cancelled when the gateway stops: streams that only listen end, calls in flight may finish. */
+  readonly draining = new Cancel();
   /** Calls in flight by the client's own request id. */
   readonly calls = new Map<string, Cancel>();
   /** Lists of links that have announced a change of their own. */
@@ -160,10 +162,13 @@ export class Session implements Closable {
 
   /** The configuration has changed: links to targets that are gone end, and the client hears of it. */
   rebase(view: View): void {
+    const before = this.view;
     const kept = new Set(view.members.map((member) => member.target));
-    for (const member of this.view.members)
-      if (!kept.has(member.target)) void this.links.release(member.target);
+    for (const { target } of before.members)
+      if (!kept.has(target)) void this.links.release(target, removed(target.name));
     this.view = view;
+    // An edit of a policy or a deadline is nothing to a client: fetching every list again would be for nothing.
+    if (view.showsSame(before)) return;
     for (const kind of ['tools', 'prompts', 'resources'] as const) this.listChanged(kind);
   }
 

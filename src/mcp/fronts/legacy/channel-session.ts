@@ -60,9 +60,16 @@ export class ChannelSession implements Peer, Closable {
     if (message.kind === 'notification') return session.notified(message);
     if (message.kind === 'response') return void session.asks.answered(message);
     const { route, traceId } = context;
-    void runCall(session, message, { peer: this, route, traceId, headers: undefined }).then((answered) =>
-      this.#options.deliver(answered.message, 'keep'),
-    );
+    void runCall(session, message, { peer: this, route, traceId, headers: undefined }).then((answered) => {
+      this.#options.deliver(answered.message, 'keep');
+      this.#endWhenQuiet();
+    });
+  }
+
+  /** A stopping gateway lets calls in flight finish; without them there is nothing to wait for. */
+  #endWhenQuiet(): void {
+    const session = this.#session;
+    if (session?.draining.cancelled && session.calls.size === 0) this.#options.ended();
   }
 
   close(): void {
@@ -85,6 +92,7 @@ export class ChannelSession implements Peer, Closable {
       session.busy += 1;
       session.scope.defer(() => this.#options.ended());
       session.setOutlet({ deliver });
+      session.draining.onCancel(() => this.#endWhenQuiet());
       this.#options.begun();
       deliver(resultMessage(id, outcome.body), 'keep');
     } catch (cause) {

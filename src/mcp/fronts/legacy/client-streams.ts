@@ -47,6 +47,7 @@ export class ClientStreams implements Closable {
     this.#ports = session.options.ports;
     this.#limits = options.limits;
     this.#ring = new ReplayRing(options.budget);
+    session.draining.onCancel(() => this.#listening?.end());
   }
 
   /**

@@ -66,6 +66,10 @@ export class SseFront implements Closable {
     }
   }
 
+  drain(): void {
+    for (const connection of [...this.#connections.values()]) if (!connection.begun) connection.close();
+  }
+
   close(): void {
     for (const connection of [...this.#connections.values()]) connection.close();
   }
@@ -109,6 +113,10 @@ class SseConnection implements Closable {
       begun: () => initializeBy.cancel(),
       ended: () => this.close(),
     });
+  }
+
+  get begun(): boolean {
+    return this.#channel.session !== undefined;
   }
 
   start(address: string): Flow {
