@@ -52,6 +52,8 @@ export class TokenSeal {
     const bytes = Buffer.from(token, 'base64url');
     if (bytes.length < KEY_ID + NONCE + TAG || !bytes.subarray(0, KEY_ID).equals(this.#keyId))
       return undefined;
+    // The last character has bits to spare: a second spelling would be a second session of the same id.
+    if (bytes.toString('base64url') !== token) return undefined;
     try {
       const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(KEY_ID, KEY_ID + NONCE));
       decipher.setAAD(this.#keyId);

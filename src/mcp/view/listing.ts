@@ -91,7 +91,7 @@ function exposeItem(
   };
   const byUri = input.kind === 'resources' || input.kind === 'templates';
   const native = byUri ? text.text(ITEM_SLOT.name) : item.key;
-  const wanted = (input.kind === 'tools' ? target.curation?.rename?.[item.key] : undefined) ?? native;
+  const wanted = (input.kind === 'tools' ? given(target.curation?.rename, item.key) : undefined) ?? native;
   const name =
     wanted === undefined
       ? undefined
@@ -116,7 +116,7 @@ function curateTool(
   to: { replace(slot: number, value: string): void; edits: Edit[] },
 ): void {
   const { text } = item;
-  const description = target.curation?.description?.[item.key];
+  const description = given(target.curation?.description, item.key);
   if (description !== undefined && text.has(ITEM_SLOT.description))
     to.replace(ITEM_SLOT.description, description);
   else if (description !== undefined) {
@@ -129,4 +129,9 @@ function curateTool(
   }
   const ui = target.mapsUris ? text.text(ITEM_SLOT.uiResource) : undefined;
   if (ui !== undefined) to.replace(ITEM_SLOT.uiResource, exposeUri(ui, target.name));
+}
+
+/** A server may well call a tool `constructor`. */
+function given(texts: Readonly<Record<string, string>> | undefined, key: string): string | undefined {
+  return texts && Object.hasOwn(texts, key) ? texts[key] : undefined;
 }
