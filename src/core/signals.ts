@@ -53,12 +53,13 @@ export interface Signals {
   callEnded(record: CallRecord): void;
   /** A counted event without a record of its own: `name` is a metric name without prefix, labels are few and closed. */
   count(name: string, labels?: Readonly<Record<string, string>>): void;
-  gauge(gauge: Gauge): void;
+  /** Returns the way to forget it: its owner may end before the process does. */
+  gauge(gauge: Gauge): () => void;
 }
 
 export const NO_SIGNALS: Signals = {
   exchangeEnded() {},
   callEnded() {},
   count() {},
-  gauge() {},
+  gauge: () => () => {},
 };

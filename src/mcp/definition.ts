@@ -4,6 +4,7 @@
  */
 import type { ZodType } from 'zod';
 import type { BackendDeps } from '../core/backend.ts';
+import type { PolicySet } from '../core/policy.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
 import type { Cancel } from '../lib/cancel.ts';
@@ -81,8 +82,8 @@ export interface Connector extends Closable {
 export interface TargetDefinition<C = unknown> {
   readonly key: string;
   readonly schema: ZodType<C>;
-  /** The fields whose change needs a new upstream resource; hashed into the target's identity. */
-  identity(config: C): unknown;
+  /** What needs a new upstream resource when it changes, `policies` included only where they shape the connection. */
+  identity(config: C, policies: PolicySet): unknown;
   build(config: C, deps: ConnectorDeps): Connector;
 }
 

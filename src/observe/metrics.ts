@@ -66,7 +66,7 @@ const MCP_METHODS = new Set([
 export function createMetrics(): Metrics {
   const fixed = fixedSeries();
   const counters = new Map<string, Instrument>();
-  const gauges: Gauge[] = [];
+  const gauges = new Set<Gauge>();
   return {
     exchangeEnded(record: ExchangeRecord) {
       const { listener, route = '', backend = '', reason = '' } = record;
@@ -90,9 +90,10 @@ export function createMetrics(): Metrics {
       counter.series.add(counter.series.labels.map((label) => labels[label] ?? ''));
     },
     gauge(gauge) {
-      gauges.push(gauge);
+      gauges.add(gauge);
+      return () => void gauges.delete(gauge);
     },
-    text: () => exposition([...named(fixed), ...counters.values()], gauges),
+    text: () => exposition([...named(fixed), ...counters.values()], [...gauges]),
   };
 }
 

@@ -18,6 +18,6 @@ export function createSignals({ accessLog, metrics }: SignalParts): Signals {
       metrics?.callEnded(record);
     },
     count: (name, labels) => metrics?.count(name, labels),
-    gauge: (gauge) => metrics?.gauge(gauge),
+    gauge: (gauge) => metrics?.gauge(gauge) ?? (() => {}),
   };
 }

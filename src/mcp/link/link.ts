@@ -170,10 +170,12 @@ export class Link implements Closable {
     this.#options.events.closed(error);
   }
 
-  async close(): Promise<void> {
+  /** `reason`: what calls in flight fail with. */
+  async close(
+    reason = new GatewayError('UPSTREAM_CLOSED', 'the gateway closed the upstream session'),
+  ): Promise<void> {
     const wire = this.#wire;
-    if (!this.#closed)
-      this.#end(new GatewayError('UPSTREAM_CLOSED', 'the gateway closed the upstream session'));
+    if (!this.#closed) this.#end(reason);
     await wire?.close();
   }
 

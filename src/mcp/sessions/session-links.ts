@@ -13,7 +13,7 @@ import type { ClientIdentity } from '../link/handshake.ts';
 import type { LinkEvents } from '../link/link.ts';
 import type { Message } from '../message.ts';
 import type { LinkWithInfo } from '../target/catalogues.ts';
-import type { Target } from '../target/target.ts';
+import { removed, type Target } from '../target/target.ts';
 
 export interface SessionLinksOwner {
   readonly identity: ClientIdentity;
@@ -60,7 +60,7 @@ export class SessionLinks implements Closable {
 
   /** The link to `target`, opened if need be. Targets that serve everyone share theirs. */
   async get(target: Target): Promise<LinkWithInfo> {
-    if (this.#closed) throw new GatewayError('SESSION_UNKNOWN', 'the session has ended');
+    if (this.#closed) throw sessionEnded();
     if (target.connector.lifecycle === 'shared') return target.probe();
     let held = this.#held.get(target);
     if (!held || held.open?.link.closed) held = this.#open(target);
@@ -116,16 +116,17 @@ export class SessionLinks implements Closable {
         if (target.connector.takesHeaders && target.info) this.get(target).catch(() => undefined);
   }
 
-  async release(target: Target): Promise<void> {
+  /** `reason`: what calls in flight fail with. */
+  async release(target: Target, reason: GatewayError): Promise<void> {
     const held = this.#held.get(target);
     this.#held.delete(target);
     this.#subscriptions.delete(target);
-    await held?.opening.then(({ link }) => link.close()).catch(() => undefined);
+    await held?.opening.then(({ link }) => link.close(reason)).catch(() => undefined);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#held.keys()].map((target) => this.release(target)));
+    await Promise.all([...this.#held.keys()].map((target) => this.release(target, sessionEnded())));
   }
 
   #open(target: Target): Held {
@@ -149,7 +150,7 @@ export class SessionLinks implements Closable {
   async #ready(held: Held, open: LinkWithInfo): Promise<LinkWithInfo> {
     if (this.#closed || this.#held.get(held.target) !== held) {
       await open.link.close();
-      throw new GatewayError('SESSION_UNKNOWN', 'the session has ended');
+      throw this.#closed ? sessionEnded() : removed(held.target.name);
     }
     if (this.#level) await sendLevel(open, this.#level).catch(() => undefined);
     for (const uri of this.#subscriptions.get(held.target) ?? [])
@@ -169,6 +170,10 @@ export class SessionLinks implements Closable {
       held.listening = undefined;
     });
   }
+}
+
+function sessionEnded(): GatewayError {
+  return new GatewayError('SESSION_UNKNOWN', 'the session has ended');
 }
 
 function sendLevel(open: LinkWithInfo, level: string): Promise<McpOutcome> | Promise<void> {

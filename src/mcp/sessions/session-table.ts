@@ -37,6 +37,7 @@ export class SessionTable implements SessionDirectory, Closable {
   readonly #tombstones = new Map<string, number>();
   readonly #owner: string;
   readonly #sweeper: Timer;
+  readonly #forgetGauge: () => void;
   #closed = false;
 
   constructor(options: SessionTableOptions) {
@@ -45,6 +46,11 @@ export class SessionTable implements SessionDirectory, Closable {
     this.#seal = new TokenSeal(key, ports.random);
     this.#owner = ports.random(6).toString('base64url');
     this.#sweeper = ports.clock.every(Math.max(100, Math.min(idleMs / 4, 30_000)), () => this.#sweep());
+    this.#forgetGauge = ports.signals.gauge({
+      name: 'mcp_sessions',
+      help: 'Open MCP sessions.',
+      read: () => [{ labels: {}, value: this.size }],
+    });
   }
 
   get size(): number {
@@ -120,9 +126,19 @@ export class SessionTable implements SessionDirectory, Closable {
     await session.close();
   }
 
+  /** The backend is gone. No tombstones: were it configured again, the sessions may be resumed. */
+  endAll(backend: string): void {
+    for (const [token, session] of this.#sessions) {
+      if (session.options.backend !== backend) continue;
+      this.#sessions.delete(token);
+      void session.close();
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#sweeper.cancel();
+    this.#forgetGauge();
     const all = [...this.#sessions.values()];
     this.#sessions.clear();
     await Promise.allSettled(all.map((session) => session.close()));

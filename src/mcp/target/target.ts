@@ -186,7 +186,7 @@ export class Target implements Closable {
     this.#state = { kind: 'down', error, since: this.#options.ports.clock.monotonic() };
     this.#watchers.clear();
     // Together: an attempt may be waiting for lists that come over the probe.
-    await Promise.allSettled([probe?.link.close(), this.#attempt]);
+    await Promise.allSettled([probe?.link.close(error), this.#attempt]);
     await this.connector.close();
     await this.#options.scope.close();
   }
@@ -337,8 +337,8 @@ export class Target implements Closable {
     else for (const watcher of this.#watchers) watcher.changed(this, 'resources');
   }
 
-  #down(): GatewayError {
-    return new GatewayError('TARGET_DOWN', `target "${this.name}" is not connected`);
+  #down(): Error {
+    return this.#ended.reason ?? new GatewayError('TARGET_DOWN', `target "${this.name}" is not connected`);
   }
 }
 
@@ -357,6 +357,6 @@ export function named(target: string, cause: unknown): GatewayError {
   return new GatewayError(error.code, `target "${target}": ${error.message}`, { ...error.detail, cause });
 }
 
-function removed(name: string): GatewayError {
+export function removed(name: string): GatewayError {
   return new GatewayError('TARGET_REMOVED', `target "${name}" has been removed from the configuration`);
 }

@@ -3,6 +3,7 @@
  * a reload makes a new one and rebases the sessions on it.
  */
 import { GatewayError } from '../../core/errors.ts';
+import { canonicalJson } from '../../lib/canonical-json.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import type { Deadline } from '../link/flight.ts';
 import type { Target } from '../target/target.ts';
@@ -37,6 +38,7 @@ export class View {
   /** The one target of an endpoint that merges nothing: what is not merged passes through untouched. */
   readonly single: Member | undefined;
   readonly #limit: number;
+  readonly #shape: string;
   readonly #byName: ReadonlyMap<string, Member>;
   readonly #last = new Map<ListKind, { readonly parts: Parts; readonly listing: Listing }>();
   readonly #listings = new Map<string, Listing>();
@@ -52,7 +54,17 @@ export class View {
     this.failOpen = plan.failureMode === 'failOpen';
     this.single = this.members.length === 1 && !mapsUris ? this.members[0] : undefined;
     this.#limit = plan.nameLimit;
+    const shown = this.members.map(({ name, prefix, curation }) => [name, prefix, curation]);
+    this.#shape = canonicalJson([shown, mapsUris, plan.nameLimit]);
     this.#byName = new Map(this.members.map((member) => [member.name, member]));
+  }
+
+  /** Whether a client would see the same lists and names: the same targets, named and curated alike. */
+  showsSame(other: View): boolean {
+    return (
+      this.#shape === other.#shape &&
+      this.members.every((each, at) => each.target === other.members[at]?.target)
+    );
   }
 
   member(name: string): Member | undefined {

@@ -21,7 +21,7 @@ import { HttpWire } from './http-wire.ts';
 export const mcpTarget = defineTarget<RemoteConfig>({
   key: 'mcp',
   schema: remoteSchema,
-  identity: (config) => config,
+  identity: (config, policies) => [config, upstreamTls(policies)],
   build: (config, deps) => new HttpConnector(config, deps),
 });
 

@@ -21,7 +21,7 @@ import { openSseWire } from './sse-wire.ts';
 export const sseTarget = defineTarget<RemoteConfig>({
   key: 'sse',
   schema: remoteSchema,
-  identity: (config) => config,
+  identity: (config, policies) => [config, upstreamTls(policies)],
   build: (config, deps) => new SseConnector(config, deps),
 });
 

@@ -68,7 +68,7 @@ test('only what a running child depends on is part of the identity', () => {
     cwd: '/',
     warm: 2,
   });
-  assert.deepEqual(stdioTarget.identity(config), {
+  assert.deepEqual(stdioTarget.identity(config, { backendTLS: {} }), {
     cmd: 'npx',
     args: ['-y', 'x'],
     env: { A: '1' },

@@ -34,6 +34,7 @@ export class ProcessHost implements Closable {
   readonly #graceMs: number;
   readonly #records: ChildRecords;
   readonly #children = new Map<Child, ProcessSpec>();
+  readonly #forgetGauge: () => void;
   #reaping: Promise<number> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -48,7 +49,7 @@ export class ProcessHost implements Closable {
       folder: options.stateDir ?? defaultFolder(this.#system),
       graceMs: this.#graceMs,
     });
-    options.ports.signals.gauge({
+    this.#forgetGauge = options.ports.signals.gauge({
       name: 'children',
       help: 'Child processes of stdio targets, those being ended included.',
       read: () => [...this.counts()].map(([target, value]) => ({ labels: { target }, value })),
@@ -91,8 +92,8 @@ export class ProcessHost implements Closable {
   }
 
   close(): Promise<void> {
-    this.#closing ??= Promise.all([...this.#children.keys()].map((child) => child.close())).then(
-      () => undefined,
+    this.#closing ??= Promise.all([...this.#children.keys()].map((child) => child.close())).then(() =>
+      this.#forgetGauge(),
     );
     return this.#closing;
   }
