@@ -119,11 +119,13 @@ function passThrough(session: Session, call: McpCall): Routed {
 
 async function subscribe(session: Session, call: McpCall): Promise<McpOutcome> {
   const routed = byUri(session, call, SLOT.uri);
-  const outcome = await send(session, call, routed);
-  if (outcome.kind === 'error') return outcome;
   const { target } = routed.member;
-  if (call.method === 'resources/subscribe') session.links.subscribed(target, routed.native as string);
-  else session.links.unsubscribed(target, routed.native as string);
+  const uri = routed.native as string;
+  if (call.method === 'resources/unsubscribe') {
+    return session.links.unsubscribe(target, uri) ? send(session, call, routed) : EMPTY;
+  }
+  const outcome = await send(session, call, routed);
+  if (outcome.kind === 'result') session.links.subscribed(target, uri);
   return outcome;
 }
 

@@ -1,6 +1,7 @@
 /**
  * What was written to a session's event streams lately, so that a client that lost its connection can fetch the rest.
- * Bounded per session and over all sessions; the oldest go first.
+ * Bounded per session and over all sessions: within a session the oldest message goes first, among sessions the one
+ * that has written nothing for longest loses first.
  */
 import type { Closable } from '../../core/scope.ts';
 
@@ -9,19 +10,49 @@ export interface ReplayLimits {
   readonly totalBytes: number;
 }
 
-interface Kept {
+export interface Kept {
   readonly stream: string;
   readonly seq: number;
   readonly message: Buffer;
 }
 
+/** What keeping a message costs beside its bytes: many empty ones must not cost more memory than the limits say. */
+const OVERHEAD = 64;
+
 /** The memory all rings share. */
 export class ReplayBudget implements Closable {
   readonly limits: ReplayLimits;
-  used = 0;
+  #used = 0;
+  /** Those that hold something, the longest unwritten first. */
+  readonly #rings = new Set<ReplayRing>();
 
   constructor(limits: ReplayLimits) {
-    this.limits = limits;
+    // No session may have more than all of them.
+    this.limits = { ...limits, sessionBytes: Math.min(limits.sessionBytes, limits.totalBytes) };
+  }
+
+  /** Bytes that all rings hold together. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Room for `bytes` in `ring`, taken from whoever has written nothing for longest. */
+  take(ring: ReplayRing, bytes: number): void {
+    for (const oldest of this.#rings) {
+      while (this.#used + bytes > this.limits.totalBytes && oldest.drop());
+      if (this.#used + bytes <= this.limits.totalBytes) break;
+    }
+    this.#rings.delete(ring);
+    this.#rings.add(ring);
+    this.#used += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#used -= bytes;
+  }
+
+  forget(ring: ReplayRing): void {
+    this.#rings.delete(ring);
   }
 
   close(): void {}
@@ -37,41 +68,38 @@ export class ReplayRing {
   }
 
   add(stream: string, seq: number, message: Buffer): void {
-    const { limits } = this.#budget;
-    if (message.length > limits.sessionBytes) return;
-    while (
-      this.#kept.length > 0 &&
-      (this.#bytes + message.length > limits.sessionBytes || this.#over(message.length))
-    )
-      this.#drop();
-    if (this.#over(message.length)) return;
+    const bytes = cost(message);
+    const { sessionBytes } = this.#budget.limits;
+    if (bytes > sessionBytes) return;
+    while (this.#bytes + bytes > sessionBytes) this.drop();
+    this.#budget.take(this, bytes);
     this.#kept.push({ stream, seq, message });
-    this.#bytes += message.length;
-    this.#budget.used += message.length;
+    this.#bytes += bytes;
   }
 
-  /** Messages of one stream after `seq`, or undefined when some of them are no longer kept. */
-  after(stream: string, seq: number): readonly { seq: number; message: Buffer }[] | undefined {
-    const mine = this.#kept.filter((kept) => kept.stream === stream);
-    const later = mine.filter((kept) => kept.seq > seq);
-    if (later.length > 0 && later[0]?.seq !== seq + 1) return undefined;
-    return later;
+  /** The messages of one stream after `seq` that are still kept: an answer is worth having even where progress before it is lost. */
+  after(stream: string, seq: number): readonly Kept[] {
+    return this.#kept.filter((kept) => kept.stream === stream && kept.seq > seq);
+  }
+
+  /** Forgets the oldest message; false when there is none. */
+  drop(): boolean {
+    const oldest = this.#kept.shift();
+    if (!oldest) return false;
+    const bytes = cost(oldest.message);
+    this.#bytes -= bytes;
+    this.#budget.give(bytes);
+    return true;
   }
 
   clear(): void {
-    this.#budget.used -= this.#bytes;
+    this.#budget.give(this.#bytes);
+    this.#budget.forget(this);
     this.#bytes = 0;
     this.#kept = [];
   }
+}
 
-  #over(more: number): boolean {
-    return this.#budget.used + more > this.#budget.limits.totalBytes;
-  }
-
-  #drop(): void {
-    const oldest = this.#kept.shift();
-    if (!oldest) return;
-    this.#bytes -= oldest.message.length;
-    this.#budget.used -= oldest.message.length;
-  }
+function cost(message: Buffer): number {
+  return message.length + OVERHEAD;
 }

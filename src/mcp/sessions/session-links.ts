@@ -5,12 +5,10 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
-import { Cancel } from '../../lib/cancel.ts';
-import { requestMessage } from '../../lib/json-rpc.ts';
-import { quote } from '../../lib/json-text.ts';
 import type { McpOutcome, Question } from '../call.ts';
 import type { ClientIdentity } from '../link/handshake.ts';
 import type { LinkEvents } from '../link/link.ts';
+import { sendLevel, sendSubscribe } from '../link/own-calls.ts';
 import type { Message } from '../message.ts';
 import type { LinkWithInfo } from '../target/catalogues.ts';
 import { removed, type Target } from '../target/target.ts';
@@ -20,6 +18,8 @@ export interface SessionLinksOwner {
   readonly clock: Clock;
   /** The client's own headers that may travel to this target (flat list). */
   headersFor(target: Target): readonly string[];
+  /** Targets whose one link serves everyone. */
+  sharedTargets(): readonly Target[];
   fromUpstream(target: Target, message: Message): void;
   askClient(question: Question): Promise<McpOutcome>;
   linkClosed(target: Target): void;
@@ -35,8 +35,6 @@ interface Held {
 
 /** How long a call waits for that stream; a server that never answers the GET must not hold the calls. */
 const LISTEN_PATIENCE_MS = 2000;
-
-const SETTING_DEADLINE = { ms: 10_000, maxMs: 10_000 };
 
 export class SessionLinks implements Closable {
   readonly #owner: SessionLinksOwner;
@@ -87,16 +85,20 @@ export class SessionLinks implements Closable {
   /** The client's log level: told to every open link now and to later ones when they open. */
   async setLevel(level: string): Promise<void> {
     this.#level = level;
+    for (const target of this.#owner.sharedTargets()) target.wantLevel(level, this);
     await Promise.allSettled(this.opened().map(({ open }) => sendLevel(open, level)));
   }
 
   subscribed(target: Target, uri: string): void {
     const uris = this.#subscriptions.get(target) ?? new Set();
     this.#subscriptions.set(target, uris.add(uri));
+    if (target.connector.lifecycle === 'shared') target.interest.subscribe(uri, this);
   }
 
-  unsubscribed(target: Target, uri: string): void {
+  /** Whether the server must be told: others may still want the resource over a shared link. */
+  unsubscribe(target: Target, uri: string): boolean {
     this.#subscriptions.get(target)?.delete(uri);
+    return target.connector.lifecycle !== 'shared' || target.interest.unsubscribe(uri, this);
   }
 
   isSubscribed(target: Target, uri: string): boolean {
@@ -126,6 +128,7 @@ export class SessionLinks implements Closable {
 
   async close(): Promise<void> {
     this.#closed = true;
+    for (const target of this.#owner.sharedTargets()) target.abandon(this);
     await Promise.all([...this.#held.keys()].map((target) => this.release(target, sessionEnded())));
   }
 
@@ -174,35 +177,4 @@ export class SessionLinks implements Closable {
 
 function sessionEnded(): GatewayError {
   return new GatewayError('SESSION_UNKNOWN', 'the session has ended');
-}
-
-function sendLevel(open: LinkWithInfo, level: string): Promise<McpOutcome> | Promise<void> {
-  if (open.info.capabilities['logging'] === undefined) return Promise.resolve();
-  return ownCall(
-    open,
-    'logging/setLevel',
-    Buffer.concat([Buffer.from('{"level":'), quote(level), Buffer.from('}')]),
-  );
-}
-
-function sendSubscribe(open: LinkWithInfo, uri: string): Promise<McpOutcome> {
-  return ownCall(
-    open,
-    'resources/subscribe',
-    Buffer.concat([Buffer.from('{"uri":'), quote(uri), Buffer.from('}')]),
-  );
-}
-
-/** A request the gateway makes by itself, on a session's link. */
-function ownCall(open: LinkWithInfo, method: string, params: Buffer): Promise<McpOutcome> {
-  return open.link.call({
-    method,
-    name: undefined,
-    write: (id) => requestMessage(id, method, params),
-    progressToken: undefined,
-    peer: undefined,
-    cancel: new Cancel(),
-    deadline: SETTING_DEADLINE,
-    headers: undefined,
-  });
 }

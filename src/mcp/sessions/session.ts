@@ -12,7 +12,7 @@ import type { Importance, McpOutcome, Question } from '../call.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import type { ClientIdentity } from '../link/handshake.ts';
 import { type Message, SLOT, wholeMessage, withMembers } from '../message.ts';
-import { changedList, removed, type Target } from '../target/target.ts';
+import { changedList, LEVELS, removed, type Target } from '../target/target.ts';
 import { exposeUri } from '../view/naming.ts';
 import type { View } from '../view/view.ts';
 import { Asks } from './asks.ts';
@@ -41,8 +41,6 @@ export interface SessionOptions {
 
 /** Several servers often change together (a reload, a restart): one notification for all. */
 const LIST_CHANGED_DEBOUNCE_MS = 50;
-
-const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 
 export class Session implements Closable {
   readonly options: SessionOptions;
@@ -74,6 +72,7 @@ export class Session implements Closable {
       clock: options.ports.clock,
       headersFor: (target) =>
         this.view.single?.target === target && target.connector.takesHeaders ? options.headers : [],
+      sharedTargets: () => this.view.sharedTargets,
       fromUpstream: (target, message) => this.fromUpstream(target, message),
       askClient: (question) => this.ask(question, (message) => this.#deliver(message, 'keep')),
       linkClosed: (target) => this.#forgetPrivate(target),

@@ -11,9 +11,11 @@ import { LIST_KINDS, type ListKind } from '../catalogue.ts';
 import type { Connector } from '../definition.ts';
 import { type ClientIdentity, openLink, type ServerInfo } from '../link/handshake.ts';
 import type { Link, LinkEvents } from '../link/link.ts';
+import { sendLevel, sendSubscribe, sendUnsubscribe } from '../link/own-calls.ts';
 import type { Message } from '../message.ts';
 import { LATEST_LEGACY } from '../revisions.ts';
 import { Catalogues, type LinkWithInfo, PROBE_READER } from './catalogues.ts';
+import { SharedInterest } from './shared-interest.ts';
 
 export interface TargetOptions {
   readonly name: string;
@@ -34,6 +36,9 @@ export interface TargetWatcher {
   notification(target: Target, message: Message): void;
 }
 
+/** Log levels from the most talkative to the quietest (RFC 5424). */
+export const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
+
 export type TargetState =
   | { readonly kind: 'starting' }
   | { readonly kind: 'up' }
@@ -49,6 +54,8 @@ export class Target implements Closable {
   readonly name: string;
   readonly connector: Connector;
   readonly catalogues: Catalogues;
+  /** What sessions want of the link they share. */
+  readonly interest = new SharedInterest(LEVELS);
   readonly #options: TargetOptions;
   readonly #backoff: Backoff;
   readonly #recheck: Backoff;
@@ -97,6 +104,35 @@ export class Target implements Closable {
   /** The probe, for targets whose one connection serves everyone. */
   get shared(): LinkWithInfo | undefined {
     return this.connector.lifecycle === 'shared' ? this.#probe : undefined;
+  }
+
+  /** A session of a shared target wants to see log messages from this level on. */
+  wantLevel(level: string, who: object): void {
+    const before = this.interest.level;
+    this.interest.setLevel(level, who);
+    const { level: now } = this.interest;
+    if (this.#probe && now !== undefined && now !== before) this.#say(sendLevel(this.#probe, now));
+  }
+
+  /** A session of a shared target has ended. */
+  abandon(who: object): void {
+    for (const uri of this.interest.leave(who)) if (this.#probe) this.#say(sendUnsubscribe(this.#probe, uri));
+  }
+
+  /** A new connection knows nothing of what the sessions wanted of the one before. */
+  #restore(probe: LinkWithInfo): void {
+    const { level, uris } = this.interest;
+    if (level !== undefined) this.#say(sendLevel(probe, level));
+    for (const uri of uris) this.#say(sendSubscribe(probe, uri));
+  }
+
+  #say(said: Promise<unknown>): void {
+    said.catch((error: unknown) =>
+      this.#options.ports.log.debug(
+        { err: error, target: this.name },
+        'a setting did not reach the upstream',
+      ),
+    );
   }
 
   watch(watcher: TargetWatcher): () => void {
@@ -211,6 +247,7 @@ export class Target implements Closable {
       await Promise.all(
         LIST_KINDS.map((kind) => this.catalogues.refresh(kind, PROBE_READER, () => Promise.resolve(probe))),
       );
+      this.#restore(probe);
       this.#isUp();
     } catch (error) {
       await this.#isDown(error);

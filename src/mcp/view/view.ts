@@ -35,6 +35,7 @@ const MAX_LISTINGS = 64;
 export class View {
   readonly members: readonly Member[];
   readonly failOpen: boolean;
+  readonly sharedTargets: readonly Target[];
   /** The one target of an endpoint that merges nothing: what is not merged passes through untouched. */
   readonly single: Member | undefined;
   readonly #limit: number;
@@ -51,6 +52,9 @@ export class View {
       const { name } = member.target;
       return { ...member, name, prefix: prefixed ? `${name}_` : '', mapsUris };
     });
+    this.sharedTargets = this.members.flatMap(({ target }) =>
+      target.connector.lifecycle === 'shared' ? [target] : [],
+    );
     this.failOpen = plan.failureMode === 'failOpen';
     this.single = this.members.length === 1 && !mapsUris ? this.members[0] : undefined;
     this.#limit = plan.nameLimit;

@@ -34,6 +34,8 @@ export class EventStream {
   #paused = false;
   #queue: Queued[] = [];
   #queued = 0;
+  /** Messages in the queue that may be dropped. */
+  #droppable = 0;
   #seq = 0;
   #ended = false;
 
@@ -57,16 +59,18 @@ export class EventStream {
   attach(after?: number): Flow {
     this.#flow?.end();
     const flow: Flow = new Flow({
+      // A connection that was replaced may still be heard from: it must not hold up the one that replaced it.
       pause: () => {
-        this.#paused = true;
+        if (this.#flow === flow) this.#paused = true;
       },
-      resume: () => this.#drain(),
+      resume: () => {
+        if (this.#flow === flow) this.#drain();
+      },
       cancel: () => this.#detach(flow),
     });
     this.#flow = flow;
     this.#paused = false;
-    this.#queue = [];
-    this.#queued = 0;
+    this.#clearQueue();
     if (after !== undefined) this.#replay(after);
     if (this.#ended) this.#finish();
     return flow;
@@ -127,34 +131,54 @@ export class EventStream {
       this.#flow.push(queued.bytes);
       return;
     }
-    if (this.#queued + queued.bytes.length <= this.#options.maxQueue) return this.#enqueue(queued);
+    if (!this.#fits(queued)) this.#makeRoom(queued.importance);
+    if (this.#fits(queued)) return this.#enqueue(queued);
     if (queued.importance !== 'keep') return this.#options.dropped(queued.importance);
-    this.#makeRoom();
-    if (this.#queued + queued.bytes.length <= this.#options.maxQueue) return this.#enqueue(queued);
     const flow = this.#flow;
     this.#detach(flow);
     flow.fail(new GatewayError('OVERLOADED', 'the client reads too slowly'));
   }
 
+  /** One answer always fits: that it is larger than the queue does not make its reader a slow one. */
+  #fits({ bytes, importance }: Queued): boolean {
+    if (importance === 'keep' && this.#queue.length === 0) return true;
+    return this.#queued + bytes.length <= this.#options.maxQueue;
+  }
+
   #enqueue(queued: Queued): void {
     this.#queue.push(queued);
     this.#queued += queued.bytes.length;
+    if (queued.importance !== 'keep') this.#droppable += 1;
   }
 
-  #makeRoom(): void {
+  /** Newer progress takes the place of older; an answer takes the place of everything that may be lost. */
+  #makeRoom(importance: Importance): void {
+    if (importance === 'log' || this.#droppable === 0) return;
     this.#queue = this.#queue.filter((queued) => {
-      if (queued.importance === 'keep') return true;
-      this.#queued -= queued.bytes.length;
+      const goes = importance === 'keep' ? queued.importance !== 'keep' : queued.importance === importance;
+      if (!goes) return true;
+      this.#taken(queued);
       this.#options.dropped(queued.importance);
       return false;
     });
+  }
+
+  #taken(queued: Queued): void {
+    this.#queued -= queued.bytes.length;
+    if (queued.importance !== 'keep') this.#droppable -= 1;
+  }
+
+  #clearQueue(): void {
+    this.#queue = [];
+    this.#queued = 0;
+    this.#droppable = 0;
   }
 
   #drain(): void {
     this.#paused = false;
     while (!this.#paused && this.#queue.length > 0) {
       const queued = this.#queue.shift() as Queued;
-      this.#queued -= queued.bytes.length;
+      this.#taken(queued);
       this.#flow?.push(queued.bytes);
     }
     if (this.#ended && !this.#paused) this.#finish();
@@ -163,15 +187,14 @@ export class EventStream {
   #detach(flow: Flow): void {
     if (this.#flow !== flow) return;
     this.#flow = undefined;
-    this.#queue = [];
-    this.#queued = 0;
+    this.#clearQueue();
     this.#paused = false;
     this.#options.detached();
   }
 
   #replay(after: number): void {
     if (this.id === undefined) return;
-    for (const { seq, message } of this.#options.ring.after(this.id, after) ?? []) {
+    for (const { seq, message } of this.#options.ring.after(this.id, after)) {
       if (message.length > 0) this.#flow?.push(this.#event(seq, message));
     }
   }
