@@ -41,6 +41,7 @@ export class ReplayBudget implements Closable {
     for (const oldest of this.#rings) {
       while (this.#used + bytes > this.limits.totalBytes && oldest.drop());
       if (this.#used + bytes <= this.limits.totalBytes) break;
+      this.#rings.delete(oldest);
     }
     this.#rings.delete(ring);
     this.#rings.add(ring);
