@@ -161,31 +161,39 @@ export class Gateway implements Closable {
 
   /** Opens the ports that are new, before the swap: a port that is taken must not cost the old configuration. */
   async #bindNew(plan: Plan): Promise<Map<string, Bound>> {
-    const fresh = new Map<string, Bound>();
-    if (!this.#options.listen) return fresh;
+    const wanted = new Map<string, Bound>();
+    const vacated: Bound[] = [];
+    if (!this.#options.listen) return wanted;
     try {
       for (const bind of plan.binds) {
         const key = bindKey(bind);
         const kept = this.#bound.get(key);
-        if (kept) fresh.set(key, { ...kept, bind });
-        else fresh.set(key, await this.#bind(bind));
+        wanted.set(key, kept ? { ...kept, bind } : await this.#bind(bind, vacated));
       }
     } catch (error) {
-      await Promise.allSettled(
-        [...fresh].filter(([key]) => !this.#bound.has(key)).map(([, { acceptor }]) => acceptor.close(0)),
-      );
+      const fresh = [...wanted].filter(([key]) => !this.#bound.has(key));
+      await Promise.allSettled(fresh.map(([, { acceptor }]) => acceptor.close(0)));
+      for (const { bind } of vacated) this.#bound.set(bindKey(bind), await this.#open(bind));
       throw error;
     }
-    return fresh;
+    return wanted;
   }
 
-  async #bind(bind: BindPlan): Promise<Bound> {
-    const moved = [...this.#bound].find(([, { bind: other }]) => other.port === bind.port && bind.port !== 0);
-    // The same port on another address: most systems do not let both be open at a time.
-    if (moved) {
-      this.#bound.delete(moved[0]);
-      await moved[1].acceptor.close(0);
+  /** A port that moves to another address: many systems do not let both be open at a time. */
+  async #bind(bind: BindPlan, vacated: Bound[]): Promise<Bound> {
+    try {
+      return await this.#open(bind);
+    } catch (error) {
+      const before = [...this.#bound.values()].find((other) => other.bind.port === bind.port);
+      if (!before || !isTaken(error)) throw error;
+      this.#bound.delete(bindKey(before.bind));
+      vacated.push(before);
+      void before.acceptor.close(this.#options.drainMs);
+      return await this.#open(bind);
     }
+  }
+
+  async #open(bind: BindPlan): Promise<Bound> {
     const { ports } = this.#options;
     const acceptor = new Acceptor({
       port: bind.port,
@@ -219,4 +227,9 @@ export class Gateway implements Closable {
 
 function bindKey(bind: BindPlan): string {
   return `${bind.port}|${bind.address ?? ''}`;
+}
+
+function isTaken(error: unknown): boolean {
+  const { cause } = error as { cause?: NodeJS.ErrnoException };
+  return cause?.code === 'EADDRINUSE';
 }

@@ -26,6 +26,16 @@ test('a scope closes what it owns in reverse order, one after the other', async 
   assert.deepEqual(notes, ['stream', 'session', 'session done', 'socket']);
 });
 
+test('what stands side by side is closed together', async () => {
+  const notes: string[] = [];
+  const scope = new Scope({ together: true });
+  scope.own(noting(notes, 'one', true));
+  scope.own(noting(notes, 'two', true));
+  scope.defer(() => Promise.reject(new Error('failed')));
+  await assert.rejects(scope.close(), /failed/);
+  assert.deepEqual(notes, ['two', 'one', 'two done', 'one done']);
+});
+
 test('a failing release does not keep the others from running, and the first failure is thrown', async () => {
   const notes: string[] = [];
   const scope = new Scope();

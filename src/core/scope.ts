@@ -7,9 +7,15 @@ export interface Closable {
 }
 
 export class Scope implements Closable {
+  readonly #together: boolean;
   #owned: Closable[] = [];
   #closed = false;
   #closing: Promise<void> | undefined;
+
+  /** `together`: what it owns does not build on one another, and each may take seconds to end. */
+  constructor({ together = false } = {}) {
+    this.#together = together;
+  }
 
   get closed(): boolean {
     return this.#closed;
@@ -42,13 +48,16 @@ export class Scope implements Closable {
 
   async #release(): Promise<void> {
     const failures: unknown[] = [];
-    for (const resource of this.#owned.splice(0).reverse()) {
+    const close = async (resource: Closable): Promise<void> => {
       try {
         await resource.close();
       } catch (error) {
         failures.push(error);
       }
-    }
+    };
+    const owned = this.#owned.splice(0).reverse();
+    if (this.#together) await Promise.all(owned.map(close));
+    else for (const resource of owned) await close(resource);
     if (failures.length > 0) throw failures[0];
   }
 }

@@ -54,7 +54,7 @@ export function buildGeneration(plan: Plan, deps: GenerationDeps): Generation {
     ...deps,
     plan,
     scope: new Scope(),
-    current: new Scope(),
+    current: new Scope({ together: true }),
     backends: [],
     routes: [],
   };

@@ -221,9 +221,8 @@ export class Target implements Closable {
     this.#probe = undefined;
     this.#state = { kind: 'down', error, since: this.#options.ports.clock.monotonic() };
     this.#watchers.clear();
-    // Together: an attempt may be waiting for lists that come over the probe.
-    await Promise.allSettled([probe?.link.close(error), this.#attempt]);
-    await this.connector.close();
+    // Together: an attempt may be waiting for lists that come over the probe, and each child takes its time to end.
+    await Promise.allSettled([probe?.link.close(error), this.#attempt, this.connector.close()]);
     await this.#options.scope.close();
   }
 
