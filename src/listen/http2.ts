@@ -9,6 +9,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import type { Reply } from '../core/exchange.ts';
 import { declaredLength, IncomingBody } from './body.ts';
 import { AcceptedExchange } from './exchange.ts';
@@ -66,17 +67,14 @@ function serve(serving: Serving, stream: ServerHttp2Stream, { headers, rawHeader
     },
     httpVersion: '2.0' as const,
     head: { headers: withoutPseudo(headers), rawHeaders: regularHeaders(rawHeaders) },
-    body: new IncomingBody(stream, ended ? 0 : declaredLength(headers), announce),
+    body: new IncomingBody(ended ? stream : upload(stream), ended ? 0 : declaredLength(headers), announce),
     socket: stream.session?.socket as Socket,
     upgrade: undefined,
   };
   const exchange = new AcceptedExchange(arrival, serving.ports);
   const writer = new Http2Writer(stream);
   stream.on('error', ignore);
-  // An upload that nobody reads would keep the stream open for ever (RFC 9113 section 8.1).
-  stream.once('finish', () => {
-    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
-  });
+  stream.once('finish', () => writer.finished());
   stream.once('close', () => {
     // 'finish' may be lost to 'close' when the client has sent everything; the code tells a whole reply from a broken one.
     exchange.end(stream.writableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR);
@@ -85,6 +83,23 @@ function serve(serving: Serving, stream: ServerHttp2Stream, { headers, rawHeader
   void serving
     .answer(exchange)
     .then((answer) => respond(exchange, withoutTunnel(answer, exchange.record), writer));
+}
+
+/**
+ * The request half alone: who has read a body to its end, or gives it up, destroys it, and with a Duplex the reply
+ * would be gone as well.
+ */
+function upload(stream: ServerHttp2Stream): Readable {
+  const body = new Readable({ read: () => void stream.resume() });
+  stream.pause();
+  stream.on('data', (chunk: Buffer) => {
+    if (!body.push(chunk)) stream.pause();
+  });
+  stream.once('end', () => body.push(null));
+  stream.once('close', () => {
+    if (!stream.readableEnded) body.destroy();
+  });
+  return body;
 }
 
 function withoutPseudo(headers: IncomingHttpHeaders): Record<string, string | string[] | undefined> {
@@ -114,6 +129,8 @@ const CONNECTION_HEADERS = new Set([
 class Http2Writer implements ReplyWriter {
   readonly #stream: ServerHttp2Stream;
   #trailers: OutgoingHttpHeaders | undefined;
+  /** node reports the body as finished before it asks for trailers. */
+  #awaitsTrailers = false;
 
   constructor(stream: ServerHttp2Stream) {
     this.#stream = stream;
@@ -130,9 +147,22 @@ class Http2Writer implements ReplyWriter {
     const stream = this.#stream;
     stream.respond({ ':status': status, ...collect(headers) }, { waitForTrailers: true });
     stream.once('wantTrailers', () => {
-      if (this.#trailers) stream.sendTrailers(this.#trailers);
-      else stream.close(constants.NGHTTP2_NO_ERROR);
+      this.#awaitsTrailers = false;
+      if (!this.#trailers) {
+        stream.close(constants.NGHTTP2_NO_ERROR);
+        return;
+      }
+      stream.sendTrailers(this.#trailers);
+      setImmediate(() => this.finished());
     });
+    this.#awaitsTrailers = true;
+  }
+
+  /** An upload that nobody reads would keep the stream open for ever (RFC 9113 section 8.1). */
+  finished(): void {
+    const stream = this.#stream;
+    if (this.#awaitsTrailers || stream.closed || stream.readableEnded) return;
+    if (!stream.endAfterHeaders) stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   /** `respond` has sent it. */

@@ -1,6 +1,20 @@
 /** A gateway reduced to its HTTP data path: one port, one `host` backend, no configuration. For http-proxy tests. */
-import { type IncomingMessage, type RequestOptions, request, type Server } from 'node:http';
-import type { AddressInfo, Server as NetServer } from 'node:net';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type RequestOptions,
+  request,
+  type Server,
+} from 'node:http';
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net';
+import { afterEach } from 'node:test';
 import { host } from '../../src/backends/host/index.ts';
 import type { BackendDeps } from '../../src/core/backend.ts';
 import type { PolicySet } from '../../src/core/policy.ts';
@@ -117,4 +131,78 @@ export async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+/** What one test file opens; closed after each test, newest first. */
+export class Stage {
+  readonly #opened: (() => Promise<unknown> | undefined)[] = [];
+
+  constructor() {
+    afterEach(async () => {
+      for (const close of this.#opened.splice(0).reverse()) await close();
+    });
+  }
+
+  own(close: () => Promise<unknown> | undefined): void {
+    this.#opened.push(close);
+  }
+
+  async server(handler?: RequestListener): Promise<{ server: Server; port: number }> {
+    const server = createServer(handler);
+    const port = await listening(server);
+    this.own(() => closing(server));
+    return { server, port };
+  }
+
+  async proxyTo(upstream: string, options: Omit<ProxyOptions, 'upstream'> = {}): Promise<TestProxy> {
+    const proxy = await startProxy({ upstream, ...options });
+    this.own(() => proxy.close());
+    return proxy;
+  }
+
+  async proxied(handler: RequestListener): Promise<TestProxy> {
+    const { port } = await this.server(handler);
+    return this.proxyTo(`127.0.0.1:${port}`);
+  }
+
+  /** A proxy in front of nothing. */
+  async proxyToNowhere(): Promise<TestProxy & { upstreamPort: number }> {
+    const { server, port } = await this.server();
+    await closing(server);
+    return { ...(await this.proxyTo(`127.0.0.1:${port}`)), upstreamPort: port };
+  }
+
+  /** Port of a TCP server that says what it likes once somebody has spoken. */
+  async rawUpstream(answer: (socket: Socket) => void): Promise<number> {
+    const sockets = new Set<Socket>();
+    const server = createTcpServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.once('data', () => answer(socket));
+    });
+    const port = await listening(server);
+    this.own(() => {
+      for (const socket of sockets) socket.destroy();
+      return closing(server);
+    });
+    return port;
+  }
+}
+
+/** Sends bytes as they are, by default with nothing to follow, and returns everything that comes back. */
+export async function raw(port: number, bytes: string, more: 'end' | 'open' = 'end'): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(bytes, 'latin1');
+  if (more === 'end') socket.end();
+  return (await collect(socket)).toString('latin1');
+}
+
+/** A promise and what fulfils it. */
+export function signal<T = void>(): { fired: Promise<T>; fire: (value: T) => void } {
+  let fire: (value: T) => void = () => {};
+  const fired = new Promise<T>((resolve) => {
+    fire = resolve;
+  });
+  return { fired, fire };
 }

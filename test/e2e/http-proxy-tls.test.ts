@@ -6,21 +6,15 @@ import { request } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from 'node:http2';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { cert, key } from '../fixtures/tls.ts';
-import { closing, collect, get, listening, startProxy, type TestProxy } from './http-harness.ts';
+import { closing, collect, get, listening, Stage, signal, type TestProxy } from './http-harness.ts';
 
 const trusted = { backendTLS: { root: cert, hostname: 'upstream.test' } };
-const opened: (() => Promise<void>)[] = [];
+const stage = new Stage();
 
-afterEach(async () => {
-  for (const close of opened.splice(0).reverse()) await close();
-});
-
-async function proxyTo(upstream: string, policies: Record<string, unknown> = trusted): Promise<TestProxy> {
-  const proxy = await startProxy({ upstream, policies });
-  opened.push(() => proxy.close());
-  return proxy;
+function proxyTo(upstream: string, policies: Record<string, unknown> = trusted): Promise<TestProxy> {
+  return stage.proxyTo(upstream, { policies });
 }
 
 /** An HTTP/2 upstream; `sessions` counts its connections. */
@@ -40,7 +34,7 @@ async function http2Upstream(
     handle(stream, headers[':path'] ?? '');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  opened.push(async () => {
+  stage.own(async () => {
     for (const socket of sockets) socket.destroy();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   });
@@ -53,7 +47,7 @@ describe('an https upstream', () => {
       response.end(`${incoming.httpVersion} ok`),
     );
     const port = await listening(server);
-    opened.push(() => closing(server));
+    stage.own(() => closing(server));
     return port;
   }
 
@@ -185,12 +179,9 @@ describe('an HTTP/2 upstream', () => {
   });
 
   test('learns when the client leaves', async () => {
-    let reset: (() => void) | undefined;
-    const closed = new Promise<void>((resolve) => {
-      reset = resolve;
-    });
+    const closed = signal();
     const { port } = await http2Upstream((stream) => {
-      stream.on('close', () => reset?.());
+      stream.on('close', () => closed.fire());
       stream.respond({ ':status': 200 });
       stream.write('begin');
     });
@@ -201,6 +192,23 @@ describe('an HTTP/2 upstream', () => {
     reply.on('error', () => {});
     await once(reply, 'data');
     outgoing.destroy();
-    await closed;
+    await closed.fired;
+  });
+
+  test('does not take half an upload for a whole one when the client leaves', async () => {
+    const started = signal();
+    const ended = signal<string>();
+    const { port } = await http2Upstream((stream) => {
+      stream.once('data', () => started.fire());
+      stream.on('end', () => ended.fire('in good order'));
+      stream.on('aborted', () => ended.fire('aborted'));
+    });
+    const proxy = await proxyTo(`https://127.0.0.1:${port}`);
+    const outgoing = request({ host: '127.0.0.1', port: proxy.port, method: 'POST', agent: false });
+    outgoing.on('error', () => {});
+    outgoing.write('half');
+    await started.fired;
+    outgoing.destroy();
+    assert.equal(await ended.fired, 'aborted');
   });
 });

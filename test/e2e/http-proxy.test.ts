@@ -1,80 +1,15 @@
 /** The HTTP data path as a whole: listener, `host` backend, upstream, over real sockets. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import {
-  Agent,
-  createServer,
-  type IncomingMessage,
-  request,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { connect, createServer as createTcpServer, type Socket } from 'node:net';
-import { afterEach, describe, test } from 'node:test';
-import {
-  closing,
-  collect,
-  get,
-  listening,
-  type ProxyOptions,
-  startProxy,
-  type TestProxy,
-} from './http-harness.ts';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { describe, test } from 'node:test';
+import { collect, get, raw, Stage } from './http-harness.ts';
 
-const opened: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const close of opened.splice(0).reverse()) await close();
-});
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-async function upstreamServer(handler: Handler): Promise<{ server: Server; port: number }> {
-  const server = createServer(handler);
-  const port = await listening(server);
-  opened.push(() => closing(server));
-  return { server, port };
-}
-
-async function proxyTo(upstream: string, options: Omit<ProxyOptions, 'upstream'> = {}): Promise<TestProxy> {
-  const proxy = await startProxy({ upstream, ...options });
-  opened.push(() => proxy.close());
-  return proxy;
-}
-
-async function proxied(handler: Handler): Promise<TestProxy & { server: Server }> {
-  const { server, port } = await upstreamServer(handler);
-  return { ...(await proxyTo(`127.0.0.1:${port}`)), server };
-}
-
-/** A TCP server that answers with fixed text, however the request looks. */
-async function rawUpstream(answer: (socket: Socket) => void): Promise<number> {
-  const sockets = new Set<Socket>();
-  const server = createTcpServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    socket.once('data', () => answer(socket));
-  });
-  const port = await listening(server);
-  opened.push(async () => {
-    for (const socket of sockets) socket.destroy();
-    await closing(server);
-  });
-  return port;
-}
-
-/** Sends bytes as they are and returns everything that comes back. */
-async function raw(port: number, bytes: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
-  socket.on('error', () => {});
-  socket.write(bytes, 'latin1');
-  const text = collect(socket).catch(() => Buffer.alloc(0));
-  return (await text).toString('latin1');
-}
+const stage = new Stage();
 
 describe('a request through the proxy', () => {
   test('arrives with its method, path, query, headers and body', async () => {
-    const proxy = await proxied(async (incoming, response) => {
+    const proxy = await stage.proxied(async (incoming, response) => {
       const body = (await collect(incoming)).toString();
       response.end(
         JSON.stringify({ method: incoming.method, url: incoming.url, x: incoming.headers['x-a'], body }),
@@ -92,7 +27,7 @@ describe('a request through the proxy', () => {
   });
 
   test('loses the headers of its connection and those Connection lists, and nothing else', async () => {
-    const proxy = await proxied((incoming, response) => response.end(JSON.stringify(incoming.headers)));
+    const proxy = await stage.proxied((incoming, response) => response.end(JSON.stringify(incoming.headers)));
     const headers = {
       connection: 'X-Private, keep-alive',
       'x-private': '1',
@@ -110,7 +45,7 @@ describe('a request through the proxy', () => {
   });
 
   test('tells the upstream who asked for what', async () => {
-    const proxy = await proxied((incoming, response) => response.end(JSON.stringify(incoming.headers)));
+    const proxy = await stage.proxied((incoming, response) => response.end(JSON.stringify(incoming.headers)));
     const headers = { host: 'Shop.example:81', 'x-forwarded-for': '10.1.1.1', 'x-forwarded-proto': 'https' };
     const seen = JSON.parse((await get(proxy.port, { headers })).body);
     assert.match(seen.host, /^127\.0\.0\.1:\d+$/);
@@ -120,7 +55,7 @@ describe('a request through the proxy', () => {
   });
 
   test('keeps the framing of its body: a length stays a length, chunks stay chunks', async () => {
-    const proxy = await proxied((incoming, response) => {
+    const proxy = await stage.proxied((incoming, response) => {
       incoming.resume();
       const { 'content-length': length, 'transfer-encoding': coding } = incoming.headers;
       response.end(JSON.stringify({ length, coding }));
@@ -142,7 +77,7 @@ describe('a request through the proxy', () => {
   });
 
   test('is not asked for its body before the upstream reads it', async () => {
-    const proxy = await proxied(async (incoming, response) => response.end(await collect(incoming)));
+    const proxy = await stage.proxied(async (incoming, response) => response.end(await collect(incoming)));
     const outgoing = request({ host: '127.0.0.1', port: proxy.port, method: 'POST', agent: false });
     outgoing.setHeader('expect', '100-continue');
     outgoing.setHeader('content-length', '3');
@@ -154,12 +89,11 @@ describe('a request through the proxy', () => {
   });
 
   test('is never asked for its body when the upstream cannot be reached', async () => {
-    const { server, port } = await upstreamServer(() => {});
-    await closing(server);
-    const proxy = await proxyTo(`127.0.0.1:${port}`);
+    const proxy = await stage.proxyToNowhere();
     const text = await raw(
       proxy.port,
       'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n',
+      'open',
     );
     assert.match(text, /^HTTP\/1\.1 502 /);
     assert.match(text, /Connection: close/i);
@@ -169,7 +103,7 @@ describe('a request through the proxy', () => {
 
 describe('a reply through the proxy', () => {
   test('keeps status, headers, repeated headers and body', async () => {
-    const proxy = await proxied((_, response) => {
+    const proxy = await stage.proxied((_, response) => {
       response.writeHead(418, [
         'Set-Cookie',
         'a=1',
@@ -193,14 +127,16 @@ describe('a reply through the proxy', () => {
   });
 
   test('to HEAD keeps the length of the body it does not have', async () => {
-    const proxy = await proxied((_, response) => response.writeHead(200, { 'content-length': '1234' }).end());
+    const proxy = await stage.proxied((_, response) =>
+      response.writeHead(200, { 'content-length': '1234' }).end(),
+    );
     const { status, headers, body } = await get(proxy.port, { method: 'HEAD' });
     assert.deepEqual([status, headers['content-length'], body], [200, '1234', '']);
   });
 
   for (const status of [204, 304]) {
     test(`with status ${status} has neither body nor length`, async () => {
-      const proxy = await proxied((_, response) => response.writeHead(status, { etag: '"x"' }).end());
+      const proxy = await stage.proxied((_, response) => response.writeHead(status, { etag: '"x"' }).end());
       const reply = await get(proxy.port);
       assert.deepEqual([reply.status, reply.headers.etag, reply.body], [status, '"x"', '']);
       assert.equal(reply.headers['content-length'], undefined);
@@ -209,7 +145,7 @@ describe('a reply through the proxy', () => {
   }
 
   test('brings its trailers', async () => {
-    const proxy = await proxied((_, response) => {
+    const proxy = await stage.proxied((_, response) => {
       response.writeHead(200, { trailer: 'x-sum' });
       response.write('data');
       response.addTrailers({ 'x-sum': '42' });
@@ -222,7 +158,7 @@ describe('a reply through the proxy', () => {
 
   test('starts before it ends: the first part is not held back', async () => {
     let finish: () => void = () => {};
-    const proxy = await proxied((_, response) => {
+    const proxy = await stage.proxied((_, response) => {
       response.write('first');
       finish = () => response.end('second');
     });
@@ -235,7 +171,9 @@ describe('a reply through the proxy', () => {
   });
 
   test('sends its head at once even when the body says nothing yet', async () => {
-    const proxy = await proxied((_, response) => response.writeHead(200, { 'x-early': '1' }).flushHeaders());
+    const proxy = await stage.proxied((_, response) =>
+      response.writeHead(200, { 'x-early': '1' }).flushHeaders(),
+    );
     const outgoing = request({ host: '127.0.0.1', port: proxy.port, agent: false }).end();
     const [reply] = (await once(outgoing, 'response')) as [IncomingMessage];
     assert.equal(reply.headers['x-early'], '1');
@@ -244,7 +182,7 @@ describe('a reply through the proxy', () => {
   });
 
   test('is not disturbed by an informational reply before it', async () => {
-    const proxy = await proxied((_, response) => {
+    const proxy = await stage.proxied((_, response) => {
       response.writeEarlyHints({ link: '</a.css>; rel=preload' });
       response.end('done');
     });
@@ -252,8 +190,10 @@ describe('a reply through the proxy', () => {
   });
 
   test('of an HTTP/1.0 upstream, which ends with the connection, arrives whole', async () => {
-    const port = await rawUpstream((socket) => socket.end('HTTP/1.0 200 OK\r\nX-Old: 1\r\n\r\nold body'));
-    const proxy = await proxyTo(`127.0.0.1:${port}`);
+    const port = await stage.rawUpstream((socket) =>
+      socket.end('HTTP/1.0 200 OK\r\nX-Old: 1\r\n\r\nold body'),
+    );
+    const proxy = await stage.proxyTo(`127.0.0.1:${port}`);
     const { headers, body } = await get(proxy.port);
     assert.deepEqual([headers['x-old'], body], ['1', 'old body']);
   });
@@ -262,34 +202,34 @@ describe('a reply through the proxy', () => {
 describe('connections', () => {
   test('are reused on both sides', async () => {
     let connections = 0;
-    const { server, port } = await upstreamServer((incoming, response) =>
+    const { server, port } = await stage.server((incoming, response) =>
       response.end(String(incoming.socket.remotePort)),
     );
     server.on('connection', () => {
       connections += 1;
     });
-    const proxy = await proxyTo(`127.0.0.1:${port}`);
+    const proxy = await stage.proxyTo(`127.0.0.1:${port}`);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    opened.push(async () => agent.destroy());
+    stage.own(async () => agent.destroy());
     for (let i = 0; i < 20; i += 1) await get(proxy.port, { agent });
     assert.equal(connections, 1);
     assert.equal(proxy.acceptor.connections, 1);
   });
 
   test('that the upstream closed while idle do not show', async () => {
-    const { server, port } = await upstreamServer((_, response) => {
+    const { server, port } = await stage.server((_, response) => {
       response.end('ok');
       // Closes without having said so in the reply.
       response.socket?.end();
     });
     server.keepAliveTimeout = 60_000;
-    const proxy = await proxyTo(`127.0.0.1:${port}`);
+    const proxy = await stage.proxyTo(`127.0.0.1:${port}`);
     for (let i = 0; i < 20; i += 1) assert.equal((await get(proxy.port)).status, 200);
   });
 
   test('that die under a GET are replaced once', async () => {
     let requests = 0;
-    const proxy = await proxied((incoming, response) => {
+    const proxy = await stage.proxied((incoming, response) => {
       requests += 1;
       if (requests === 1) incoming.socket.destroy();
       else response.end('second try');
@@ -300,7 +240,7 @@ describe('connections', () => {
 
   test('that die under a POST are not: it may have been done', async () => {
     let requests = 0;
-    const proxy = await proxied((incoming) => {
+    const proxy = await stage.proxied((incoming) => {
       requests += 1;
       incoming.socket.destroy();
     });
@@ -308,113 +248,5 @@ describe('connections', () => {
     assert.equal(status, 502);
     assert.match(body, /"UPSTREAM_CLOSED"/);
     assert.equal(requests, 1);
-  });
-});
-
-describe('an upstream that misbehaves', () => {
-  test('by dying in mid-body breaks the reply, which must not look complete', async () => {
-    const proxy = await proxied((_, response) => {
-      response.write('half of it');
-      setImmediate(() => response.socket?.destroy());
-    });
-    await assert.rejects(get(proxy.port), (error: NodeJS.ErrnoException) => error.code === 'ECONNRESET');
-    await proxy.ended(1);
-    assert.equal(proxy.records[0]?.reason, 'UPSTREAM_CLOSED');
-  });
-
-  test('by sending less than it promised breaks the reply as well', async () => {
-    const port = await rawUpstream((socket) =>
-      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort'),
-    );
-    const proxy = await proxyTo(`127.0.0.1:${port}`);
-    await assert.rejects(get(proxy.port));
-  });
-
-  test('by answering garbage is named in a 502', async () => {
-    const port = await rawUpstream((socket) => socket.end('\x00\x01 not http at all\r\n\r\n'));
-    const proxy = await proxyTo(`127.0.0.1:${port}`);
-    const { status, body } = await get(proxy.port);
-    assert.equal(status, 502);
-    assert.equal(JSON.parse(body).error.code, 'UPSTREAM_PROTOCOL');
-  });
-
-  test('by not being there is named in a 502 with the reason', async () => {
-    const { server, port } = await upstreamServer(() => {});
-    await closing(server);
-    const proxy = await proxyTo(`127.0.0.1:${port}`);
-    const { status, body } = await get(proxy.port);
-    assert.equal(status, 502);
-    assert.match(body, new RegExp(`cannot connect to http://127.0.0.1:${port}: connect ECONNREFUSED`));
-  });
-
-  test('by never answering holds nothing once the client has left', async () => {
-    let gone: (() => void) | undefined;
-    const left = new Promise<void>((resolve) => {
-      gone = resolve;
-    });
-    let arrived: (() => void) | undefined;
-    const asked = new Promise<void>((resolve) => {
-      arrived = resolve;
-    });
-    const proxy = await proxied((incoming) => {
-      incoming.socket.on('close', () => gone?.());
-      arrived?.();
-    });
-    const outgoing = request({ host: '127.0.0.1', port: proxy.port, agent: false }).end();
-    outgoing.on('error', () => {});
-    await asked;
-    outgoing.destroy();
-    await left;
-    await proxy.ended(1);
-    assert.equal(proxy.records[0]?.reason, 'CANCELLED');
-    assert.equal(proxy.acceptor.inFlight, 0);
-  });
-
-  test('by answering before the upload is over is believed', async () => {
-    const proxy = await proxied((incoming, response) => {
-      response.writeHead(413, { connection: 'close' }).end('too much');
-      incoming.resume();
-    });
-    const outgoing = request({ host: '127.0.0.1', port: proxy.port, method: 'POST', agent: false });
-    outgoing.on('error', () => {});
-    outgoing.write('some');
-    const [reply] = (await once(outgoing, 'response')) as [IncomingMessage];
-    assert.equal(reply.statusCode, 413);
-    assert.equal((await collect(reply)).toString(), 'too much');
-    outgoing.destroy();
-  });
-});
-
-describe('a client that vanishes', () => {
-  test('in mid-upload aborts the upstream request', async () => {
-    const aborted = new Promise<void>((resolve) => {
-      void proxied((incoming) => {
-        incoming.on('error', () => {});
-        incoming.once('data', () => outgoing.destroy());
-        incoming.on('close', () => !incoming.complete && resolve());
-      }).then((proxy) => {
-        outgoing = request({ host: '127.0.0.1', port: proxy.port, method: 'POST', agent: false });
-        outgoing.on('error', () => {});
-        outgoing.write('part one');
-      });
-    });
-    let outgoing: ReturnType<typeof request>;
-    await aborted;
-  });
-
-  test('in mid-download stops the upstream', async () => {
-    const stopped = new Promise<void>((resolve) => {
-      void proxied((_, response) => {
-        response.write('begin');
-        response.on('close', () => resolve());
-      }).then(async (proxy) => {
-        const outgoing = request({ host: '127.0.0.1', port: proxy.port, agent: false }).end();
-        outgoing.on('error', () => {});
-        const [reply] = (await once(outgoing, 'response')) as [IncomingMessage];
-        reply.on('error', () => {});
-        reply.once('data', () => outgoing.destroy());
-      });
-    });
-    await stopped;
   });
 });
