@@ -145,6 +145,8 @@ export class Link implements Closable {
 
   /** One message from the wire. `origin`: the request whose answer stream carried it. */
   receive(bytes: Buffer, origin: number | undefined): void {
+    // A closing wire may still bring something, and a question would be asked for nobody.
+    if (this.#closed) return;
     try {
       const answer = findAnswer(bytes);
       if (answer)
