@@ -60,6 +60,7 @@ function collect(stream: Readable, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    let ended = false;
     const stop = (): void => {
       stream.off('data', onData).off('end', onEnd).off('close', onClose);
     };
@@ -74,11 +75,13 @@ function collect(stream: Readable, limit: number): Promise<Buffer> {
       stream.resume();
       reject(tooLarge(limit));
     };
+    // No listener is taken off at a regular end: the stream goes, and taking three off costs more than the read.
     const onEnd = (): void => {
-      stop();
+      ended = true;
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
     };
     const onClose = (): void => {
+      if (ended) return;
       stop();
       reject(new GatewayError('CANCELLED', 'the client went away while sending its request'));
     };

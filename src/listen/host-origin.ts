@@ -19,10 +19,15 @@ export interface HostOriginOptions {
 export function hostOrigin(options: HostOriginOptions): Layer<Exchange, Answer> {
   const { loopback, originAllowed, hosts } = options;
   const known = hosts && new Set(hosts.map((host) => host.toLowerCase()));
+  // Requests of one client come in runs, with one authority.
+  let accepted: string | undefined;
   return (next) => (exchange) => {
-    const host = hostOf(exchange.authority);
-    const hostGood = known?.has(host) || (loopback ? isLoopbackHost(host) : !known);
-    if (!hostGood) return Promise.reject(forbiddenHost(host));
+    if (exchange.authority !== accepted) {
+      const host = hostOf(exchange.authority);
+      const hostGood = known?.has(host) || (loopback ? isLoopbackHost(host) : !known);
+      if (!hostGood) return Promise.reject(forbiddenHost(host));
+      accepted = exchange.authority;
+    }
     if (!loopback) return next(exchange);
     const origin = header(exchange, 'origin');
     if (origin === undefined || isLocalOrigin(origin) || originAllowed(origin)) return next(exchange);
