@@ -3,7 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { Clock, Log } from '../../core/ports.ts';
 import type { Cancel } from '../../lib/cancel.ts';
 import { notificationMessage, requestMessage } from '../../lib/json-rpc.ts';
-import { quote } from '../../lib/json-text.ts';
+import { JsonSyntaxError, lex, quote, Shape } from '../../lib/json-text.ts';
 import { isObject, parseObject } from '../../lib/json-value.ts';
 import type { McpOutcome } from '../call.ts';
 import type { Connector, OpenOptions } from '../definition.ts';
@@ -63,10 +63,10 @@ export async function openLink(options: HandshakeOptions): Promise<{ link: Link;
       purpose: options.purpose,
       cancel,
     });
-    link.attach(await orCancelled(opened, cancel));
+    link.attach(await unlessCancelled(opened, cancel, (wire) => wire.close()));
     const info = readServerInfo(await initialize(link, options, cancel));
     link.wire.agreed?.(info.version);
-    await link.deliver(notificationMessage('notifications/initialized'));
+    await unlessCancelled(link.deliver(notificationMessage('notifications/initialized')), cancel);
     return { link, info };
   } catch (error) {
     await link.close();
@@ -77,14 +77,14 @@ export async function openLink(options: HandshakeOptions): Promise<{ link: Link;
   }
 }
 
-/** A connector that ignores its cancel must not hold us; what it opens later is closed. */
-function orCancelled<T extends { close(): unknown }>(opened: Promise<T>, cancel: Cancel): Promise<T> {
+/** A connector that ignores its cancel, or a server that never takes a message, must not hold us. `late`: what then comes. */
+function unlessCancelled<T>(work: Promise<T>, cancel: Cancel, late?: (value: T) => unknown): Promise<T> {
   return new Promise((resolve, reject) => {
     const forget = cancel.onCancel((reason) => {
-      opened.then((wire) => wire.close()).catch(() => undefined);
+      work.then(late).catch(() => undefined);
       reject(reason);
     });
-    opened.then(resolve, reject).finally(forget);
+    work.then(resolve, reject).finally(forget);
   });
 }
 
@@ -137,11 +137,23 @@ function readServerInfo(outcome: McpOutcome): ServerInfo {
 }
 
 const MAX_INITIALIZE = 1024 * 1024;
+const ANY = new Shape({});
 
 function readObject(body: Buffer): Record<string, unknown> {
   if (body.length > MAX_INITIALIZE)
     throw new GatewayError('UPSTREAM_PROTOCOL', 'the answer to initialize is longer than 1 MiB');
-  const value = parseObject(body);
+  const value = isValid(body) ? parseObject(body) : undefined;
   if (!value) throw new GatewayError('UPSTREAM_PROTOCOL', 'the answer to initialize is not a JSON object');
   return value;
+}
+
+/** Depth above all: the answer is joined with others and printed again, which a deep one would overflow. */
+function isValid(body: Buffer): boolean {
+  try {
+    lex(body, ANY);
+    return true;
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return false;
+    throw error;
+  }
 }
