@@ -1,5 +1,6 @@
 /** What a person sees at start: what listens where, and which targets came up. */
 import { basename } from 'node:path';
+import { systemClock } from './core/ports.ts';
 import type { Listening } from './gateway.ts';
 import { type Run, targetStates } from './run.ts';
 import { VERSION } from './version.ts';
@@ -30,8 +31,12 @@ export async function startScreen(run: Run): Promise<string> {
 async function targetsTried(run: Run): Promise<void> {
   for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_EVERY_MS) {
     if (targetStates(run.gateway).every(({ state }) => state !== 'starting')) return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await pause(LOOK_EVERY_MS);
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => systemClock.after(ms, resolve));
 }
 
 function describeBind({ bind, port }: Listening): string[] {
