@@ -85,9 +85,14 @@ function collect(stream: Readable, limit: number): Promise<Buffer> {
       stop();
       reject(new GatewayError('CANCELLED', 'the client went away while sending its request'));
     };
-    if (stream.destroyed) onClose();
+    if (stream.destroyed || isAborted(stream)) onClose();
     else stream.on('data', onData).on('end', onEnd).on('close', onClose).on('error', ignore);
   });
+}
+
+/** Node's HTTP/2 request object ends after an abort as if all were well. */
+function isAborted(stream: Readable & { readonly aborted?: boolean }): boolean {
+  return stream.aborted === true;
 }
 
 function tooLarge(limit: number): GatewayError {

@@ -42,10 +42,8 @@ export function http1Server(serving: Serving, greet: Greet): Server {
   const [listener] = server.listeners('connection') as [(this: Server, socket: Duplex) => void];
   server.removeAllListeners('connection');
   server.on('connection', (socket) => greet(socket, () => listener.call(server, socket)));
-  server.on('request', (request, response) => serve(serving, request, response));
-  server.on('checkContinue', (request, response) =>
-    serve(serving, request, response, () => response.writeContinue()),
-  );
+  server.on('request', (request, response) => serve(serving, { request, response, expects: false }));
+  server.on('checkContinue', (request, response) => serve(serving, { request, response, expects: true }));
   server.on('upgrade', (request, socket, head) => {
     if (offersHttp2(request)) {
       socket.unshift(Buffer.concat([withoutOffer(request), head]));
@@ -59,14 +57,17 @@ export function http1Server(serving: Serving, greet: Greet): Server {
   return server;
 }
 
-function serve(
-  serving: Serving,
-  request: IncomingMessage,
-  response: ServerResponse,
-  announce?: () => void,
-): void {
+interface Arriving {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The client waits to be told to send its body. */
+  readonly expects: boolean;
+}
+
+function serve(serving: Serving, { request, response, expects }: Arriving): void {
+  const announce = expects ? () => response.writeContinue() : undefined;
   const body = new IncomingBody(request, bodyLength(request), announce);
-  const exchange = accept(serving, request, body);
+  const exchange = accept(serving, { request, body, upgrade: undefined });
   const socket = request.socket as Occupied;
   socket[EXCHANGE] = exchange;
   const writer = new Http1Writer(response);
@@ -83,12 +84,13 @@ function serve(
   });
 }
 
-function accept(
-  serving: Serving,
-  request: IncomingMessage,
-  body: IncomingBody,
-  upgrade?: string,
-): AcceptedExchange {
+interface Parts {
+  readonly request: IncomingMessage;
+  readonly body: IncomingBody;
+  readonly upgrade: string | undefined;
+}
+
+function accept(serving: Serving, { request, body, upgrade }: Parts): AcceptedExchange {
   const arrival = {
     method: request.method as string,
     target: requestTarget(request.url as string, request.headers.host),
@@ -127,8 +129,8 @@ interface Upgrading {
 }
 
 async function serveUpgrade(serving: Serving, { request, socket, head }: Upgrading): Promise<void> {
-  const wanted = request.method === 'CONNECT' ? 'connect' : (request.headers.upgrade?.toLowerCase() ?? '');
-  const exchange = accept(serving, request, new IncomingBody(request, 0), wanted);
+  const upgrade = request.method === 'CONNECT' ? 'connect' : (request.headers.upgrade?.toLowerCase() ?? '');
+  const exchange = accept(serving, { request, body: new IncomingBody(request, 0), upgrade });
   const { record } = exchange;
   socket.on('error', ignore);
   socket.once('close', () => {

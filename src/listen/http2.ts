@@ -3,16 +3,16 @@ import {
   constants,
   createServer,
   type Http2Server,
+  Http2ServerRequest,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Socket } from 'node:net';
-import { Readable } from 'node:stream';
 import type { Reply } from '../core/exchange.ts';
 import { declaredLength, IncomingBody } from './body.ts';
-import { AcceptedExchange } from './exchange.ts';
+import { AcceptedExchange, type IncomingHead } from './exchange.ts';
 import { hasHeader, type ReplyWriter, respond, withoutTunnel } from './respond.ts';
 import type { Serving } from './serving.ts';
 
@@ -26,10 +26,7 @@ export function http2Server(serving: Serving): Http2Server {
     settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: limits.headerBytes, enablePush: false },
   });
   server.on('session', (session) => watch(serving, session));
-  server.on('stream', (stream, headers, flags, rawHeaders?: readonly string[]) => {
-    const ended = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    serve(serving, stream, { headers, rawHeaders: rawHeaders ?? [], ended });
-  });
+  server.on('stream', (stream, headers) => serve(serving, stream, headers));
   server.on('sessionError', ignore);
   return server;
 }
@@ -50,71 +47,54 @@ function watch(serving: Serving, session: ServerHttp2Session): void {
   });
 }
 
-interface Head {
-  readonly headers: IncomingHttpHeaders;
-  readonly rawHeaders: readonly string[];
-  readonly ended: boolean;
+function serve(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  let exchange: AcceptedExchange | undefined;
+  stream.on('error', ignore);
+  // Before node's own request object hears of it: that one lets a body which broke off end like any other.
+  stream.once('close', () => {
+    // 'finish' may be lost to 'close' when the client has sent everything; the code tells a whole reply from a broken one.
+    exchange?.end(stream.writableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR);
+    serving.left();
+  });
+  exchange = accept(serving, stream, headers);
+  const accepted = exchange;
+  const writer = new Http2Writer(stream);
+  stream.once('finish', () => writer.finished());
+  void serving
+    .answer(accepted)
+    .then((answer) => respond(accepted, withoutTunnel(answer, accepted.record), writer));
 }
 
-function serve(serving: Serving, stream: ServerHttp2Stream, { headers, rawHeaders, ended }: Head): void {
+function accept(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): AcceptedExchange {
   const announce =
     headers.expect === '100-continue' ? () => stream.additionalHeaders({ ':status': 100 }) : undefined;
+  // The request half alone: undici destroys a body that it has read to its end, and with the stream the reply would go.
+  const request = new Http2ServerRequest(stream, headers, {}, []);
+  const authority = headers[':authority'] ?? headers.host ?? '';
   const arrival = {
     method: headers[':method'] ?? '',
-    target: {
-      url: headers[':path'] ?? '',
-      authority: (headers[':authority'] ?? headers.host ?? '').toLowerCase(),
-    },
+    target: { url: headers[':path'] ?? '', authority: authority.toLowerCase() },
     httpVersion: '2.0' as const,
-    head: { headers: withoutPseudo(headers), rawHeaders: regularHeaders(rawHeaders) },
-    body: new IncomingBody(ended ? stream : upload(stream), ended ? 0 : declaredLength(headers), announce),
+    head: regularHeaders(headers),
+    body: new IncomingBody(request, stream.endAfterHeaders ? 0 : declaredLength(headers), announce),
     socket: stream.session?.socket as Socket,
     upgrade: undefined,
   };
-  const exchange = new AcceptedExchange(arrival, serving.ports);
-  const writer = new Http2Writer(stream);
-  stream.on('error', ignore);
-  stream.once('finish', () => writer.finished());
-  stream.once('close', () => {
-    // 'finish' may be lost to 'close' when the client has sent everything; the code tells a whole reply from a broken one.
-    exchange.end(stream.writableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR);
-    serving.left();
-  });
-  void serving
-    .answer(exchange)
-    .then((answer) => respond(exchange, withoutTunnel(answer, exchange.record), writer));
+  return new AcceptedExchange(arrival, serving.ports);
 }
 
-/**
- * The request half alone: who has read a body to its end, or gives it up, destroys it, and with a Duplex the reply
- * would be gone as well.
- */
-function upload(stream: ServerHttp2Stream): Readable {
-  const body = new Readable({ read: () => void stream.resume() });
-  stream.pause();
-  stream.on('data', (chunk: Buffer) => {
-    if (!body.push(chunk)) stream.pause();
-  });
-  stream.once('end', () => body.push(null));
-  stream.once('close', () => {
-    if (!stream.readableEnded) body.destroy();
-  });
-  return body;
-}
-
-function withoutPseudo(headers: IncomingHttpHeaders): Record<string, string | string[] | undefined> {
-  const result: Record<string, string | string[] | undefined> = {};
-  for (const name in headers) if (!name.startsWith(':')) result[name] = headers[name];
-  result['host'] ??= headers[':authority'];
-  return result;
-}
-
-function regularHeaders(raw: readonly string[]): string[] {
-  const result: string[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    if (!(raw[i] as string).startsWith(':')) result.push(raw[i] as string, raw[i + 1] as string);
+/** Without pseudo-headers, and with the Host header that HTTP/1.1 readers expect. */
+function regularHeaders(fields: IncomingHttpHeaders): IncomingHead {
+  const headers: Record<string, string | string[] | undefined> = {};
+  const rawHeaders: string[] = [];
+  for (const name in fields) {
+    const value = fields[name];
+    if (name.startsWith(':') || value === undefined) continue;
+    headers[name] = value;
+    for (const each of Array.isArray(value) ? value : [value]) rawHeaders.push(name, each);
   }
-  return result;
+  headers['host'] ??= fields[':authority'];
+  return { headers, rawHeaders };
 }
 
 /** Headers of a connection, which HTTP/2 forbids (RFC 9113 section 8.2.2). */

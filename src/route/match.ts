@@ -113,7 +113,7 @@ export function pathFault(path: string): string | undefined {
 const SUSPICIOUS = /%|\/\/|\/\.|[\\#]/;
 
 /** Percent-encoding in one case, so that `%c3%a9` and `%C3%A9` are one path. */
-export function canonicalPath(path: string): string {
+function canonicalPath(path: string): string {
   if (!path.includes('%')) return path;
   return path.replace(/%[0-9a-f]{2}/gi, (code) => code.toUpperCase());
 }

@@ -3,9 +3,10 @@
  * paths, then the longer pattern, then a method, then the number of headers, then of query parameters, then order.
  * Built once per generation; pure.
  */
+import { GatewayError } from '../core/errors.ts';
 import type { ListenerPlan, PathMatch, RouteMatch, RoutePlan } from '../core/plan.ts';
 import { type HostMap, hostCandidates, hostMap, hostPattern, requestHost } from './host.ts';
-import { canonicalPath, compileMatch, type Matcher, type Routable, RouteQuestion } from './match.ts';
+import { compileMatch, type Matcher, pathFault, type Routable, RouteQuestion } from './match.ts';
 
 export interface ListenerTable {
   /** Index into the listeners: exact host, then the longest wildcard, then one for every host. */
@@ -13,7 +14,7 @@ export interface ListenerTable {
 }
 
 export interface RouteTable {
-  /** Index into the listener's routes. */
+  /** Index into the listener's routes. Throws GatewayError BAD_REQUEST for a path that could be read in two ways. */
   find(request: Routable): number | undefined;
 }
 
@@ -36,6 +37,7 @@ export function routeTable(listener: { readonly routes: readonly Routed[] }): Ro
   if (listener.routes.length === 1 && listener.routes.every(takesAll)) return { find: catchAll };
   return {
     find(request) {
+      refuseFault(request.path);
       const question = new RouteQuestion(request);
       for (const entries of hostCandidates(map, requestHost(request.authority))) {
         for (const entry of entries) if (entry.matches(question)) return entry.route;
@@ -46,8 +48,14 @@ export function routeTable(listener: { readonly routes: readonly Routed[] }): Ro
 }
 
 function catchAll(request: Routable): number {
-  canonicalPath(request.path);
+  refuseFault(request.path);
   return 0;
+}
+
+function refuseFault(path: string): void {
+  const fault = pathFault(path);
+  if (fault !== undefined)
+    throw new GatewayError('BAD_REQUEST', `the path is not served as it is spelled: ${fault}`);
 }
 
 function takesAll({ hostnames, matches }: Routed): boolean {
