@@ -27,7 +27,9 @@ const EDGE = 2_048;
 const CRLF2 = Buffer.from('\r\n\r\n');
 
 export class HttpConnection {
-  readonly #socket: Socket;
+  readonly #to: { hostname: string; port: string | number };
+  readonly #failed: (error: Error) => void;
+  #socket: Socket;
   #waiting: Waiting | undefined;
   #partial: Buffer | undefined;
   #head = '';
@@ -39,22 +41,35 @@ export class HttpConnection {
   #right = false;
   #kept: Buffer[] = [];
 
-  constructor(
-    { hostname, port }: { hostname: string; port: string | number },
-    failed: (error: Error) => void,
-  ) {
-    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    this.#socket.on('error', failed);
-    this.#socket.on('close', () => {
-      if (this.#waiting) failed(new Error('the connection closed before the answer was complete'));
-    });
+  constructor(to: { hostname: string; port: string | number }, failed: (error: Error) => void) {
+    this.#to = to;
+    this.#failed = failed;
+    this.#socket = this.#connect();
   }
 
-  /** One request at a time. */
+  /** One request at a time. Servers close what idles for a few seconds between rounds, so the socket may be a new one. */
   send(request: Buffer, expectation: Expectation, done: (answer: Answer) => void): void {
     this.#waiting = { ...expectation, done };
+    if (this.#socket.destroyed || this.#socket.readableEnded) this.#socket = this.#connect();
     this.#socket.write(request);
+  }
+
+  #connect(): Socket {
+    const socket = connect({ host: this.#to.hostname, port: Number(this.#to.port), noDelay: true });
+    this.#partial = undefined;
+    this.#inBody = false;
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('error', (error) => this.#broken(socket, error));
+    socket.on('close', () => {
+      this.#broken(socket, new Error('the connection closed before the answer was complete'));
+    });
+    return socket;
+  }
+
+  #broken(socket: Socket, error: Error): void {
+    if (!this.#waiting || socket !== this.#socket) return;
+    this.#waiting = undefined;
+    this.#failed(error);
   }
 
   close(): void {

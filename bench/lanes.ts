@@ -15,6 +15,7 @@ export interface Lane {
 /** Ten digits, so that any id fits where the first one stood. */
 const FIRST_ID = 1_000_000_000;
 const PLACEHOLDER = String(FIRST_ID);
+const TAIL = 32;
 
 let lastId = FIRST_ID;
 
@@ -89,6 +90,8 @@ export class OldSseLane implements Lane {
   readonly #posts: HttpConnection;
   readonly #template: Template;
   #awaited: { id: string; seen: boolean; done: (problem: string | undefined) => void } | undefined;
+  /** The end of the last chunk: ids and event ends may be cut anywhere. */
+  #tail = Buffer.alloc(0);
   /** What came since the last call, when somebody wants to read it. */
   #kept: Buffer[] | undefined;
 
@@ -144,13 +147,16 @@ export class OldSseLane implements Lane {
 
   /** The event with the result is over at the first empty line after its id. */
   #read(chunk: Buffer): void {
+    const data = Buffer.concat([this.#tail, chunk]);
+    this.#tail = data.subarray(-TAIL);
     const awaited = this.#awaited;
     if (!awaited) return;
     this.#kept?.push(chunk);
-    const at = awaited.seen ? 0 : chunk.indexOf(`"id":${awaited.id}`);
+    const at = awaited.seen ? 0 : data.indexOf(`"id":${awaited.id}`);
     if (at >= 0) awaited.seen = true;
-    if (!awaited.seen || chunk.indexOf('\n\n', at) < 0) return;
+    if (!awaited.seen || data.indexOf('\n\n', at) < 0) return;
     this.#awaited = undefined;
+    this.#tail = Buffer.alloc(0);
     awaited.done(undefined);
   }
 }

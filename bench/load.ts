@@ -3,6 +3,8 @@
 import type { Lane } from './lanes.ts';
 import { cpuSeconds } from './sample.ts';
 
+const PATIENCE_SECONDS = 20;
+
 export interface Measurement {
   readonly requests: number;
   readonly seconds: number;
@@ -25,26 +27,36 @@ export async function measure(
   const before = pid === undefined ? undefined : cpuSeconds(pid);
   const begun = performance.now();
   const end = begun + seconds * 1_000;
+  const wrong = (problem: string): void => {
+    errors++;
+    firstError ??= problem;
+  };
   await Promise.all(
     lanes.map(
       (lane) =>
         new Promise<void>((resolve) => {
+          const giveUp = setTimeout(
+            () => {
+              wrong(`no answer ${PATIENCE_SECONDS} s after the end`);
+              resolve();
+            },
+            (seconds + PATIENCE_SECONDS) * 1_000,
+          );
+          const finish = (): void => {
+            clearTimeout(giveUp);
+            resolve();
+          };
           const next = (): void => {
             const sent = performance.now();
-            if (sent >= end) {
-              resolve();
-              return;
-            }
+            if (sent >= end) return finish();
             lane.call((problem) => {
-              if (problem === undefined) latencies.push(performance.now() - sent);
-              else {
-                errors++;
-                firstError ??= problem;
-                // A lane that failed is not trusted with another request.
-                resolve();
-                return;
+              if (problem === undefined) {
+                latencies.push(performance.now() - sent);
+                return next();
               }
-              next();
+              // A lane that failed is not trusted with another request.
+              wrong(problem);
+              return finish();
             });
           };
           next();

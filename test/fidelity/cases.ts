@@ -1,27 +1,6 @@
 /** What is sent both ways: each legacy method, and the corpus in both directions. */
+import type { Case } from './case.ts';
 import { oddErrors, oddIds, oddResults, oddValues } from './corpus.ts';
-import type { Way } from './differences.ts';
-
-export interface Case {
-  readonly group: string;
-  readonly name: string;
-  readonly method: string;
-  /** JSON text. */
-  readonly params: string;
-  /** JSON text; default: a number of our own. */
-  readonly id?: string;
-  /**
-   * What is compared: the answer as it came, the entries of a list over all its pages, or the params as the upstream
-   * received them (the answer of the tool `received`).
-   */
-  readonly compare: 'answer' | 'list' | 'received';
-  /** How many events come with it. */
-  readonly events?: number;
-  /** Ways that cannot carry it at all: stdio has one message per line. */
-  readonly notVia?: readonly Way[];
-  /** The member that holds the entries of a list. */
-  readonly entries?: string;
-}
 
 const script = (...steps: unknown[]): string => JSON.stringify({ name: 'script', arguments: { steps } });
 

@@ -1,5 +1,5 @@
 /** Sends a case and says what came in a form that can be compared: labelled texts, equal byte for byte or not. */
-import type { Case } from './cases.ts';
+import type { Case } from './case.ts';
 import type { RawClient, Reply } from './client.ts';
 import { elements, entries, member } from './members.ts';
 

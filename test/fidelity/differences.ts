@@ -2,12 +2,9 @@
  * Every difference the gateway is meant to make, with its reason. Whatever is not listed is a defect, and an entry
  * that explains nothing in a whole run of our own upstream is stale: both fail the run.
  */
-import type { Case } from './cases.ts';
+import type { Case, Way } from './case.ts';
 import type { Mismatch } from './compare.ts';
 import { compact } from './members.ts';
-
-/** Upstream transports of a single target; `merged`: one HTTP target of several, where names and URIs carry its name. */
-export type Way = 'http' | 'sse' | 'stdio' | 'merged';
 
 export interface Difference {
   readonly name: string;

@@ -1,8 +1,8 @@
 /** Runs cases against two endpoints of the same server and sorts what differs into meant and not meant. */
-import type { Case } from './cases.ts';
+import type { Case, Way } from './case.ts';
 import type { RawClient } from './client.ts';
 import { excerpt, type Mismatch, mismatches, outcomeOf } from './compare.ts';
-import { type Difference, differences, exposed, type Way } from './differences.ts';
+import { type Difference, differences, exposed } from './differences.ts';
 
 export interface Finding {
   readonly one: Case;
