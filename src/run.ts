@@ -14,6 +14,7 @@ import { LIMITS } from './core/limits.ts';
 import type { Plan } from './core/plan.ts';
 import { type Env, type Log, type Ports, systemClock } from './core/ports.ts';
 import { type Closable, Scope } from './core/scope.ts';
+import type { Gauge } from './core/signals.ts';
 import { Gateway } from './gateway.ts';
 import { Target } from './mcp/target/target.ts';
 import { createAccessLog } from './observe/access-log.ts';
@@ -75,6 +76,7 @@ export async function run(options: RunOptions): Promise<Run> {
       drainMs: LIMITS.drain.value,
     });
     scope.own(gateway);
+    ports.signals.gauge(targetGauge(gateway));
     // First the addresses: one that is taken ends the start before any child has begun.
     const addresses = options.listen ? await openServers(plan, { gateway, metrics, scope }) : {};
     await gateway.apply(plan);
@@ -102,6 +104,23 @@ export function targetStates(
     const error = state.kind === 'down' ? state.error.message : undefined;
     return { name, address: connector.address, state: state.kind, offers: target.offers(), error };
   });
+}
+
+/** Two backends may have targets of the same name, so that it is a count. */
+function targetGauge(gateway: Gateway): Gauge {
+  return {
+    name: 'target_state',
+    help: 'Targets by name and state: up, down, starting.',
+    read() {
+      const counts = new Map<string, { labels: Record<string, string>; value: number }>();
+      for (const { name, state } of targetStates(gateway)) {
+        const count = counts.get(`${name} ${state}`) ?? { labels: { target: name, state }, value: 0 };
+        count.value += 1;
+        counts.set(`${name} ${state}`, count);
+      }
+      return counts.values();
+    },
+  };
 }
 
 function openLog(plan: Plan, { host, logTo }: RunOptions): Promise<OpenLog> {

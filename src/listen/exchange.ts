@@ -8,6 +8,7 @@ import type { Endpoint, Exchange, RequestBody } from '../core/exchange.ts';
 import type { Ports } from '../core/ports.ts';
 import type { ExchangeRecord } from '../core/signals.ts';
 import { Cancel } from '../lib/cancel.ts';
+import { traceIdOf } from '../lib/trace-context.ts';
 
 /** What node's request objects offer; read lazily, because node builds `headers` on first access. */
 export interface IncomingHead {
@@ -55,6 +56,7 @@ export class AcceptedExchange implements Exchange {
 
   constructor(arrival: Arrival, ports: Pick<Ports, 'clock' | 'signals'>) {
     const { method, target, socket } = arrival;
+    const { traceparent } = arrival.head.headers;
     const mark = target.url.indexOf('?');
     this.#arrival = arrival;
     this.#ports = ports;
@@ -84,7 +86,7 @@ export class AcceptedExchange implements Exchange {
       ms: 0,
       reason: undefined,
       error: undefined,
-      traceId: undefined,
+      traceId: traceIdOf(typeof traceparent === 'string' ? traceparent : undefined),
     };
   }
 

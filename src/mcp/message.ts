@@ -121,9 +121,9 @@ function invalid(message: string): GatewayError {
 }
 
 /** The message with some members replaced: `[slot, new JSON text]`; members that are absent are left out. */
-export function withMembers(message: Message, members: readonly Member[]): Buffer {
+export function withMembers(message: Message, members: readonly Member[], added?: Edit): Buffer {
   const { text } = message;
-  const edits: Edit[] = [];
+  const edits: Edit[] = added ? [added] : [];
   for (const [slot, value] of members) {
     const start = text.startOf(slot);
     if (start < 0) continue;

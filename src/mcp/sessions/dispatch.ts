@@ -6,9 +6,10 @@ import { GatewayError } from '../../core/errors.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { McpCall, McpOutcome } from '../call.ts';
 import { type ListKind, listOfMethod } from '../catalogue.ts';
-import { type Message, numberText, SLOT, withMembers } from '../message.ts';
+import { numberText, SLOT, withMembers } from '../message.ts';
 import type { LinkWithInfo } from '../target/catalogues.ts';
 import { named } from '../target/target.ts';
+import { traceEdit } from '../trace.ts';
 import { exposeUris } from '../view/rewrite.ts';
 import type { Member } from '../view/view.ts';
 import { type Found, readListing, resolveKnown, resolveName } from './lists.ts';
@@ -179,7 +180,7 @@ function over(
   return link.call({
     method: call.method,
     name: routed.native,
-    write: (id) => rewritten(call.message, id, routed.splices),
+    write: (id) => rewritten(call, id, routed.splices),
     progressToken: text.has(SLOT.metaProgressToken) ? text.raw(SLOT.metaProgressToken) : undefined,
     peer: call.peer,
     cancel: call.cancel,
@@ -188,7 +189,8 @@ function over(
   });
 }
 
-function rewritten(message: Message, id: number, splices: Splices): Buffer {
+function rewritten({ message, headers }: McpCall, id: number, splices: Splices): Buffer {
   const ours = numberText(id);
-  return withMembers(message, [[SLOT.id, ours], [SLOT.metaProgressToken, ours], ...splices]);
+  const trace = headers && traceEdit(message.text, headers);
+  return withMembers(message, [[SLOT.id, ours], [SLOT.metaProgressToken, ours], ...splices], trace);
 }

@@ -3,9 +3,10 @@ import { asGatewayError, CATALOGUE, GatewayError } from '../../core/errors.ts';
 import type { CallRecord } from '../../core/signals.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { errorMessage, resultMessage } from '../../lib/json-rpc.ts';
+import { traceIdOf } from '../../lib/trace-context.ts';
 import type { McpCall, McpOutcome, Peer } from '../call.ts';
 import { rawErrorMessage } from '../link/link.ts';
-import type { Message } from '../message.ts';
+import { type Message, SLOT } from '../message.ts';
 import { dispatch } from './dispatch.ts';
 import type { Session } from './session.ts';
 
@@ -90,7 +91,7 @@ function newRecord(
     reason: undefined,
     rpcCode: undefined,
     ms: 0,
-    traceId: at.context.traceId,
+    traceId: at.context.traceId ?? traceIdOf(message.text.text(SLOT.traceparent)),
   };
 }
 
