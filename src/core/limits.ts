@@ -33,6 +33,42 @@ export const LIMITS = {
     what: 'All headers of one request.',
   },
   headerCount: { value: 100, unit: 'count', error: 'HEADERS_TOO_LARGE', what: 'Headers of one request.' },
+  headersTime: {
+    value: 15 * SECOND,
+    unit: 'ms',
+    error: 'REQUEST_TIMEOUT',
+    what: 'From the first byte of a request, or from the connection, to its last header.',
+  },
+  idleConnection: {
+    value: 65 * SECOND,
+    unit: 'ms',
+    error: undefined,
+    what: "Time without a request after which a client's connection is closed.",
+  },
+  upstreamConnections: {
+    value: 256,
+    unit: 'count',
+    error: undefined,
+    what: 'Connections to one upstream for calls; further calls wait for one. Event streams and tunnels have their own.',
+  },
+  upstreamHeaderBytes: {
+    value: 64 * KIB,
+    unit: 'bytes',
+    error: 'UPSTREAM_PROTOCOL',
+    what: "All headers of one upstream's reply.",
+  },
+  upstreamHead: {
+    value: 5 * MINUTE,
+    unit: 'ms',
+    error: 'UPSTREAM_TIMEOUT',
+    what: 'Time an upstream has for the head of its reply, where nothing shorter applies.',
+  },
+  upstreamSilence: {
+    value: 15 * MINUTE,
+    unit: 'ms',
+    error: 'UPSTREAM_TIMEOUT',
+    what: 'Pause in the body of a reply after which it is given up; event streams may be silent for ever.',
+  },
   batch: { value: 50, unit: 'count', error: 'BATCH_TOO_LARGE', what: 'Messages in one JSON-RPC batch.' },
   jsonDepth: {
     value: 128,

@@ -1,4 +1,6 @@
 /** Limits of a listening port. Each has a named error; body limits belong to whoever reads a body. */
+import { LIMITS } from '../core/limits.ts';
+
 export interface Limits {
   /** All request headers together; more is HEADERS_TOO_LARGE (431). */
   readonly headerBytes: number;
@@ -13,10 +15,10 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  headerBytes: 32 * 1024,
-  headerCount: 100,
-  headersTimeoutMs: 15_000,
+  headerBytes: LIMITS.headerBytes.value,
+  headerCount: LIMITS.headerCount.value,
+  headersTimeoutMs: LIMITS.headersTime.value,
   // Above the 60 s after which common load balancers drop an idle connection, so that they and not we close first.
-  keepAliveTimeoutMs: 65_000,
+  keepAliveTimeoutMs: LIMITS.idleConnection.value,
   maxInFlight: undefined,
 };

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { Client, type Dispatcher, Pool } from 'undici';
 import type { Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { Closable, Scope } from '../core/scope.ts';
 import { HttpCall, type UpstreamReply, type UpstreamRequest, type UpstreamUpgrade } from './call.ts';
 import { Http2Sessions } from './http2.ts';
@@ -31,13 +32,8 @@ export interface UpgradeRequest extends UpstreamRequest {
   readonly protocol: string;
 }
 
-const MAX_CONNECTIONS = 256;
 /** HTTP/2 connections for calls; each carries up to 100 at a time. */
 const MAX_SESSIONS = 4;
-const HEADERS_TIMEOUT_MS = 300_000;
-/** Between two chunks of an answer in the call pool. Longer than an MCP call may last. */
-const BODY_TIMEOUT_MS = 15 * 60_000;
-const MAX_HEADER_BYTES = 64 * 1024;
 /**
  * Idle time after which a connection is not used again, unless the upstream's Keep-Alive header says more. Below
  * the 5 s of servers that close idle connections without announcing it (uvicorn, Node): the race is theirs to win.
@@ -74,12 +70,12 @@ export class HttpUpstream implements Closable {
         else connect(target, done);
       },
       pipelining: 1,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      bodyTimeout: BODY_TIMEOUT_MS,
+      maxHeaderSize: LIMITS.upstreamHeaderBytes.value,
+      headersTimeout: LIMITS.upstreamHead.value,
+      bodyTimeout: LIMITS.upstreamSilence.value,
       keepAliveTimeout: KEEP_ALIVE_MS,
     };
-    this.#pool = new Pool(options.origin, { ...this.#client, connections: MAX_CONNECTIONS });
+    this.#pool = new Pool(options.origin, { ...this.#client, connections: LIMITS.upstreamConnections.value });
     if (options.allowH2 && origin.protocol === 'https:') this.#http2 = this.#offerHttp2(origin);
   }
 
@@ -151,10 +147,14 @@ export class HttpUpstream implements Closable {
         else this.#spare = socket;
         for (const call of calls) this.#call(call);
       },
-      headersTimeoutMs: HEADERS_TIMEOUT_MS,
+      headersTimeoutMs: LIMITS.upstreamHead.value,
     };
     return {
-      calls: new Http2Sessions({ ...common, bodyTimeoutMs: BODY_TIMEOUT_MS, maxSessions: MAX_SESSIONS }),
+      calls: new Http2Sessions({
+        ...common,
+        bodyTimeoutMs: LIMITS.upstreamSilence.value,
+        maxSessions: MAX_SESSIONS,
+      }),
       long: new Http2Sessions({ ...common, bodyTimeoutMs: 0, maxSessions: Number.POSITIVE_INFINITY }),
     };
   }

@@ -5,6 +5,7 @@
 import { type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Answer, Exchange } from '../../core/exchange.ts';
+import { LIMITS } from '../../core/limits.ts';
 import {
   type HttpUpstream,
   httpUpstream,
@@ -15,8 +16,6 @@ import { upstreamTls } from '../../upstream/tls.ts';
 import { replyHeaders, requestHeaders } from './headers.ts';
 import { type HostConfig, hostSchema } from './schema.ts';
 import { splice } from './tunnel.ts';
-
-const CONNECT_TIMEOUT_MS = 10_000;
 
 export const host = defineBackend({
   key: 'host',
@@ -32,7 +31,7 @@ function hostUpstream(config: HostConfig, deps: BackendDeps): HttpUpstream {
   return httpUpstream(deps.lasting, deps.scope, {
     origin: `${scheme}://${config.authority}`,
     tls: upstreamTls(deps.policies),
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    connectTimeoutMs: LIMITS.connect.value,
     allowH2: scheme === 'https',
     unixSocket: config.unixSocket,
   });
