@@ -1,17 +1,13 @@
 /** MCP Inspector's command line, as people try a gateway for the first time. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { run } from '../../fixtures/programs.ts';
+import { INSPECTOR } from './inspector.ts';
 import { type RealServers, startRealServers } from './real-servers.ts';
 
-const INSPECTOR = join(
-  dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/inspector/package.json')),
-  'clients/launcher/build/index.js',
-);
 const DEADLINE_MS = 30_000;
 
 let servers: RealServers;

@@ -20,11 +20,12 @@ export interface PostReplyOptions {
   readonly prefersStream: boolean;
 }
 
+/** Not `no-cache`, which lets a browser keep the stream: Chromium then sends the DELETE of the same URL twice. */
 export const STREAM_HEADERS: readonly string[] = [
   'content-type',
   'text/event-stream',
   'cache-control',
-  'no-cache, no-transform',
+  'no-store, no-transform',
   'x-accel-buffering',
   'no',
 ];
