@@ -48,21 +48,28 @@ export class Catalogues {
   /** The catalogue for `reader`; `via` opens the link to fetch it over when that is needed. */
   async get(kind: ListKind, reader: string, via: () => Promise<LinkWithInfo>): Promise<Catalogue> {
     const entry = this.#entry(kind, reader);
-    if (!entry.catalogue) return this.#fetch(kind, entry, via);
-    if (this.#options.clock.monotonic() - entry.fetchedAt > this.#options.maxAgeMs) {
-      this.#fetch(kind, entry, via).catch((error: unknown) =>
-        this.#options.log.debug({ err: error, list: kind }, 'list was not refreshed'),
-      );
+    const { catalogue } = entry;
+    if (!catalogue) {
+      const open = await via();
+      return entry.catalogue ?? this.#fetch(kind, entry, open);
     }
-    return entry.catalogue;
+    if (this.#options.clock.monotonic() - entry.fetchedAt > this.#options.maxAgeMs) {
+      via()
+        .then((open) => this.#fetch(kind, entry, open))
+        .catch((error: unknown) =>
+          this.#options.log.debug({ err: error, list: kind }, 'list was not refreshed'),
+        );
+    }
+    return catalogue;
   }
 
-  /** Fetches anew and waits. Resolves to whether anything changed. */
-  async refresh(kind: ListKind, reader: string, via: () => Promise<LinkWithInfo>): Promise<boolean> {
+  /** Fetches anew and waits. */
+  async refresh(kind: ListKind, reader: string, via: () => Promise<LinkWithInfo>): Promise<void> {
     const entry = this.#entry(kind, reader);
-    const before = entry.catalogue;
-    await this.#fetch(kind, entry, via);
-    return entry.catalogue !== before;
+    const open = await via();
+    // What is under way may have been read before the change that this is about, or over a link that is gone.
+    await entry.pending?.catch(() => undefined);
+    await this.#fetch(kind, entry, open);
   }
 
   /** Other readers' lists of this kind are fetched anew at their next use. */
@@ -71,35 +78,36 @@ export class Catalogues {
       if (key.startsWith(`${kind}|`)) entry.fetchedAt = Number.NEGATIVE_INFINITY;
   }
 
-  forget(kind: ListKind): void {
-    for (const key of this.#entries.keys()) {
-      if (key.startsWith(`${kind}|`) && key !== `${kind}|${PROBE_READER}`) this.#entries.delete(key);
-    }
-  }
-
   #entry(kind: ListKind, reader: string): Entry {
     const key = `${kind}|${reader}`;
     let entry = this.#entries.get(key);
     if (entry) this.#entries.delete(key);
     else entry = { catalogue: undefined, fetchedAt: 0, pending: undefined };
     this.#entries.set(key, entry);
-    if (this.#entries.size > MAX_ENTRIES) {
-      const [oldest] = this.#entries.keys();
-      if (oldest !== undefined && oldest !== key) this.#entries.delete(oldest);
-    }
+    if (this.#entries.size > MAX_ENTRIES) this.#evict(key);
     return entry;
   }
 
-  #fetch(kind: ListKind, entry: Entry, via: () => Promise<LinkWithInfo>): Promise<Catalogue> {
-    entry.pending ??= this.#fetchOnce(kind, entry, via).finally(() => {
+  /** The probe's lists stay: changes are found by comparing with them. */
+  #evict(spared: string): void {
+    for (const key of this.#entries.keys()) {
+      if (key === spared || key.endsWith(`|${PROBE_READER}`)) continue;
+      this.#entries.delete(key);
+      return;
+    }
+  }
+
+  /** Over a link that is open: a fetch that waited for the target to come up would be waited for by its coming up. */
+  #fetch(kind: ListKind, entry: Entry, open: LinkWithInfo): Promise<Catalogue> {
+    entry.pending ??= this.#fetchOnce(kind, entry, open).finally(() => {
       entry.pending = undefined;
     });
     return entry.pending;
   }
 
-  async #fetchOnce(kind: ListKind, entry: Entry, via: () => Promise<LinkWithInfo>): Promise<Catalogue> {
+  async #fetchOnce(kind: ListKind, entry: Entry, open: LinkWithInfo): Promise<Catalogue> {
     const { clock, changed } = this.#options;
-    const fetched = await listOver(await via(), kind, this.#options);
+    const fetched = await listOver(open, kind, this.#options);
     entry.fetchedAt = clock.monotonic();
     const before = entry.catalogue;
     if (before && sameItems(before, fetched)) return before;

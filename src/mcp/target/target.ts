@@ -165,24 +165,18 @@ export class Target implements Closable {
     events: LinkEvents,
     headers: readonly string[],
   ): Promise<LinkWithInfo> {
-    const { ports, connectMs } = this.#options;
     await this.#started;
     if (this.#ended.reason) throw this.#ended.reason;
-    const log = ports.log.child({ target: this.name });
-    return openLink({
-      connector: this.connector,
-      identity,
-      events,
-      headers,
-      purpose: 'session',
-      connectMs,
-      clock: ports.clock,
-      log,
-      maxQuestions: 64,
-      ended: this.#ended,
-    }).catch((error: unknown) => {
+    const whose = { identity, events, headers, purpose: 'session', maxQuestions: 64 } as const;
+    return openLink({ ...this.#handshake(), ...whose }).catch((error: unknown) => {
       throw named(this.name, error);
     });
+  }
+
+  #handshake() {
+    const { ports, connectMs } = this.#options;
+    const log = ports.log.child({ target: this.name });
+    return { connector: this.connector, connectMs, clock: ports.clock, log, ended: this.#ended };
   }
 
   /** The probe, connected; for catalogues every reader without capabilities of its own shares. */
@@ -238,23 +232,30 @@ export class Target implements Closable {
   async #connect(): Promise<void> {
     if (this.#ended.cancelled) return;
     this.#timer?.cancel();
+    let probe: LinkWithInfo | undefined;
     try {
-      const probe = await this.#open();
+      probe = await this.#open();
       if (this.#ended.cancelled) return void (await probe.link.close());
       this.#probe = probe;
       this.#info = probe.info;
-      await Promise.all(
-        LIST_KINDS.map((kind) => this.catalogues.refresh(kind, PROBE_READER, () => Promise.resolve(probe))),
-      );
+      await this.#readLists(probe);
+      if (this.#probe !== probe) return;
       this.#restore(probe);
       this.#isUp();
     } catch (error) {
-      await this.#isDown(error);
+      if (!probe || this.#probe === probe) await this.#isDown(error);
     }
   }
 
+  /** Whoever awaits it looks again whether the probe is still this one: its loss is dealt with where it is noticed. */
+  async #readLists(probe: LinkWithInfo): Promise<void> {
+    await Promise.all(
+      LIST_KINDS.map((kind) => this.catalogues.refresh(kind, PROBE_READER, () => Promise.resolve(probe))),
+    );
+  }
+
   #open(): Promise<LinkWithInfo> {
-    const { ports, connectMs, version, name } = this.#options;
+    const { version } = this.#options;
     const link: { current: Link | undefined } = { current: undefined };
     const events: LinkEvents = {
       notification: (message) => this.#notified(message),
@@ -268,19 +269,8 @@ export class Target implements Closable {
       capabilities: Buffer.from('{}'),
       info: Buffer.from(JSON.stringify({ name: 'agentgateway', version })),
     };
-    const opened = openLink({
-      connector: this.connector,
-      identity,
-      events,
-      headers: [],
-      purpose: 'probe',
-      connectMs,
-      clock: ports.clock,
-      log: ports.log.child({ target: name }),
-      maxQuestions: 16,
-      ended: this.#ended,
-    });
-    return opened.then((probe) => {
+    const whose = { identity, events, headers: [], purpose: 'probe', maxQuestions: 16 } as const;
+    return openLink({ ...this.#handshake(), ...whose }).then((probe) => {
       link.current = probe.link;
       return probe;
     });
@@ -307,7 +297,8 @@ export class Target implements Closable {
     const probe = this.#probe;
     this.#probe = undefined;
     if (this.#ended.cancelled) return;
-    this.#state = { kind: 'down', error, since: this.#options.ports.clock.monotonic() };
+    const since = this.#state.kind === 'down' ? this.#state.since : this.#options.ports.clock.monotonic();
+    this.#state = { kind: 'down', error, since };
     const wait = this.#backoff.next();
     const { log } = this.#options.ports;
     const fields = { target: this.name, reason: error.message, retryInMs: Math.round(wait) };
@@ -334,12 +325,12 @@ export class Target implements Closable {
     const probe = this.#probe;
     if (!probe) return void this.#try();
     try {
-      await Promise.all(
-        LIST_KINDS.map((kind) => this.catalogues.refresh(kind, PROBE_READER, () => Promise.resolve(probe))),
-      );
+      await this.#readLists(probe);
+      if (this.#probe !== probe) return;
       if (!this.#isEmpty()) this.#recheck.reset();
       this.#isUp();
     } catch (error) {
+      if (this.#probe !== probe) return;
       this.#probe = undefined;
       await probe.link.close();
       const gone = asGatewayError(error);
@@ -349,23 +340,20 @@ export class Target implements Closable {
   }
 
   #isEmpty(): boolean {
-    return LIST_KINDS.every((kind) => (this.catalogues.known(kind, PROBE_READER)?.items.length ?? 0) === 0);
+    return Object.values(this.offers()).every((count) => count === 0);
   }
 
   offers(): Record<ListKind, number> {
     const count = (kind: ListKind): number => this.catalogues.known(kind, PROBE_READER)?.items.length ?? 0;
-    return {
-      tools: count('tools'),
-      prompts: count('prompts'),
-      resources: count('resources'),
-      templates: count('templates'),
-    };
+    return Object.fromEntries(LIST_KINDS.map((kind) => [kind, count(kind)])) as Record<ListKind, number>;
   }
 
   #notified(message: Message): void {
     const kind = changedList(message.method);
-    if (kind) this.listChanged(kind);
-    else for (const watcher of this.#watchers) watcher.notification(this, message);
+    if (kind) return this.listChanged(kind);
+    // Where every session has a connection of its own, what the probe is told concerns nobody.
+    if (this.connector.lifecycle !== 'shared') return;
+    for (const watcher of this.#watchers) watcher.notification(this, message);
   }
 
   #changed(kind: ListKind): void {
