@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { describe, test } from 'node:test';
+import { collect, signal } from '../../test/e2e/http-harness.ts';
+import { Accepting, reply } from '../../test/fixtures/accepting.ts';
+import type { GatewayError } from '../core/errors.ts';
+import { Flow } from '../lib/flow.ts';
+
+const accepting = new Accepting();
+
+function session(port: number): ClientHttp2Session {
+  const client = connect(`http://127.0.0.1:${port}`);
+  client.on('error', () => {});
+  accepting.own(async () => client.destroy());
+  return client;
+}
+
+async function ask(client: ClientHttp2Session, headers: Record<string, string | string[]>, body?: string) {
+  const stream = client.request(headers, { endStream: body === undefined });
+  if (body !== undefined) stream.end(body);
+  const [head] = await once(stream, 'response');
+  return { status: head[':status'], headers: head, body: (await collect(stream)).toString() };
+}
+
+describe('an HTTP/2 request', () => {
+  test('becomes an exchange like any other', async () => {
+    const { port } = await accepting.open(
+      async ({ method, path, query, authority, httpVersion, headers, rawHeaders, body }) => {
+        const text = (await body.read(100)).toString();
+        return reply(
+          JSON.stringify({ method, path, query, authority, httpVersion, headers, rawHeaders, text }),
+        );
+      },
+    );
+    const asked = { ':method': 'POST', ':path': '/a?b', ':authority': 'Gateway.example', 'x-a': '1' };
+    const { body } = await ask(session(port), asked, 'data');
+    assert.deepEqual(JSON.parse(body), {
+      method: 'POST',
+      path: '/a',
+      query: 'b',
+      authority: 'gateway.example',
+      httpVersion: '2.0',
+      headers: { 'x-a': '1', host: 'Gateway.example' },
+      rawHeaders: ['x-a', '1'],
+      text: 'data',
+    });
+  });
+
+  test('gets errors as JSON, also while its upload is still going on', async () => {
+    const { port } = await accepting.open(async ({ body }) => reply((await body.read(10)).toString()));
+    const stream = session(port).request({ ':method': 'POST', ':path': '/' });
+    stream.on('error', () => {});
+    stream.write('x'.repeat(100));
+    const [head] = await once(stream, 'response');
+    assert.equal(head[':status'], 413);
+    assert.equal(JSON.parse((await collect(stream)).toString()).error.code, 'BODY_TOO_LARGE');
+    assert.equal((await accepting.recorded(1))[0]?.reason, 'BODY_TOO_LARGE');
+  });
+
+  test('whose upload breaks off is never taken for a whole one', async () => {
+    const reading = signal();
+    const failed = signal<GatewayError>();
+    const { port } = await accepting.open(async ({ body }) => {
+      reading.fire();
+      await body.read(100).catch(failed.fire);
+      return reply('');
+    });
+    const stream = session(port).request({ ':method': 'POST', ':path': '/' });
+    stream.on('error', () => {});
+    stream.write('{"half":');
+    await reading.fired;
+    stream.destroy(new Error('gone'));
+    assert.equal((await failed.fired).code, 'CANCELLED');
+  });
+
+  test('read only after its upload broke off fails as well', async () => {
+    const started = signal();
+    const broken = signal();
+    const failed = signal<GatewayError>();
+    const { port } = await accepting.open(async (exchange) => {
+      started.fire();
+      exchange.cancel.onCancel(() => broken.fire());
+      await broken.fired;
+      await new Promise(setImmediate);
+      await exchange.body.read(100).catch(failed.fire);
+      return reply('');
+    });
+    const stream = session(port).request({ ':method': 'POST', ':path': '/' });
+    stream.on('error', () => {});
+    stream.write('{"half":');
+    await started.fired;
+    stream.destroy(new Error('gone'));
+    assert.equal((await failed.fired).code, 'CANCELLED');
+  });
+
+  test('with Expect is told to go on when its body is read', async () => {
+    const { port } = await accepting.open(async ({ body }) => reply((await body.read(10)).toString()));
+    const stream = session(port).request({ ':method': 'POST', ':path': '/', expect: '100-continue' });
+    await once(stream, 'continue');
+    stream.end('abc');
+    assert.equal((await collect(stream)).toString(), 'abc');
+  });
+
+  test('with more headers than allowed does not reach the handler', async () => {
+    const { port } = await accepting.open(async () => assert.fail('reached'), { limits: { headerCount: 5 } });
+    const headers = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`x-${at}`, '1']));
+    await assert.rejects(ask(session(port), { ':path': '/', ...headers }));
+  });
+});
+
+describe('an HTTP/2 reply', () => {
+  test('has no headers of an HTTP/1.1 connection', async () => {
+    const headers = [
+      'connection',
+      'close',
+      'keep-alive',
+      'timeout=5',
+      'set-cookie',
+      'a=1',
+      'Set-Cookie',
+      'b=2',
+    ];
+    const { port } = await accepting.open(async () => reply('x', headers));
+    const got = await ask(session(port), { ':path': '/' });
+    assert.equal(got.headers['connection'], undefined);
+    assert.deepEqual(got.headers['set-cookie'], ['a=1', 'b=2']);
+    assert.equal(got.headers['content-length'], '1');
+  });
+
+  test('is recorded once when it has been written, whole or streamed', async () => {
+    const flow = new Flow();
+    const { port } = await accepting.open(async ({ path }) => reply(path === '/stream' ? flow : 'whole'));
+    const client = session(port);
+    await ask(client, { ':path': '/' });
+    const streamed = ask(client, { ':path': '/stream' });
+    flow.push(Buffer.from('part'));
+    flow.end(['x-sum', '1']);
+    assert.equal((await streamed).body, 'part');
+    const records = await accepting.recorded(2);
+    assert.deepEqual(
+      records.map(({ status, bytesOut, reason }) => [status, bytesOut, reason]),
+      [
+        [200, 5, undefined],
+        [200, 4, undefined],
+      ],
+    );
+  });
+
+  test('under way is finished before the port is closed', async () => {
+    const flow = new Flow();
+    const { port, acceptor } = await accepting.open(async () => reply(flow));
+    const client = session(port);
+    const stream = client.request({ ':path': '/' });
+    await once(stream, 'response');
+    const closed = acceptor.close(60_000);
+    flow.push(Buffer.from('rest'));
+    flow.end();
+    assert.equal((await collect(stream)).toString(), 'rest');
+    await closed;
+    assert.equal(acceptor.connections, 0);
+  });
+});
