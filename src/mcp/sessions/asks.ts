@@ -3,6 +3,7 @@
  * targets may both ask with id 0.
  */
 import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { Clock } from '../../core/ports.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import type { McpOutcome, Question } from '../call.ts';
@@ -18,15 +19,15 @@ interface PendingAsk {
 export type Deliver = (message: Buffer) => boolean;
 
 /** A person may be answering: as long as a call may take at most. */
-export const ASK_DEADLINE_MS = 600_000;
-export const MAX_PENDING_ASKS = 64;
+export const ASK_DEADLINE_MS = LIMITS.maxCall.value;
+export const MAX_PENDING_ASKS = LIMITS.pendingAsks.value;
 
 /** Client capability that a question needs. */
-const NEEDS: Readonly<Record<string, string>> = {
-  'sampling/createMessage': 'sampling',
-  'elicitation/create': 'elicitation',
-  'roots/list': 'roots',
-};
+const NEEDS: ReadonlyMap<string, string> = new Map([
+  ['sampling/createMessage', 'sampling'],
+  ['elicitation/create', 'elicitation'],
+  ['roots/list', 'roots'],
+]);
 
 export class Asks {
   readonly #clock: Clock;
@@ -45,7 +46,7 @@ export class Asks {
 
   ask(question: Question, deliver: Deliver): Promise<McpOutcome> {
     const { method } = question.message;
-    const needed = NEEDS[method];
+    const needed = NEEDS.get(method);
     if (needed !== undefined && !this.#capabilities.has(needed)) {
       return Promise.reject(new GatewayError('METHOD_NOT_FOUND', `the client does not support ${needed}`));
     }
