@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, formatDiagnostics } from './config/diagnostics.ts';
 import { configJsonSchema } from './config/json-schema.ts';
 import { GatewayError } from './core/errors.ts';
+import { systemClock } from './core/ports.ts';
 import { type ConfigInput, type Host, type Run, readConfigFile, readPlan, run } from './run.ts';
 import { standard } from './standard.ts';
 import { startScreen } from './start-screen.ts';
@@ -101,19 +102,22 @@ async function stdio(flags: Flags): Promise<void> {
   if (flags.file === '-')
     throw new UsageError('stdio: standard input carries the protocol, so -f - cannot be used; give a file');
   const input = await readInput(flags);
-  const running = await run({ host, input, address: undefined, logTo: 'stderr', listen: false });
-  const { done, close } = serveStdio(running.gateway, {
-    route: flags.route,
-    input: process.stdin,
-    output: process.stdout,
-  });
+  const starting = run({ host, input, address: undefined, logTo: 'stderr', listen: false });
+  let hangUp = (): void => {};
   const stop = async (): Promise<void> => {
-    close();
-    await running.close();
+    hangUp();
+    await closed(starting);
   };
   onSignal(stop);
-  await done;
-  await stop();
+  const { gateway } = await starting;
+  try {
+    const { stdin: input, stdout: output } = process;
+    const { done, close } = serveStdio(gateway, { route: flags.route, clock: systemClock, input, output });
+    hangUp = close;
+    await done;
+  } finally {
+    await stop();
+  }
 }
 
 async function readInput(flags: Flags): Promise<ConfigInput> {
@@ -169,7 +173,12 @@ function fail(error: unknown): void {
   else if (error instanceof GatewayError || error instanceof UsageError)
     process.stderr.write(`agentgateway: ${error.message}\n`);
   else process.stderr.write(`agentgateway: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = error instanceof ConfigError || error instanceof UsageError ? 2 : 1;
+  process.exitCode = isMisuse(error) ? 2 : 1;
+}
+
+function isMisuse(error: unknown): boolean {
+  if (error instanceof GatewayError) return error.code === 'CONFIG_INVALID';
+  return error instanceof ConfigError || error instanceof UsageError;
 }
 
 /** A reader that leaves early (`agentgateway --help | head -1`) is no failure of ours. */

@@ -1,12 +1,14 @@
 /** `agentgateway stdio`: one client over standard input and output instead of HTTP. */
 import { GatewayError } from './core/errors.ts';
 import { LIMITS } from './core/limits.ts';
+import type { Clock } from './core/ports.ts';
 import type { Gateway } from './gateway.ts';
 import { LineSplitter } from './lib/lines.ts';
 
 export interface StdioOptions {
   /** Name of the route to serve; needed when there are several. */
   readonly route: string | undefined;
+  readonly clock: Clock;
   readonly input: NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
 }
@@ -21,7 +23,7 @@ const LINE_END = Buffer.from('\n');
 
 /** Throws CONFIG_INVALID when it is not clear which route is meant. */
 export function serveStdio(gateway: Gateway, options: StdioOptions): StdioServing {
-  const { input, output } = options;
+  const { input, output, clock } = options;
   const backend = chooseBackend(gateway, options.route);
   let finish = (): void => {};
   const done = new Promise<void>((resolve) => {
@@ -37,7 +39,12 @@ export function serveStdio(gateway: Gateway, options: StdioOptions): StdioServin
     () => receiver.receive(Buffer.from('"line too long"')),
   );
   input.on('data', (chunk: Buffer) => lines.push(chunk));
-  input.on('end', finish);
+  // `printf ... | agentgateway stdio` wants its answers although nothing more will be asked.
+  input.on('end', () => {
+    const late = clock.after(LIMITS.drain.value, finish);
+    void done.then(() => late.cancel());
+    void receiver.settled().then(finish);
+  });
   input.on('error', finish);
   // A client that closes its end while we write is gone, not a crash.
   output.on('error', finish);
@@ -45,11 +52,11 @@ export function serveStdio(gateway: Gateway, options: StdioOptions): StdioServin
 }
 
 function chooseBackend(gateway: Gateway, name: string | undefined) {
-  const routes = (gateway.generation?.routes ?? []).flatMap((route) =>
-    route.backends.flatMap(({ backend }) =>
-      backend.connect ? [{ name: route.name, connect: backend.connect }] : [],
-    ),
-  );
+  const routes = (gateway.generation?.routes ?? []).flatMap((route) => {
+    // One client is one session, and a session has one backend: weights have nothing to balance here.
+    const able = route.backends.find(({ backend, weight }) => backend.connect && weight > 0)?.backend;
+    return able?.connect ? [{ name: route.name, connect: able.connect }] : [];
+  });
   const chosen = name === undefined ? routes : routes.filter((route) => route.name === name);
   const [only] = chosen;
   if (only && chosen.length === 1) return only;
@@ -66,6 +73,6 @@ function chooseBackend(gateway: Gateway, name: string | undefined) {
     );
   throw new GatewayError(
     'CONFIG_INVALID',
-    `--route ${name}: no such route with exactly one MCP backend (there are: ${known})`,
+    `--route ${name}: no route of that name has an MCP backend (there are: ${known})`,
   );
 }

@@ -31,6 +31,8 @@ export interface Channel {
 export interface ChannelReceiver extends Closable {
   /** One message, without its line end. */
   receive(message: Buffer): void;
+  /** Resolves when everything received so far has been answered. */
+  settled(): Promise<void>;
 }
 
 /** What outlives a generation, found by key: pools, targets, sessions. The holder's scope releases it. */

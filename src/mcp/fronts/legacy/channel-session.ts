@@ -27,12 +27,18 @@ export interface ChannelContext {
   readonly traceId: string | undefined;
 }
 
+/** Messages that may wait for initialize to be answered. */
+const MAX_WAITING = 32;
+
 export class ChannelSession implements Peer, Closable {
   readonly #options: ChannelOptions;
   #session: Session | undefined;
   #token: string | undefined;
   #beginning = false;
   #over = false;
+  /** Clients that write all they want at once do not wait for the answer to initialize. */
+  readonly #waiting: { readonly message: Message; readonly context: ChannelContext }[] = [];
+  readonly #unanswered = new Set<Promise<void>>();
 
   constructor(options: ChannelOptions) {
     this.#options = options;
@@ -53,17 +59,25 @@ export class ChannelSession implements Peer, Closable {
 
   receive(message: Message, context: ChannelContext): void {
     if (message.kind === 'request' && message.method === 'initialize')
-      return void this.#initialize(message, context.client);
+      return this.#answering(this.#initialize(message, context.client));
     const session = this.#session;
-    if (!session) return this.#early(message);
+    if (!session) return this.#early(message, context);
     session.touch();
     if (message.kind === 'notification') return session.notified(message);
     if (message.kind === 'response') return void session.asks.answered(message);
     const { route, traceId } = context;
-    void runCall(session, message, { peer: this, route, traceId, headers: undefined }).then((answered) => {
-      this.#options.deliver(answered.message, 'keep');
-      this.#endWhenQuiet();
-    });
+    const call = runCall(session, message, { peer: this, route, traceId, headers: undefined });
+    this.#answering(
+      call.then((answered) => {
+        this.#options.deliver(answered.message, 'keep');
+        this.#endWhenQuiet();
+      }),
+    );
+  }
+
+  /** Resolves when everything received so far has been answered. */
+  async settled(): Promise<void> {
+    while (this.#unanswered.size > 0) await Promise.all(this.#unanswered);
   }
 
   /** A stopping gateway lets calls in flight finish; without them there is nothing to wait for. */
@@ -81,9 +95,12 @@ export class ChannelSession implements Peer, Closable {
   async #initialize(message: Message, client: ClientContext): Promise<void> {
     const { endpoint, deliver } = this.#options;
     const id = Buffer.from(message.id);
+    if (this.#beginning) {
+      const error = new GatewayError('INVALID_REQUEST', 'the session is initialized already');
+      return void deliver(renderError(id, error), 'keep');
+    }
+    this.#beginning = true;
     try {
-      if (this.#beginning) throw new GatewayError('INVALID_REQUEST', 'the session is initialized already');
-      this.#beginning = true;
       const { session, outcome } = await endpoint.begin(message, client);
       if (this.#over) return void session.close();
       this.#token = endpoint.sessions.add(session);
@@ -99,9 +116,19 @@ export class ChannelSession implements Peer, Closable {
       this.#beginning = false;
       deliver(renderError(id, asGatewayError(cause)), 'keep');
     }
+    for (const { message: next, context } of this.#waiting.splice(0)) this.receive(next, context);
   }
 
-  #early(message: Message): void {
+  #answering(work: Promise<void>): void {
+    this.#unanswered.add(work);
+    void work.finally(() => this.#unanswered.delete(work));
+  }
+
+  #early(message: Message, context: ChannelContext): void {
+    if (this.#beginning && this.#waiting.length < MAX_WAITING) {
+      this.#waiting.push({ message, context });
+      return;
+    }
     if (message.kind !== 'request') return;
     const error = new GatewayError('INVALID_REQUEST', 'the session is not initialized yet');
     this.#options.deliver(renderError(Buffer.from(message.id), error), 'keep');

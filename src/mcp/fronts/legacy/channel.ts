@@ -33,6 +33,7 @@ export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelRec
         channel.send(renderError(undefined, asGatewayError(cause)));
       }
     },
+    settled: () => session.settled(),
     close: () => session.close(),
   };
 }
