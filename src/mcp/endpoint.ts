@@ -75,6 +75,10 @@ export class Endpoint implements Closable, TargetWatcher {
     for (const session of this.#mine()) session.listChanged(kind);
   }
 
+  up(target: Target): void {
+    for (const session of this.#mine()) session.links.cameUp(target);
+  }
+
   notification(target: Target, message: Message): void {
     for (const session of this.#mine()) session.fromShared(target, message);
   }

@@ -51,6 +51,7 @@ export class Link implements Closable {
   #timer: Timer | undefined;
   #timerAt = 0;
   #closed: Error | undefined;
+  #retired = false;
   /** A link that announced a changed list speaks for itself alone from then on: its lists are never shared. */
   divergent = false;
 
@@ -181,6 +182,17 @@ export class Link implements Closable {
     await wire?.close();
   }
 
+  /** Another link takes its place: it ends when its calls are over. */
+  retire(): void {
+    this.#retired = true;
+    this.#wire?.unlisten?.();
+    this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#retired && this.#inflight.size === 0) void this.close();
+  }
+
   #end(error: Error): void {
     this.#closed = error;
     this.#timer?.cancel();
@@ -197,10 +209,13 @@ export class Link implements Closable {
     }
     this.#inflight.delete(flight.id);
     flight.resolve(outcome);
+    this.#rest();
   }
 
   #fail(flight: Flight, error: Error): void {
-    if (this.#inflight.delete(flight.id)) flight.reject(error);
+    if (!this.#inflight.delete(flight.id)) return;
+    flight.reject(error);
+    this.#rest();
   }
 
   /** Nobody waits any more: the server is told, and the answer's stream is closed. */
@@ -216,6 +231,7 @@ export class Link implements Closable {
       this.notify(notificationMessage('notifications/cancelled', params));
     }
     flight.hop.cancel(reason);
+    this.#rest();
   }
 
   #incoming(message: Message, origin: number | undefined): void {

@@ -95,7 +95,7 @@ async function readParts(session: Session, kind: ListKind): Promise<Read> {
 async function readPart(session: Session, member: Member, kind: ListKind): Promise<Catalogue | GatewayError> {
   const { target } = member;
   try {
-    return await readCatalogue(session, target, kind);
+    return await session.links.again(target, () => readCatalogue(session, target, kind));
   } catch (error) {
     return named(target.name, asGatewayError(error));
   }

@@ -2,8 +2,8 @@
  * The upstream links of one session, opened when they are first needed: an abandoned session costs its upstreams
  * nothing. A link that was lost is opened anew and told again what the client had asked for.
  */
-import { GatewayError } from '../../core/errors.ts';
-import type { Clock } from '../../core/ports.ts';
+import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import type { Clock, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import type { McpOutcome, Question } from '../call.ts';
 import type { ClientIdentity } from '../link/handshake.ts';
@@ -35,12 +35,15 @@ interface Held {
 
 /** How long a call waits for that stream; a server that never answers the GET must not hold the calls. */
 const LISTEN_PATIENCE_MS = 2000;
+const LISTEN_AGAIN_MS = 1000;
 
 export class SessionLinks implements Closable {
   readonly #owner: SessionLinksOwner;
   readonly #held = new Map<Target, Held>();
   /** Native URIs subscribed per target. */
   readonly #subscriptions = new Map<Target, Set<string>>();
+  /** Targets whose link was lost while somebody listened. */
+  readonly #again = new Map<Target, Timer>();
   #level: string | undefined;
   #listening = false;
   #closed = false;
@@ -67,12 +70,27 @@ export class SessionLinks implements Closable {
     return open;
   }
 
-  /** Forgets a link whose upstream session is gone; the next use opens another. */
+  /** Runs `work`, and once more over a new link when the upstream has forgotten the session of this one. */
+  async again<T>(target: Target, work: () => Promise<T>): Promise<T> {
+    const before = this.#held.get(target)?.open;
+    try {
+      return await work();
+    } catch (cause) {
+      const lost = before ?? this.#held.get(target)?.open;
+      if (!lost || asGatewayError(cause).code !== 'UPSTREAM_SESSION_LOST') throw cause;
+      this.drop(target, lost);
+      return work();
+    }
+  }
+
+  /** The next use opens another link; this one ends when its other calls are over. */
   drop(target: Target, lost: LinkWithInfo): void {
     const held = this.#held.get(target);
     if (held?.open !== lost) return;
     this.#held.delete(target);
-    void lost.link.close();
+    lost.link.retire();
+    this.#owner.linkClosed(target);
+    this.#listenAgain(target);
   }
 
   opened(): { target: Target; open: LinkWithInfo }[] {
@@ -111,11 +129,16 @@ export class SessionLinks implements Closable {
     this.#listening = on;
     for (const held of this.#held.values())
       if (held.open && !held.open.link.closed) this.#follow(held, held.open);
-    // A server that speaks by itself can only do so over a session of its own, so listening opens it (HTTP: cheap;
-    // a child is only started by a call).
-    if (on)
-      for (const target of targets)
-        if (target.connector.takesHeaders && target.info) this.get(target).catch(() => undefined);
+    if (on) for (const target of targets) this.cameUp(target);
+  }
+
+  /**
+   * A server that speaks by itself can only do so over a session of its own, so listening opens it (HTTP: cheap; a
+   * child is only started by a call).
+   */
+  cameUp(target: Target): void {
+    if (this.#listening && !this.#closed && target.connector.takesHeaders && target.info)
+      this.get(target).catch(() => undefined);
   }
 
   /** `reason`: what calls in flight fail with. */
@@ -128,6 +151,7 @@ export class SessionLinks implements Closable {
 
   async close(): Promise<void> {
     this.#closed = true;
+    for (const timer of this.#again.values()) timer.cancel();
     for (const target of this.#owner.sharedTargets()) target.abandon(this);
     await Promise.all([...this.#held.keys()].map((target) => this.release(target, sessionEnded())));
   }
@@ -137,7 +161,10 @@ export class SessionLinks implements Closable {
     const events: LinkEvents = {
       notification: (message) => this.#owner.fromUpstream(target, message),
       ask: (question) => this.#owner.askClient(question),
-      closed: () => this.#owner.linkClosed(target),
+      closed: () => {
+        this.#owner.linkClosed(target);
+        this.#listenAgain(target);
+      },
     };
     const opening = target
       .openSession(identity, events, this.#owner.headersFor(target))
@@ -161,6 +188,16 @@ export class SessionLinks implements Closable {
     held.open = open;
     if (this.#listening) this.#follow(held, open);
     return open;
+  }
+
+  /** Who listens hears nothing over a link that is gone. Not at once: a server may end every stream it begins. */
+  #listenAgain(target: Target): void {
+    if (!this.#listening || this.#closed || this.#again.has(target)) return;
+    const timer = this.#owner.clock.after(LISTEN_AGAIN_MS, () => {
+      this.#again.delete(target);
+      this.cameUp(target);
+    });
+    this.#again.set(target, timer);
   }
 
   /** The upstream stream is open while somebody listens. A server may ask over it as soon as it is called. */

@@ -25,6 +25,8 @@ export interface HttpWireOptions {
 interface ListenFrom {
   readonly lastId: string | undefined;
   readonly failures: number;
+  /** There has been a stream. */
+  readonly opened: boolean;
   /** The server has answered the first GET. */
   readonly heard: () => void;
 }
@@ -82,7 +84,7 @@ export class HttpWire implements Wire {
     const cancel = this.#ended.child().cancel;
     this.#listening = cancel;
     this.#heard = new Promise((resolve) => {
-      void this.#listenOnce(cancel, { lastId: undefined, failures: 0, heard: resolve });
+      void this.#listenOnce(cancel, { lastId: undefined, failures: 0, opened: false, heard: resolve });
     });
     return this.#heard;
   }
@@ -228,18 +230,23 @@ export class HttpWire implements Wire {
     };
   }
 
-  /** The listening stream, opened again for as long as somebody listens; a server without one says 405 and that is that. */
+  /**
+   * The listening stream, opened again for as long as somebody listens. A server without one says 405, or 404, and
+   * that is that; 404 where there has been one means that the server has forgotten the session.
+   */
   async #listenOnce(cancel: Cancel, from: ListenFrom): Promise<void> {
     let end: StreamEnd = { answered: false, lastId: from.lastId, retryMs: undefined, error: undefined };
-    let { failures } = from;
+    let { failures, opened } = from;
     try {
       const reply = await this.#options.upstream.request({ ...this.#getRequest(from.lastId), cancel });
       from.heard();
       if (reply.status !== 200) {
         reply.body.cancel(DONE);
-        if (reply.status === 404 && this.#session !== undefined) this.#lost();
-        return;
+        if (reply.status === 404 && from.opened) this.#lost();
+        if (reply.status < 500 || reply.status === 501) return;
+        throw new GatewayError('UPSTREAM_STATUS', `HTTP ${reply.status}`);
       }
+      opened = true;
       end = await this.#read(reply, undefined);
       failures = 0;
     } catch {
@@ -248,14 +255,15 @@ export class HttpWire implements Wire {
     }
     if (cancel.cancelled) return;
     const wait = Math.min(end.retryMs ?? DEFAULT_RETRY_MS * 2 ** Math.min(failures, 5), MAX_RETRY_MS);
-    const next = { ...from, lastId: end.lastId ?? from.lastId, failures };
+    const next = { ...from, lastId: end.lastId ?? from.lastId, failures, opened };
     this.#listenTimer = this.#options.clock.after(wait, () => void this.#listenOnce(cancel, next));
   }
 
   #lost(): void {
     this.#session = undefined;
+    // Not UPSTREAM_SESSION_LOST: that says of a call that it was not carried out, which nobody knows of those in flight.
     this.#options.events.closed(
-      new GatewayError('UPSTREAM_SESSION_LOST', 'the upstream no longer knows the session'),
+      new GatewayError('UPSTREAM_CLOSED', 'the upstream no longer knows the session'),
     );
   }
 
