@@ -60,7 +60,10 @@ export async function resolveName(
   throw new GatewayError('UNKNOWN_ITEM', `Unknown ${what}: ${exposed}${down}`);
 }
 
-/** Without waiting: every catalogue is at hand. The common case of a call. */
+/**
+ * Without waiting, from the catalogues that are at hand: the common case of a call. A target that is down or still
+ * connecting must not hold up calls to the others.
+ */
 export function resolveKnown(
   session: Session,
   kind: 'tools' | 'prompts',
@@ -71,8 +74,7 @@ export function resolveKnown(
     const catalogue =
       session.privateList(member.target, kind) ??
       member.target.catalogues.known(kind, session.options.reader);
-    if (!catalogue || !member.target.info) return undefined;
-    parts.push({ target: member, catalogue });
+    if (catalogue && member.target.info) parts.push({ target: member, catalogue });
   }
   const found = session.view.listing(kind, parts).names.get(exposed);
   const member = found && session.view.member(found.target);

@@ -32,6 +32,8 @@ export interface TargetOptions {
 export interface TargetWatcher {
   /** A list has really changed, or the target came up or went down. */
   changed(target: Target, kind: ListKind): void;
+  /** It is connected, for the first time or again. */
+  up(target: Target): void;
   /** A notification of the shared link that belongs to no call. */
   notification(target: Target, message: Message): void;
 }
@@ -287,6 +289,7 @@ export class Target implements Closable {
         'target is up',
       );
       for (const kind of LIST_KINDS) this.#changed(kind);
+      for (const watcher of this.#watchers) watcher.up(this);
       this.connector.warm?.();
     }
     this.#schedule(this.#isEmpty() ? this.#recheck.next() : this.#options.reconcileMs);
