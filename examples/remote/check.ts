@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import type { TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { callText, startExample, toolNames } from '../../test/fixtures/example.ts';
 import { freePort, start, untilListening } from '../../test/fixtures/programs.ts';
@@ -18,18 +19,19 @@ export async function check(t: TestContext): Promise<void> {
     LEGACY_SERVER: `http://localhost:${legacy}/sse`,
   });
   const client = await gateway.connect();
-  const waiting = new Set<() => void>();
-  client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
-    for (const wake of waiting) wake();
-  });
+  let changed = (): void => {};
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => changed());
   const has = async (name: string) => (await toolNames(client)).includes(name);
   assert.deepEqual([await has('current_echo'), await has('legacy_echo')], [true, false]);
 
   await startServer(t, 'sse', legacy);
   for (;;) {
-    const changed = new Promise<void>((resolve) => waiting.add(resolve));
+    // The gateway says when the server is there; and whoever asks makes it look at once.
+    const next = new Promise<void>((resolve) => {
+      changed = resolve;
+    });
     if (await has('legacy_echo')) break;
-    await changed;
+    await Promise.race([next, setTimeout(1000)]);
   }
   assert.equal(await callText(client, 'legacy_echo', { message: 'old' }), 'Echo: old');
   assert.equal(await callText(client, 'current_echo', { message: 'new' }), 'Echo: new');
