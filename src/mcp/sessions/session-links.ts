@@ -205,8 +205,17 @@ export class SessionLinks implements Closable {
     if (!this.#listening) return link.wire.unlisten?.();
     const heard = link.wire.listen?.();
     if (!heard) return;
-    const patience = new Promise<void>((resolve) => this.#owner.clock.after(LISTEN_PATIENCE_MS, resolve));
-    held.listening = Promise.race([heard, patience]).then(() => {
+    const settled = new Promise<void>((resolve) => {
+      const patience = this.#owner.clock.after(LISTEN_PATIENCE_MS, resolve);
+      // Calls do not need the stream: that it failed is no reason not to send them.
+      heard
+        .catch(() => undefined)
+        .finally(() => {
+          patience.cancel();
+          resolve();
+        });
+    });
+    held.listening = settled.then(() => {
       held.listening = undefined;
     });
   }

@@ -163,8 +163,12 @@ export class Session implements Closable {
   rebase(view: View): void {
     const before = this.view;
     const kept = new Set(view.members.map((member) => member.target));
-    for (const { target } of before.members)
-      if (!kept.has(target)) void this.links.release(target, removed(target.name));
+    for (const { target } of before.members) {
+      if (kept.has(target)) continue;
+      void this.links.release(target, removed(target.name));
+      // Another server may have taken its name.
+      this.#forgetPrivate(target);
+    }
     this.view = view;
     // An edit of a policy or a deadline is nothing to a client: fetching every list again would be for nothing.
     if (view.showsSame(before)) return;
@@ -184,7 +188,9 @@ export class Session implements Closable {
   }
 
   keepPrivate(target: Target, kind: ListKind, catalogue: Catalogue): void {
-    this.privateLists.set(`${target.name}|${kind}`, catalogue);
+    // A list that was under way when its target was removed must not become that of another with the same name.
+    if (this.view.member(target.name)?.target === target)
+      this.privateLists.set(`${target.name}|${kind}`, catalogue);
   }
 
   #forgetPrivate(target: Target): void {
