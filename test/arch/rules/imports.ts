@@ -98,7 +98,7 @@ function eachImport(
 ): Violation[] {
   return sources.flatMap((source) =>
     source.imports.flatMap((imported) => {
-      if (source.isTest && imported.file?.startsWith('test/')) return [];
+      if (source.isTest && /^(?:test|src\/testing)\//.test(imported.file ?? '')) return [];
       const problem = judge(source, imported);
       return problem === undefined
         ? []
