@@ -186,5 +186,9 @@ function tolerateBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
 }
 
+// Messages of up to half of this come from shared pieces of memory: a buffer of its own for each costs more than
+// filling it, and the collector keeps account of it.
+Buffer.poolSize = 64 * 1024;
+
 for (const stream of [process.stdout, process.stderr]) stream.on('error', tolerateBrokenPipe);
 program().parseAsync(process.argv).catch(fail);

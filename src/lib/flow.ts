@@ -53,6 +53,14 @@ export class Flow {
     return flow;
   }
 
+  /** A finished body in pieces, which are written one after the other rather than copied into one. */
+  static inPieces(pieces: readonly Buffer[]): Flow {
+    const flow = new Flow();
+    for (const piece of pieces) flow.push(piece);
+    flow.end();
+    return flow;
+  }
+
   static empty(): Flow {
     return Flow.of(Buffer.alloc(0));
   }
@@ -90,10 +98,14 @@ export class Flow {
 
   /** The whole body, when it has fully arrived and nobody has started to read it. */
   whole(): Buffer | undefined {
+    const pieces = this.pieces();
+    return pieces?.length === 1 ? pieces[0] : pieces && Buffer.concat(pieces);
+  }
+
+  /** The same as it arrived, uncopied. */
+  pieces(): readonly Buffer[] | undefined {
     if (!this.#ended || this.#sink || this.#trailers?.length) return undefined;
-    const early = this.#early;
-    if (early.length === 1) return early[0];
-    return Buffer.concat(early);
+    return this.#early;
   }
 
   /** Attaches the one sink; what arrived early is delivered first. */

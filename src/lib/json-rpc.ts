@@ -18,7 +18,12 @@ export interface RpcError {
  * result, so an upstream could write members of its own behind it, and most parsers let the last `id` win.
  */
 export function resultMessage(id: Buffer, result: Buffer): Buffer {
-  return Buffer.concat([RESULT_HEAD, result, RESULT_TAIL, id, CLOSE]);
+  return Buffer.concat(resultPieces(id, result));
+}
+
+/** The same in pieces, so that a large result is written without being copied. */
+export function resultPieces(id: Buffer, result: Buffer): Buffer[] {
+  return [RESULT_HEAD, result, RESULT_TAIL, id, CLOSE];
 }
 
 /** `id` is undefined when the request's could not be read: the answer then says null. */

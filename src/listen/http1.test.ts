@@ -184,6 +184,29 @@ describe('an error', () => {
     assert.equal((await get(port)).status, 502);
   });
 
+  test('in a pipelined request breaks the connection only after the replies before it were asked for', async () => {
+    const second = signal();
+    const { port } = await accepting.open(async ({ path }) => {
+      const body = new Flow();
+      if (path === '/first') {
+        await second.fired;
+        return reply('first');
+      }
+      body.push(Buffer.from('half'));
+      setImmediate(() => {
+        body.fail(new GatewayError('UPSTREAM_CLOSED', 'gone'));
+        second.fire();
+      });
+      return reply(body);
+    });
+    const both = ['/first', '/second'].map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join('');
+    await assert.rejects(raw(port, both, 'open'), { code: 'ECONNRESET' });
+    assert.deepEqual(
+      new Set((await accepting.recorded(2)).map(({ reason }) => reason)),
+      new Set(['UPSTREAM_CLOSED', 'CANCELLED']),
+    );
+  });
+
   test('in the headers of a reply does not leave the client waiting', async () => {
     const { port } = await accepting.open(async () => reply('x', ['bad name', 'x']));
     assert.equal((await get(port)).status, 500);

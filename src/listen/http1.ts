@@ -10,7 +10,15 @@ import { isTunnel, type Reply, type Tunnel } from '../core/exchange.ts';
 import { declaredLength, IncomingBody } from './body.ts';
 import { AcceptedExchange } from './exchange.ts';
 import type { Limits } from './limits.ts';
-import { errorBody, errorReply, hasHeader, type ReplyWriter, respond, withoutTunnel } from './respond.ts';
+import {
+  errorBody,
+  errorReply,
+  hasHeader,
+  type ReplyWriter,
+  respond,
+  sizeOf,
+  withoutTunnel,
+} from './respond.ts';
 import { headersTooLarge, type Serving } from './serving.ts';
 import { requestTarget } from './target.ts';
 
@@ -70,7 +78,7 @@ function serve(serving: Serving, { request, response, expects }: Arriving): void
   const exchange = accept(serving, { request, body, upgrade: undefined });
   const socket = request.socket as Occupied;
   socket[EXCHANGE] = exchange;
-  const writer = new Http1Writer(response);
+  const writer = new Http1Writer(response, request.socket);
   response.on('close', () => {
     socket[EXCHANGE] = undefined;
     exchange.end(response.writableFinished);
@@ -157,7 +165,7 @@ function refuseUpgrade(exchange: AcceptedExchange, reply: Reply, request: Incomi
   response.shouldKeepAlive = false;
   response.assignSocket(request.socket);
   response.on('finish', () => request.socket.destroySoon());
-  respond(exchange, reply, new Http1Writer(response));
+  respond(exchange, reply, new Http1Writer(response, request.socket));
 }
 
 function offersHttp2(request: IncomingMessage): boolean {
@@ -217,22 +225,32 @@ function parseFailure(error: NodeJS.ErrnoException, limits: Limits): GatewayErro
 }
 
 /** Bytes up to which copying a body costs less than writing it as a piece of its own. */
-const ONE_WRITE = 16 * 1024;
+const ONE_WRITE = 2 * 1024;
 
 class Http1Writer implements ReplyWriter {
   readonly #response: ServerResponse;
+  readonly #socket: Socket;
 
-  constructor(response: ServerResponse) {
+  /** `socket`: the response of a pipelined request has none before its turn. */
+  constructor(response: ServerResponse, socket: Socket) {
     this.#response = response;
+    this.#socket = socket;
   }
 
-  whole({ status, headers }: Reply, body: Buffer | undefined): void {
-    const sized = body === undefined || hasHeader(headers, 'content-length');
-    const list = sized ? headers : [...headers, 'content-length', String(body.length)];
-    this.#response.writeHead(status, list as string[]);
-    // As text of the same bytes, node writes head and body with one call instead of two buffers (writev).
-    if (body && body.length <= ONE_WRITE) this.#response.end(body.toString('latin1'), 'latin1');
-    else this.#response.end(body);
+  whole({ status, headers }: Reply, pieces: readonly Buffer[] | undefined): number {
+    const size = sizeOf(pieces);
+    const sized = pieces === undefined || hasHeader(headers, 'content-length');
+    this.#response.writeHead(
+      status,
+      (sized ? headers : [...headers, 'content-length', String(size)]) as string[],
+    );
+    // As text of the same bytes, node puts head and body into one buffer.
+    if (size <= ONE_WRITE) this.#response.end(textOf(pieces), 'latin1');
+    else {
+      for (const piece of pieces ?? []) this.#response.write(piece);
+      this.#response.end();
+    }
+    return size;
   }
 
   head({ status, headers }: Reply): void {
@@ -258,8 +276,15 @@ class Http1Writer implements ReplyWriter {
 
   /** A reset rather than a close: to a client that reads up to the end of the connection, a close says "complete". */
   abort(): void {
-    this.#response.socket?.resetAndDestroy();
+    this.#socket.resetAndDestroy();
   }
+}
+
+function textOf(pieces: readonly Buffer[] | undefined): string | undefined {
+  if (!pieces || pieces.length === 0) return undefined;
+  let text = '';
+  for (const piece of pieces) text += piece.toString('latin1');
+  return text;
 }
 
 function pairs(list: readonly string[]): [string, string][] {

@@ -13,7 +13,7 @@ import type { Socket } from 'node:net';
 import type { Reply } from '../core/exchange.ts';
 import { declaredLength, IncomingBody } from './body.ts';
 import { AcceptedExchange, type IncomingHead } from './exchange.ts';
-import { hasHeader, type ReplyWriter, respond, withoutTunnel } from './respond.ts';
+import { hasHeader, type ReplyWriter, respond, sizeOf, withoutTunnel } from './respond.ts';
 import type { Serving } from './serving.ts';
 
 const MAX_STREAMS = 250;
@@ -116,11 +116,13 @@ class Http2Writer implements ReplyWriter {
     this.#stream = stream;
   }
 
-  whole({ status, headers }: Reply, body: Buffer | undefined): void {
+  whole({ status, headers }: Reply, pieces: readonly Buffer[] | undefined): number {
+    const size = sizeOf(pieces);
     const fields = collect(headers);
-    if (body && !hasHeader(headers, 'content-length')) fields['content-length'] = body.length;
-    this.#stream.respond({ ':status': status, ...fields }, { endStream: body === undefined });
-    if (body) this.#stream.end(body);
+    if (pieces && !hasHeader(headers, 'content-length')) fields['content-length'] = size;
+    this.#stream.respond({ ':status': status, ...fields }, { endStream: pieces === undefined });
+    if (pieces) this.#stream.end(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
+    return size;
   }
 
   head({ status, headers }: Reply): void {

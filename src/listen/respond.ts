@@ -10,8 +10,8 @@ import type { AcceptedExchange } from './exchange.ts';
 
 /** One reply on one connection. Each method may throw on headers that HTTP does not allow, before anything is sent. */
 export interface ReplyWriter {
-  /** Head and body at once. `body` undefined: none is sent, and headers are left as they are. */
-  whole(reply: Reply, body: Buffer | undefined): void;
+  /** Head and body at once. `body` undefined: none is sent, and headers are left as they are. Returns the body's size. */
+  whole(reply: Reply, body: readonly Buffer[] | undefined): number;
   head(reply: Reply): void;
   /** Puts a head without body on its way. */
   flush(): void;
@@ -65,6 +65,12 @@ export function hasHeader(headers: readonly string[], name: string): boolean {
   return false;
 }
 
+export function sizeOf(pieces: readonly Buffer[] | undefined): number {
+  let size = 0;
+  if (pieces) for (const piece of pieces) size += piece.length;
+  return size;
+}
+
 function write(exchange: AcceptedExchange, reply: Reply, writer: ReplyWriter): void {
   const { body, status } = reply;
   if (exchange.method === 'HEAD' || status === 204 || status === 304) {
@@ -72,10 +78,9 @@ function write(exchange: AcceptedExchange, reply: Reply, writer: ReplyWriter): v
     body.cancel(new Error('this reply has no body'));
     return;
   }
-  const whole = body.whole();
-  if (whole) {
-    writer.whole(reply, whole);
-    exchange.record.bytesOut += whole.length;
+  const pieces = body.pieces();
+  if (pieces) {
+    exchange.record.bytesOut += writer.whole(reply, pieces);
     return;
   }
   stream(exchange, reply, writer);
@@ -130,7 +135,7 @@ class ReplySink implements Sink {
     }
     // Nothing has been sent yet: the client can still be told.
     const reply = errorReply(error, record);
-    this.#writer.whole(reply, reply.body.whole());
+    this.#writer.whole(reply, reply.body.pieces());
   }
 
   /** A stream may say nothing for a long time; its head must not wait for that. */

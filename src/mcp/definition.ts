@@ -24,6 +24,8 @@ export interface Wire extends Closable {
   listen?(): Promise<void>;
   /** Ends that stream when nobody listens any more. */
   unlisten?(): void;
+  /** Headers of the client from now on, where the wire carries any: a renewed login. */
+  show?(headers: readonly string[]): void;
   /** The revision agreed at initialize: HTTP repeats it as a header on every request. */
   agreed?(protocolVersion: string): void;
   /** True when the transport says which request a message belongs to (HTTP); false for stdio and SSE. */
@@ -42,6 +44,8 @@ export interface Outgoing {
   readonly cancel: Cancel | undefined;
   /** Extra headers of this message where the transport has headers: traceparent. */
   readonly headers: readonly string[] | undefined;
+  /** Headers of the client for this message alone, in place of those the wire has. */
+  readonly client?: readonly string[] | undefined;
 }
 
 export interface WireEvents {

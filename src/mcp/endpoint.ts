@@ -111,6 +111,30 @@ export class Endpoint implements Closable, TargetWatcher {
     };
   }
 
+  /** Whether a request brings the credentials that its session goes on with; where none travel on, any will do. */
+  knows(session: Session, { headers }: ClientContext): boolean {
+    if (!this.#view.single?.target.connector.takesHeaders) return true;
+    return session.options.headers[1] === headers[1];
+  }
+
+  /**
+   * A session goes on with other credentials (a login, a renewed token) when the upstream takes them: whoever has found
+   * a session id has not found its credentials. Rejects with the upstream's challenge.
+   */
+  async readmit(session: Session, { headers }: ClientContext): Promise<void> {
+    const target = this.#view.single?.target;
+    if (!target) return;
+    try {
+      await session.links.show(target, headers);
+    } catch (cause) {
+      const error = asGatewayError(cause);
+      if (error.code !== 'UPSTREAM_SESSION_LOST') throw error;
+      throw new GatewayError('SESSION_UNKNOWN', 'Session not found', { cause });
+    }
+    const capabilities = parseObject(session.options.identity.capabilities) ?? {};
+    session.renew({ headers, reader: readerKey(capabilities, headers) });
+  }
+
   /** A session of another process goes on here, when every target can be connected anew. Undefined: it cannot. */
   resume(token: string, locator: Locator, client: ClientContext): Session | undefined {
     if (!this.#view.members.every(({ target }) => target.connector.resumable)) return undefined;
@@ -169,7 +193,8 @@ export class Endpoint implements Closable, TargetWatcher {
     });
     const [first] = failed;
     if (first && (!failOpen || infos.length === 0)) {
-      throw new GatewayError(first.code, failed.map((error) => error.message).join('; '), first.detail);
+      const messages = failed.map((error) => error.message).join('; ');
+      throw this.#view.told(new GatewayError(first.code, messages, first.detail));
     }
     return infos;
   }
@@ -223,7 +248,14 @@ function readIdentity(message: Message): ClientIdentity {
   // A revision we do not know is answered with the newest we do; the client decides whether it can live with that.
   const version = isLegacyRevision(asked) ? asked : LATEST_LEGACY;
   // Copied: the spans point into a request body that must not live as long as the session.
-  return { version, capabilities: Buffer.from(capabilities), info: Buffer.from(info) };
+  return { version, capabilities: alone(capabilities), info: alone(info) };
+}
+
+/** A copy with memory of its own: a slice of node's shared pool would keep 64 KiB alive for some bytes. */
+function alone(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /** Clients without capabilities and credentials of their own see what the probe sees. */

@@ -25,6 +25,8 @@ export interface LinkCall {
   readonly cancel: Cancel;
   readonly deadline: Deadline;
   readonly headers: readonly string[] | undefined;
+  /** Headers of the client for this call alone, in place of those the link was opened with. */
+  readonly client?: readonly string[] | undefined;
 }
 
 export interface FlightOptions {

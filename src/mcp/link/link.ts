@@ -133,9 +133,9 @@ export class Link implements Closable {
   }
 
   #send(flight: Flight): void {
-    const { method, name, headers } = flight.call;
+    const { method, name, headers, client } = flight.call;
     const wire = this.wire;
-    const outgoing = { request: flight.id, method, name, cancel: flight.hop, headers };
+    const outgoing = { request: flight.id, method, name, cancel: flight.hop, headers, client };
     wire.send(flight.call.write(flight.id), outgoing).then(
       () => {
         if (wire.relates && this.#inflight.has(flight.id)) this.#fail(flight, unanswered());

@@ -27,7 +27,17 @@ export function sendUnsubscribe({ link }: Opened, uri: string): Promise<McpOutco
   return ownCall(link, 'resources/unsubscribe', { uri });
 }
 
-function ownCall(link: Link, method: string, params: Readonly<Record<string, string>>): Promise<McpOutcome> {
+/** With headers of a client that the link does not have yet: does the server take them? */
+export function sendPing({ link }: Opened, client: readonly string[]): Promise<McpOutcome> {
+  return ownCall(link, 'ping', {}, client);
+}
+
+function ownCall(
+  link: Link,
+  method: string,
+  params: Readonly<Record<string, string>>,
+  client?: readonly string[],
+): Promise<McpOutcome> {
   const members = Object.entries(params).map(
     ([name, value]) => `${JSON.stringify(name)}:${quote(value).toString()}`,
   );

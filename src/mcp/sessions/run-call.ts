@@ -2,7 +2,7 @@
 import { asGatewayError, CATALOGUE, GatewayError } from '../../core/errors.ts';
 import type { CallRecord } from '../../core/signals.ts';
 import { Cancel } from '../../lib/cancel.ts';
-import { errorMessage, resultMessage } from '../../lib/json-rpc.ts';
+import { errorMessage, resultPieces } from '../../lib/json-rpc.ts';
 import { traceIdOf } from '../../lib/trace-context.ts';
 import type { McpCall, McpOutcome, Peer } from '../call.ts';
 import { rawErrorMessage } from '../link/link.ts';
@@ -19,8 +19,8 @@ export interface CallContext {
 }
 
 export interface Answered {
-  /** The complete JSON-RPC response. */
-  readonly message: Buffer;
+  /** The complete JSON-RPC response, in pieces: a large result is not copied to be written. */
+  readonly pieces: readonly Buffer[];
   /** Why the gateway answered itself. */
   readonly error: GatewayError | undefined;
 }
@@ -50,18 +50,16 @@ export async function runCall(session: Session, message: Message, context: CallC
       session.calls.delete(message.id);
     }
   } catch (cause) {
-    error = asGatewayError(cause);
+    error = session.view.told(asGatewayError(cause));
     if (error.code === 'INTERNAL') log.error({ err: cause, method: message.method }, 'call failed');
   }
   record.ms = clock.monotonic() - startedAt;
   finishRecord(record, outcome, error);
   signals.callEnded(record);
   const id = Buffer.from(message.id);
-  if (!outcome) return { message: renderError(id, error as GatewayError), error };
-  return {
-    message: outcome.kind === 'result' ? resultMessage(id, outcome.body) : rawErrorMessage(id, outcome.body),
-    error,
-  };
+  if (!outcome) return { pieces: [renderError(id, error as GatewayError)], error };
+  if (outcome.kind === 'error') return { pieces: [rawErrorMessage(id, outcome.body)], error };
+  return { pieces: resultPieces(id, outcome.body), error };
 }
 
 /** A GatewayError as a JSON-RPC error response; `data` says which error of the catalogue it is. */

@@ -8,7 +8,7 @@ import type { Closable } from '../../core/scope.ts';
 import type { McpOutcome, Question } from '../call.ts';
 import type { ClientIdentity } from '../link/handshake.ts';
 import type { LinkEvents } from '../link/link.ts';
-import { sendLevel, sendSubscribe } from '../link/own-calls.ts';
+import { sendLevel, sendPing, sendSubscribe } from '../link/own-calls.ts';
 import type { Message } from '../message.ts';
 import type { LinkWithInfo } from '../target/catalogues.ts';
 import { removed, type Target } from '../target/target.ts';
@@ -141,6 +141,17 @@ export class SessionLinks implements Closable {
       this.get(target).catch(() => undefined);
   }
 
+  /** Goes on with other headers of the client when the upstream takes them on the session it has with us. */
+  async show(target: Target, headers: readonly string[]): Promise<void> {
+    const open = await this.#held.get(target)?.opening.catch(() => undefined);
+    if (!open || open.link.closed) {
+      await this.#open(target, headers).opening;
+      return;
+    }
+    await sendPing(open, headers);
+    open.link.wire.show?.(headers);
+  }
+
   /** `reason`: what calls in flight fail with. */
   async release(target: Target, reason: GatewayError): Promise<void> {
     const held = this.#held.get(target);
@@ -156,7 +167,7 @@ export class SessionLinks implements Closable {
     await Promise.all([...this.#held.keys()].map((target) => this.release(target, sessionEnded())));
   }
 
-  #open(target: Target): Held {
+  #open(target: Target, headers = this.#owner.headersFor(target)): Held {
     const { identity } = this.#owner;
     const events: LinkEvents = {
       notification: (message) => this.#owner.fromUpstream(target, message),
@@ -166,9 +177,7 @@ export class SessionLinks implements Closable {
         this.#listenAgain(target);
       },
     };
-    const opening = target
-      .openSession(identity, events, this.#owner.headersFor(target))
-      .then((open) => this.#ready(held, open));
+    const opening = target.openSession(identity, events, headers).then((open) => this.#ready(held, open));
     const held: Held = { target, opening, open: undefined, listening: undefined };
     this.#held.set(target, held);
     opening.catch(() => {

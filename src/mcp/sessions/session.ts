@@ -43,7 +43,7 @@ export interface SessionOptions {
 const LIST_CHANGED_DEBOUNCE_MS = 50;
 
 export class Session implements Closable {
-  readonly options: SessionOptions;
+  options: SessionOptions;
   readonly links: SessionLinks;
   readonly asks: Asks;
   readonly scope = new Scope();
@@ -71,7 +71,7 @@ export class Session implements Closable {
       identity: options.identity,
       clock: options.ports.clock,
       headersFor: (target) =>
-        this.view.single?.target === target && target.connector.takesHeaders ? options.headers : [],
+        this.view.single?.target === target && target.connector.takesHeaders ? this.options.headers : [],
       sharedTargets: () => this.view.sharedTargets,
       fromUpstream: (target, message) => this.fromUpstream(target, message),
       askClient: (question) => this.ask(question, (message) => this.#deliver(message, 'keep')),
@@ -82,6 +82,12 @@ export class Session implements Closable {
 
   get id(): string {
     return this.options.id;
+  }
+
+  /** The client goes on with other credentials, and sees what they let it see. */
+  renew({ headers, reader }: Pick<SessionOptions, 'headers' | 'reader'>): void {
+    this.options = { ...this.options, headers, reader };
+    this.privateLists.clear();
   }
 
   touch(): void {

@@ -75,6 +75,13 @@ export class View {
     return this.#byName.get(name);
   }
 
+  /** A challenge can only be met where there is one server: the credentials of clients go nowhere else. */
+  told(error: GatewayError): GatewayError {
+    if (this.single || error.code !== 'UPSTREAM_CHALLENGE') return error;
+    const { data } = error.detail;
+    return new GatewayError('UPSTREAM_STATUS', error.message, { cause: error, ...(data && { data }) });
+  }
+
   /** The member and native URI behind an exposed one. Throws UNKNOWN_ITEM. */
   resolveUri(exposed: string): { member: Member; uri: string } {
     if (this.single) return { member: this.single, uri: exposed };

@@ -69,7 +69,7 @@ export class ChannelSession implements Peer, Closable {
     const call = runCall(session, message, { peer: this, route, traceId, headers: undefined });
     this.#answering(
       call.then((answered) => {
-        this.#options.deliver(answered.message, 'keep');
+        this.#options.deliver(Buffer.concat(answered.pieces), 'keep');
         this.#endWhenQuiet();
       }),
     );

@@ -31,13 +31,15 @@ export const STREAM_HEADERS: readonly string[] = [
 ];
 export const JSON_HEADERS: readonly string[] = ['content-type', 'application/json'];
 
+const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');
+const CLOSE = Buffer.from(']');
 
 export class PostReply implements Peer {
   /** Settles when it is known how the POST is answered. */
   readonly reply: Promise<Reply>;
   readonly #options: PostReplyOptions;
-  readonly #answers: Buffer[] = [];
+  readonly #answers: (readonly Buffer[])[] = [];
   readonly #waiting: Waiting;
   #resolve!: (reply: Reply) => void;
   #reject!: (error: Error) => void;
@@ -80,11 +82,11 @@ export class PostReply implements Peer {
     });
   }
 
-  /** One request's complete response. */
-  answer(message: Buffer): void {
+  /** One request's complete response, in pieces. */
+  answer(pieces: readonly Buffer[]): void {
     this.#left -= 1;
-    if (this.#stream) this.#stream.send(message, 'keep');
-    else this.#answers.push(message);
+    if (this.#stream) this.#stream.send(Buffer.concat(pieces), 'keep');
+    else this.#answers.push(pieces);
     if (this.#left === 0) this.#finish();
   }
 
@@ -109,7 +111,7 @@ export class PostReply implements Peer {
     this.#stream = stream;
     const flow = stream.attach();
     if (wantsPriming(session.options.identity.version)) stream.prime(limits.retryMs);
-    for (const answer of this.#answers.splice(0)) stream.send(answer, 'keep');
+    for (const answer of this.#answers.splice(0)) stream.send(Buffer.concat(answer), 'keep');
     if (this.#clientGone) flow.cancel(new Error('the client has gone'));
     this.#resolve({ status: 200, headers: STREAM_HEADERS, body: flow });
     return stream;
@@ -119,16 +121,16 @@ export class PostReply implements Peer {
     this.#options.streams.served(this.#waiting);
     if (this.#stream) return this.#options.streams.finished(this.#stream);
     const [first] = this.#answers;
-    const body = this.#options.batch ? joinBatch(this.#answers) : (first as Buffer);
-    this.#resolve({ status: 200, headers: JSON_HEADERS, body: Flow.of(body) });
+    const body = this.#options.batch ? joinBatch(this.#answers) : (first ?? []);
+    this.#resolve({ status: 200, headers: JSON_HEADERS, body: Flow.inPieces(body) });
   }
 }
 
-function joinBatch(answers: readonly Buffer[]): Buffer {
-  const pieces: Buffer[] = [Buffer.from('[')];
+function joinBatch(answers: readonly (readonly Buffer[])[]): Buffer[] {
+  const pieces: Buffer[] = [OPEN];
   answers.forEach((answer, index) => {
     if (index > 0) pieces.push(COMMA);
-    pieces.push(answer);
+    pieces.push(...answer);
   });
-  return Buffer.concat([...pieces, Buffer.from(']')]);
+  return [...pieces, CLOSE];
 }

@@ -8,6 +8,7 @@ import type { Timer } from '../../../core/ports.ts';
 import type { Closable } from '../../../core/scope.ts';
 import { Flow } from '../../../lib/flow.ts';
 import type { Importance } from '../../call.ts';
+import type { Endpoint } from '../../endpoint.ts';
 import { isBatch, type Message, readMessage } from '../../message.ts';
 import { ReplayRing } from '../../sessions/replay.ts';
 import { readBatch } from './batch.ts';
@@ -59,6 +60,7 @@ export class SseFront implements Closable {
         throw new GatewayError('SESSION_UNKNOWN', 'Session not found');
       const body = await exchange.body.read(this.#options.limits.bodyBytes);
       const messages = isBatch(body) ? readBatch(body, this.#options.limits.batch) : [readMessage(body)];
+      await connection.admit(exchange);
       for (const message of messages) connection.receive(message, exchange);
       return { status: 202, headers: ['content-type', 'text/plain'], body: Flow.of('Accepted') };
     } catch (cause) {
@@ -87,6 +89,7 @@ function postPath(exchange: Exchange): string {
 
 class SseConnection implements Closable {
   readonly principal: string;
+  readonly #endpoint: Endpoint;
   readonly #closed: () => void;
   readonly #stream: EventStream;
   readonly #channel: ChannelSession;
@@ -96,6 +99,7 @@ class SseConnection implements Closable {
   constructor(options: FrontOptions, owner: { principal: string; closed(): void }) {
     const { ports, limits, budget, endpoint } = options;
     this.principal = owner.principal;
+    this.#endpoint = endpoint;
     this.#closed = owner.closed;
     this.#stream = new EventStream({
       id: undefined,
@@ -123,6 +127,12 @@ class SseConnection implements Closable {
     const flow = this.#stream.attach();
     this.#stream.announce('endpoint', address);
     return flow;
+  }
+
+  async admit(exchange: Exchange): Promise<void> {
+    const { session } = this.#channel;
+    const client = clientContext(exchange);
+    if (session && !this.#endpoint.knows(session, client)) await this.#endpoint.readmit(session, client);
   }
 
   receive(message: Message, exchange: Exchange): void {

@@ -148,7 +148,7 @@ export class StreamableHttpFront {
     };
     let left = requests.length;
     for (const request of requests) {
-      void runCall(session, request, context).then(({ message, error }) => {
+      void runCall(session, request, context).then(({ pieces, error }) => {
         left -= 1;
         if (left === 0) {
           session.busy -= 1;
@@ -157,7 +157,7 @@ export class StreamableHttpFront {
         }
         // Only the whole answer can carry an upstream's challenge; in a batch it is one answer among others.
         if (error?.code === 'UPSTREAM_CHALLENGE' && !batch && post.refuse(error)) return;
-        post.answer(message);
+        post.answer(pieces);
       });
     }
     return post.reply;
@@ -182,12 +182,13 @@ export class StreamableHttpFront {
     return { status: 200, headers: [], body: Flow.empty() };
   }
 
-  /** Without waiting: the session of a token this process knows. */
+  /** Without waiting: the session of a token this process knows, with the credentials it has. */
   #known(exchange: Exchange): Session | undefined {
     const token = header(exchange, SESSION);
-    const session =
-      token === undefined ? undefined : this.#options.endpoint.here(token, exchange.principal ?? '');
-    return session && this.#entered(session, exchange);
+    const { endpoint } = this.#options;
+    const session = token === undefined ? undefined : endpoint.here(token, exchange.principal ?? '');
+    if (!session || !endpoint.knows(session, clientContext(exchange))) return undefined;
+    return this.#entered(session, exchange);
   }
 
   /** The session the request names. Missing: 400. Unknown, foreign or ended: 404, so that the client begins anew. */
@@ -199,7 +200,10 @@ export class StreamableHttpFront {
       checkRevision(exchange);
       throw new GatewayError('SESSION_MISSING', 'Bad Request: Mcp-Session-Id header is required');
     }
-    return this.#entered(await this.#elsewhere(token, exchange), exchange);
+    const session = await this.#elsewhere(token, exchange);
+    const client = clientContext(exchange);
+    if (!this.#options.endpoint.knows(session, client)) await this.#options.endpoint.readmit(session, client);
+    return this.#entered(session, exchange);
   }
 
   #entered(session: Session, exchange: Exchange): Session {
