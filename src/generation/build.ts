@@ -12,6 +12,7 @@ import { PHASES, type PolicyDefinition, type PolicySet, type RouteFacts } from '
 import type { Ports } from '../core/ports.ts';
 import { Scope } from '../core/scope.ts';
 import { type Layer, type Service, stack } from '../core/service.ts';
+import { isLoopbackHost } from '../lib/address.ts';
 import { hostOrigin } from '../listen/host-origin.ts';
 import { originAllowed } from '../policies/cors/cors.ts';
 import type { CorsConfig } from '../policies/cors/schema.ts';
@@ -120,7 +121,8 @@ function buildRoute(
   };
   const cors = policies['cors'] as CorsConfig | undefined;
   const guard = hostOrigin({
-    loopback: at.bind.address === undefined,
+    loopback: at.bind.address === undefined || isLoopbackHost(at.bind.address),
+    hostNamed: at.listener.hostname !== undefined || route.hostnames.length > 0,
     originAllowed: cors ? originAllowed(cors) : () => false,
   });
   const facts: RouteFacts = { backends: route.backends.map(({ kind }) => kind) };

@@ -12,19 +12,21 @@ export interface HostOriginOptions {
   readonly loopback: boolean;
   /** Whether the route's cors policy allows this Origin. */
   readonly originAllowed: (origin: string) => boolean;
+  /** The configuration names the hosts of the listener or the route, and this one is among them: no stranger's page has such a name. */
+  readonly hostNamed?: boolean;
   /** Hosts that are accepted besides; without it every host is, where the listener is not on loopback. */
   readonly hosts?: readonly string[];
 }
 
 export function hostOrigin(options: HostOriginOptions): Layer<Exchange, Answer> {
-  const { loopback, originAllowed, hosts } = options;
+  const { loopback, originAllowed, hosts, hostNamed = false } = options;
   const known = hosts && new Set(hosts.map((host) => host.toLowerCase()));
   // Requests of one client come in runs, with one authority.
   let accepted: string | undefined;
   return (next) => (exchange) => {
     if (exchange.authority !== accepted) {
       const host = hostOf(exchange.authority);
-      const hostGood = known?.has(host) || (loopback ? isLoopbackHost(host) : !known);
+      const hostGood = hostNamed || known?.has(host) || (loopback ? isLoopbackHost(host) : !known);
       if (!hostGood) return Promise.reject(forbiddenHost(host));
       accepted = exchange.authority;
     }
