@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { until } from '../../fixtures/child-host.ts';
+import { samples } from '../../fixtures/gateway-state.ts';
 import type { Driver } from './driver.ts';
 import { EVERYTHINGS, type RealServers } from './real-servers.ts';
 
@@ -167,13 +169,20 @@ function events(client: () => Driver, target: string): void {
 
 function cancellation(client: () => Driver, servers: () => RealServers): void {
   test('cancels a call, and goes on with the session', async () => {
+    const { statsUrl } = servers().gateway;
+    const cancelled = async (): Promise<number> => {
+      const calls = await samples(statsUrl, 'mcp_requests_total');
+      const ours = [...calls].filter(([labels]) => labels.includes('outcome="cancelled"'));
+      return ours.reduce((sum, [, count]) => sum + count, 0);
+    };
+    const before = await cancelled();
     const cancel = new AbortController();
     const onprogress = (): void => cancel.abort(new Error('changed my mind'));
     const args = { duration: 60, steps: 600 };
     const options = { onprogress, signal: cancel.signal };
     const call = client().call('remote_trigger-long-running-operation', args, options);
     await assert.rejects(call, /changed my mind|abort/i);
-    await servers().gateway.said(/"outcome":"cancelled"[^\n]*|outcome[^\n]*cancelled/);
+    await until(async () => (await cancelled()) === before + 1, 'the call ended as cancelled');
     const { text } = await client().call('remote_echo', { message: 'still here' });
     assert.equal(text, 'Echo: still here');
     await client().ping();
