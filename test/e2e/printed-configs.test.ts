@@ -86,7 +86,7 @@ describe('several servers behind one endpoint', () => {
     ['in the short form, with cors', printed.SHORT_WITH_CORS],
   ] as const) {
     test(`${name}: tools carry the names of their servers`, async (t) => {
-      if (!uvx.available) return t.skip(uvx.reason);
+      if (!uvx.available) return t.skip(`the clock: ${uvx.reason}`);
       const { url } = await gatewayFor(t, { config, env: uvx.env });
       const client = await session(t, url);
       const tools = await client.tools();

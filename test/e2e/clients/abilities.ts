@@ -217,7 +217,7 @@ function otherServers(client: () => Driver, servers: () => RealServers): void {
 
   test('asks the clock', async (t) => {
     const { uvx } = servers();
-    if (!uvx.available) return t.skip(uvx.reason);
+    if (!uvx.available) return t.skip(`the clock: ${uvx.reason}`);
     const { text } = await client().call('time_get_current_time', { timezone: 'America/New_York' });
     assert.match(text, /"timezone": "America\/New_York"/);
   });
