@@ -25,6 +25,8 @@ export interface ChannelContext {
   readonly client: ClientContext;
   readonly route: string | undefined;
   readonly traceId: string | undefined;
+  /** For the upstream hop (flat list). */
+  readonly headers: readonly string[] | undefined;
 }
 
 /** Messages that may wait for initialize to be answered. */
@@ -65,8 +67,8 @@ export class ChannelSession implements Peer, Closable {
     session.touch();
     if (message.kind === 'notification') return session.notified(message);
     if (message.kind === 'response') return void session.asks.answered(message);
-    const { route, traceId } = context;
-    const call = runCall(session, message, { peer: this, route, traceId, headers: undefined });
+    const { route, traceId, headers } = context;
+    const call = runCall(session, message, { peer: this, route, traceId, headers });
     this.#answering(
       call.then((answered) => {
         this.#options.deliver(Buffer.concat(answered.pieces), 'keep');

@@ -11,6 +11,7 @@ const CONTEXT: ChannelContext = {
   client: { principal: '', headers: [] },
   route: undefined,
   traceId: undefined,
+  headers: undefined,
 };
 const MAX_BATCH = 50;
 

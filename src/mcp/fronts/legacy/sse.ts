@@ -16,7 +16,7 @@ import { ChannelSession } from './channel-session.ts';
 import { checkEventStream, checkJson } from './checks.ts';
 import { EventStream } from './event-stream.ts';
 import { STREAM_HEADERS } from './post-reply.ts';
-import { clientContext, errorReply, type FrontOptions, queryToken } from './streamable-http.ts';
+import { clientContext, errorReply, type FrontOptions, queryToken, traceHeaders } from './streamable-http.ts';
 
 /** A connection that never initializes must not stay for ever. */
 const INITIALIZE_WITHIN_MS = 60_000;
@@ -137,7 +137,8 @@ class SseConnection implements Closable {
 
   receive(message: Message, exchange: Exchange): void {
     const { route, traceId } = exchange.record;
-    this.#channel.receive(message, { client: clientContext(exchange), route, traceId });
+    const context = { client: clientContext(exchange), route, traceId, headers: traceHeaders(exchange) };
+    this.#channel.receive(message, context);
     exchange.record.session = this.#channel.session?.id;
   }
 

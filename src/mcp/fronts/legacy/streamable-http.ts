@@ -242,7 +242,7 @@ export function clientContext(exchange: Exchange): ClientContext {
   };
 }
 
-function traceHeaders(exchange: Exchange): readonly string[] | undefined {
+export function traceHeaders(exchange: Exchange): readonly string[] | undefined {
   const traceparent = header(exchange, 'traceparent');
   return traceparent === undefined ? undefined : ['traceparent', traceparent];
 }
