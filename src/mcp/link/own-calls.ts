@@ -16,27 +16,28 @@ interface Opened {
 /** Nothing where the server has no logging. */
 export function sendLevel({ link, info }: Opened, level: string): Promise<McpOutcome | undefined> {
   if (info.capabilities['logging'] === undefined) return Promise.resolve(undefined);
-  return ownCall(link, 'logging/setLevel', { level });
+  return ownCall(link, 'logging/setLevel', { params: { level } });
 }
 
 export function sendSubscribe({ link }: Opened, uri: string): Promise<McpOutcome> {
-  return ownCall(link, 'resources/subscribe', { uri });
+  return ownCall(link, 'resources/subscribe', { params: { uri } });
 }
 
 export function sendUnsubscribe({ link }: Opened, uri: string): Promise<McpOutcome> {
-  return ownCall(link, 'resources/unsubscribe', { uri });
+  return ownCall(link, 'resources/unsubscribe', { params: { uri } });
 }
 
 /** With headers of a client that the link does not have yet: does the server take them? */
 export function sendPing({ link }: Opened, client: readonly string[]): Promise<McpOutcome> {
-  return ownCall(link, 'ping', {}, client);
+  return ownCall(link, 'ping', { params: {}, client });
 }
+
+type Params = Readonly<Record<string, string>>;
 
 function ownCall(
   link: Link,
   method: string,
-  params: Readonly<Record<string, string>>,
-  client?: readonly string[],
+  { params, client }: { params: Params; client?: readonly string[] },
 ): Promise<McpOutcome> {
   const members = Object.entries(params).map(
     ([name, value]) => `${JSON.stringify(name)}:${quote(value).toString()}`,
@@ -51,5 +52,6 @@ function ownCall(
     cancel: new Cancel(),
     deadline: DEADLINE,
     headers: undefined,
+    client,
   });
 }

@@ -15,7 +15,9 @@ import { replyHeader } from '../../upstream/http.ts';
 export interface HttpWireOptions {
   readonly upstream: HttpUpstream;
   readonly url: URL;
-  /** Headers of every request (flat list): the client's own where they may travel. */
+  /** Credentials of the configuration (flat list); with them the client's own are not sent. */
+  readonly fixed: readonly string[];
+  /** The client's own headers where they may travel. */
   readonly headers: readonly string[];
   readonly events: WireEvents;
   readonly clock: Clock;
@@ -45,6 +47,7 @@ export class HttpWire implements Wire {
   readonly #ended = new Cancel();
   #session: string | undefined;
   #version: string | undefined;
+  #client: readonly string[];
   #common: readonly string[];
   #listening: Cancel | undefined;
   #heard: Promise<void> = Promise.resolve();
@@ -53,6 +56,7 @@ export class HttpWire implements Wire {
   constructor(options: HttpWireOptions) {
     this.#options = options;
     this.#path = options.url.pathname + options.url.search;
+    this.#client = options.headers;
     this.#common = this.#commonHeaders();
   }
 
@@ -61,8 +65,14 @@ export class HttpWire implements Wire {
     this.#common = this.#commonHeaders();
   }
 
+  show(headers: readonly string[]): void {
+    this.#client = headers;
+    this.#common = this.#commonHeaders();
+  }
+
   send(message: Buffer, outgoing: Outgoing): Promise<void> {
-    const headers = outgoing.headers ? [...this.#common, ...outgoing.headers] : this.#common;
+    const common = outgoing.client ? this.#commonHeaders(outgoing.client) : this.#common;
+    const headers = outgoing.headers ? [...common, ...outgoing.headers] : common;
     const request = { method: 'POST', path: this.#path, headers, body: message, cancel: outgoing.cancel };
     return this.#options.upstream.request(request).then((reply) => this.#answered(reply, outgoing));
   }
@@ -115,13 +125,14 @@ export class HttpWire implements Wire {
     );
   }
 
-  #commonHeaders(): readonly string[] {
+  #commonHeaders(client = this.#client): readonly string[] {
+    const { fixed } = this.#options;
     const headers = [
       'content-type',
       'application/json',
       'accept',
       'application/json, text/event-stream',
-      ...this.#options.headers,
+      ...(fixed.length > 0 ? fixed : client),
     ];
     if (this.#session !== undefined) headers.push('mcp-session-id', this.#session);
     if (this.#version !== undefined) headers.push('mcp-protocol-version', this.#version);

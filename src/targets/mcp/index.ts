@@ -53,7 +53,8 @@ class HttpConnector implements Connector {
       new HttpWire({
         upstream: this.#upstream,
         url: this.#url,
-        headers: [...authorizationOf(this.#url), ...options.headers],
+        fixed: authorizationOf(this.#url),
+        headers: options.headers,
         events: options.events,
         clock: this.#deps.ports.clock,
         maxMessage: MAX_UPSTREAM_MESSAGE,

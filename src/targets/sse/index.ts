@@ -50,7 +50,8 @@ class SseConnector implements Connector {
     const wire = {
       upstream: this.#upstream,
       url: this.#url,
-      headers: [...authorizationOf(this.#url), ...options.headers],
+      fixed: authorizationOf(this.#url),
+      headers: options.headers,
       events: options.events,
       maxMessage: MAX_UPSTREAM_MESSAGE,
     };

@@ -13,6 +13,8 @@ import type { HttpUpstream } from '../../upstream/http.ts';
 export interface SseWireOptions {
   readonly upstream: HttpUpstream;
   readonly url: URL;
+  /** Credentials of the configuration (flat list); with them the client's own are not sent. */
+  readonly fixed: readonly string[];
   readonly headers: readonly string[];
   readonly events: WireEvents;
   readonly maxMessage: number;
@@ -22,7 +24,8 @@ const DONE = new GatewayError('CANCELLED', 'not needed');
 
 /** Opens the stream and waits for the address to post to. */
 export async function openSseWire(options: SseWireOptions, cancel: Cancel): Promise<Wire> {
-  const { upstream, url, headers } = options;
+  const { upstream, url, fixed } = options;
+  const headers = fixed.length > 0 ? fixed : options.headers;
   const ended = new Cancel();
   const forget = cancel.onCancel((reason) => ended.cancel(reason));
   try {
@@ -55,10 +58,16 @@ class SseWire implements Wire {
   readonly #ended: Cancel;
   #postPath: string | undefined;
   #version: string | undefined;
+  #client: readonly string[];
 
   constructor(options: SseWireOptions, ended: Cancel) {
     this.#options = options;
     this.#ended = ended;
+    this.#client = options.headers;
+  }
+
+  show(headers: readonly string[]): void {
+    this.#client = headers;
   }
 
   agreed(protocolVersion: string): void {
@@ -95,13 +104,14 @@ class SseWire implements Wire {
   }
 
   async send(message: Buffer, outgoing: Outgoing): Promise<void> {
-    const { upstream, headers } = this.#options;
+    const { upstream, fixed } = this.#options;
+    const client = outgoing.client ?? this.#client;
     const all = [
       'content-type',
       'application/json',
       'accept',
       'application/json, text/event-stream',
-      ...headers,
+      ...(fixed.length > 0 ? fixed : client),
     ];
     if (this.#version !== undefined) all.push('mcp-protocol-version', this.#version);
     if (outgoing.headers) all.push(...outgoing.headers);
