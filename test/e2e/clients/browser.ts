@@ -1,4 +1,4 @@
-/** Debian's Chromium, for pages that speak MCP. Must not reach for anything but this machine. */
+/** Debian's Chromium, for pages that speak MCP. Reaches nothing but this machine. */
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
@@ -18,9 +18,9 @@ const FLAGS = [
 export const noBrowser = (): string | undefined =>
   existsSync(CHROMIUM) ? undefined : `${CHROMIUM} is not installed (Debian: apt-get install chromium)`;
 
-/** `hosts`: names that are to mean this machine. */
+/** `hosts`: names that are to mean this machine. Every other name is unknown, so that pages wait for nothing outside. */
 export function startBrowser(hosts: readonly string[] = []): Promise<Browser> {
-  const rules = hosts.map((host) => `MAP ${host} 127.0.0.1`).join(',');
-  const args = rules === '' ? FLAGS : [...FLAGS, `--host-resolver-rules=${rules}`];
-  return chromium.launch({ executablePath: CHROMIUM, args });
+  const here = hosts.map((host) => `MAP ${host} 127.0.0.1`);
+  const rules = [...here, 'MAP * ~NOTFOUND', 'EXCLUDE localhost', 'EXCLUDE 127.0.0.1'].join(',');
+  return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, `--host-resolver-rules=${rules}`] });
 }
