@@ -79,12 +79,19 @@ function serve(serving: Serving, { request, response, expects }: Arriving): void
   const socket = request.socket as Occupied;
   socket[EXCHANGE] = exchange;
   const writer = new Http1Writer(response, request.socket);
-  response.on('close', () => {
-    socket[EXCHANGE] = undefined;
+  let left = false;
+  const leave = (): void => {
+    if (left) return;
+    left = true;
+    socket.off('close', leave);
+    if (socket[EXCHANGE] === exchange) socket[EXCHANGE] = undefined;
     exchange.end(response.writableFinished);
     if (!request.complete) discard(serving, request, socket);
     serving.left();
-  });
+  };
+  response.on('close', leave);
+  // A pipelined request: its response has no connection before its turn, and node tells it nothing until then.
+  if (response.socket === null) socket.once('close', leave);
   void serving.answer(exchange).then((answer) => {
     // A client that was not told to go on may take the reply for its cue, or send the next request instead.
     if (body.unannounced || serving.draining) response.shouldKeepAlive = false;
