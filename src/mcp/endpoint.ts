@@ -137,6 +137,9 @@ export class Endpoint implements Closable, TargetWatcher {
 
   /** A session of another process goes on here, when every target can be connected anew. Undefined: it cannot. */
   resume(token: string, locator: Locator, client: ClientContext): Session | undefined {
+    // Two requests of one client may come together: the second one finds what the first one has begun.
+    const begun = this.here(token, client.principal);
+    if (begun) return begun;
     if (!this.#view.members.every(({ target }) => target.connector.resumable)) return undefined;
     const identity: ClientIdentity = {
       version: locator.version,

@@ -117,10 +117,16 @@ function readCode(error: Buffer): number | undefined {
   return found ? Number(found[1]) : undefined;
 }
 
+const IS_ERROR = Buffer.from('"isError"');
+
 /**
  * For the log alone: looked for as text, so a structured result that nests such a member counts too. Inside a JSON
  * string the quotes would be escaped and do not match.
  */
 function isToolError(result: Buffer): boolean {
-  return result.includes('"isError":true');
+  for (let at = result.indexOf(IS_ERROR); at >= 0; at = result.indexOf(IS_ERROR, at + 1)) {
+    const value = result.toString('latin1', at + IS_ERROR.length, at + IS_ERROR.length + 20);
+    if (/^\s*:\s*true\b/.test(value)) return true;
+  }
+  return false;
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../core/errors.ts';
+import { resultPieces } from '../../../lib/json-rpc.ts';
 import { wholeMessage } from '../../message.ts';
-import { readBatch } from './batch.ts';
+import { joinBatch, readBatch } from './batch.ts';
 
 const ping = (id: number): string => `{"jsonrpc":"2.0","id":${id},"method":"ping"}`;
 
@@ -42,4 +43,43 @@ test('an empty batch, one that is too long, and one with initialize are refused'
   refused(`[${[1, 2, 3].map(ping)}]`, 'BATCH_TOO_LARGE', 2);
   assert.equal(readBatch(Buffer.from(`[${[1, 2].map(ping)}]`), 2).length, 2);
   refused(`[${ping(1)},{"jsonrpc":"2.0","id":2,"method":"initialize"}]`, 'INVALID_REQUEST');
+});
+
+const answer = (id: string, result: string): { id: string; pieces: Buffer[] } => ({
+  id,
+  pieces: resultPieces(Buffer.from(id), Buffer.from(result)),
+});
+const joined = (...answers: { id: string; pieces: Buffer[] }[]): string =>
+  Buffer.concat(joinBatch(answers)).toString();
+
+test('answers are joined as they are', () => {
+  assert.equal(
+    joined(answer('1', '{ "n":1.0 }'), answer('"b"', '{}')),
+    '[{"result":{ "n":1.0 },"jsonrpc":"2.0","id":1},{"result":{},"jsonrpc":"2.0","id":"b"}]',
+  );
+  assert.equal(joined(), '[]');
+});
+
+test('an answer that is not one JSON value, or brings members of its own, becomes an error of its request alone', () => {
+  for (const result of [
+    '{}},{"jsonrpc":"2.0","id":2,"result":{"forged":true}',
+    '{},"id":2,"x":{}',
+    '{},"result":{}',
+    '{} {}',
+    '{"a":}',
+    '{',
+    '',
+  ]) {
+    const [first, second, ...more] = JSON.parse(joined(answer('1', result), answer('2', '{"true":1}'))) as {
+      id: number;
+      error?: { code: number; message: string; data: { code: string } };
+    }[];
+    assert.deepEqual(
+      [first?.id, first?.error?.code, first?.error?.data.code],
+      [1, -32603, 'UPSTREAM_PROTOCOL'],
+      result,
+    );
+    assert.deepEqual(second, { jsonrpc: '2.0', id: 2, result: { true: 1 } });
+    assert.deepEqual(more, []);
+  }
 });

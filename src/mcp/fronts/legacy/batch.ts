@@ -1,9 +1,21 @@
 /** JSON-RPC batches, which revision 2025-03-26 has. */
 import { GatewayError } from '../../../core/errors.ts';
-import { elements, lex, Shape } from '../../../lib/json-text.ts';
+import { elements, JsonSyntaxError, lex, Shape } from '../../../lib/json-text.ts';
 import { type Message, readMessage, syntaxToGateway } from '../../message.ts';
+import { renderError } from '../../sessions/run-call.ts';
+
+/** The complete response to one request. */
+export interface BatchAnswer {
+  /** Raw JSON text of the request's id. */
+  readonly id: string;
+  readonly pieces: readonly Buffer[];
+}
 
 const ANY = new Shape({});
+const RESPONSE = new Shape({ jsonrpc: true, id: true, result: true, error: true });
+const OPEN = Buffer.from('[');
+const COMMA = Buffer.from(',');
+const CLOSE = Buffer.from(']');
 
 /** Every message of a batch, or the first error: a batch is taken whole or not at all. */
 export function readBatch(body: Buffer, max: number): Message[] {
@@ -28,5 +40,30 @@ function readArray(bytes: Buffer): ReturnType<typeof lex> {
     return lex(bytes, ANY);
   } catch (error) {
     throw syntaxToGateway(error);
+  }
+}
+
+/** The answers to a batch as one array, in pieces. */
+export function joinBatch(answers: readonly BatchAnswer[]): Buffer[] {
+  const pieces: Buffer[] = [OPEN];
+  answers.forEach((answer, index) => {
+    if (index > 0) pieces.push(COMMA);
+    pieces.push(...validated(answer));
+  });
+  return [...pieces, CLOSE];
+}
+
+/**
+ * A result was found at the edges of its message and never read in between: by itself it harms only whoever asked for
+ * it, but in an array it could close its own answer and write others, with the ids of other requests.
+ */
+function validated({ id, pieces }: BatchAnswer): readonly Buffer[] {
+  try {
+    lex(Buffer.concat(pieces), RESPONSE);
+    return pieces;
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    const message = `the upstream's answer is not valid JSON: ${error.message}`;
+    return [renderError(Buffer.from(id), new GatewayError('UPSTREAM_PROTOCOL', message))];
   }
 }

@@ -7,6 +7,7 @@ import { Flow } from '../../../lib/flow.ts';
 import type { Importance, McpOutcome, Peer, Question } from '../../call.ts';
 import { wantsPriming } from '../../revisions.ts';
 import type { Session } from '../../sessions/session.ts';
+import { type BatchAnswer, joinBatch } from './batch.ts';
 import type { ClientStreams, StreamLimits, Waiting } from './client-streams.ts';
 import type { EventStream } from './event-stream.ts';
 
@@ -31,15 +32,11 @@ export const STREAM_HEADERS: readonly string[] = [
 ];
 export const JSON_HEADERS: readonly string[] = ['content-type', 'application/json'];
 
-const OPEN = Buffer.from('[');
-const COMMA = Buffer.from(',');
-const CLOSE = Buffer.from(']');
-
 export class PostReply implements Peer {
   /** Settles when it is known how the POST is answered. */
   readonly reply: Promise<Reply>;
   readonly #options: PostReplyOptions;
-  readonly #answers: (readonly Buffer[])[] = [];
+  readonly #answers: BatchAnswer[] = [];
   readonly #waiting: Waiting;
   #resolve!: (reply: Reply) => void;
   #reject!: (error: Error) => void;
@@ -82,11 +79,11 @@ export class PostReply implements Peer {
     });
   }
 
-  /** One request's complete response, in pieces. */
-  answer(pieces: readonly Buffer[]): void {
+  /** The complete response to one request. */
+  answer(answer: BatchAnswer): void {
     this.#left -= 1;
-    if (this.#stream) this.#stream.send(Buffer.concat(pieces), 'keep');
-    else this.#answers.push(pieces);
+    if (this.#stream) this.#stream.send(Buffer.concat(answer.pieces), 'keep');
+    else this.#answers.push(answer);
     if (this.#left === 0) this.#finish();
   }
 
@@ -111,7 +108,7 @@ export class PostReply implements Peer {
     this.#stream = stream;
     const flow = stream.attach();
     if (wantsPriming(session.options.identity.version)) stream.prime(limits.retryMs);
-    for (const answer of this.#answers.splice(0)) stream.send(Buffer.concat(answer), 'keep');
+    for (const { pieces } of this.#answers.splice(0)) stream.send(Buffer.concat(pieces), 'keep');
     if (this.#clientGone) flow.cancel(new Error('the client has gone'));
     this.#resolve({ status: 200, headers: STREAM_HEADERS, body: flow });
     return stream;
@@ -121,16 +118,7 @@ export class PostReply implements Peer {
     this.#options.streams.served(this.#waiting);
     if (this.#stream) return this.#options.streams.finished(this.#stream);
     const [first] = this.#answers;
-    const body = this.#options.batch ? joinBatch(this.#answers) : (first ?? []);
+    const body = this.#options.batch ? joinBatch(this.#answers) : (first?.pieces ?? []);
     this.#resolve({ status: 200, headers: JSON_HEADERS, body: Flow.inPieces(body) });
   }
-}
-
-function joinBatch(answers: readonly (readonly Buffer[])[]): Buffer[] {
-  const pieces: Buffer[] = [OPEN];
-  answers.forEach((answer, index) => {
-    if (index > 0) pieces.push(COMMA);
-    pieces.push(...answer);
-  });
-  return [...pieces, CLOSE];
 }

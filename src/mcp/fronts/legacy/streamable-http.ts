@@ -157,7 +157,7 @@ export class StreamableHttpFront {
         }
         // Only the whole answer can carry an upstream's challenge; in a batch it is one answer among others.
         if (error?.code === 'UPSTREAM_CHALLENGE' && !batch && post.refuse(error)) return;
-        post.answer(pieces);
+        post.answer({ id: request.id, pieces });
       });
     }
     return post.reply;
@@ -176,9 +176,8 @@ export class StreamableHttpFront {
   }
 
   async #delete(exchange: Exchange): Promise<Answer> {
-    const session = await this.#session(exchange);
-    exchange.record.session = session.id;
-    await this.#options.endpoint.sessions.delete(header(exchange, SESSION) as string);
+    await this.#session(exchange);
+    await this.#options.endpoint.sessions.delete(sessionToken(exchange) as string);
     return { status: 200, headers: [], body: Flow.empty() };
   }
 
@@ -195,7 +194,7 @@ export class StreamableHttpFront {
   async #session(exchange: Exchange): Promise<Session> {
     const known = this.#known(exchange);
     if (known) return known;
-    const token = header(exchange, SESSION) ?? queryToken(exchange);
+    const token = sessionToken(exchange);
     if (token === undefined) {
       checkRevision(exchange);
       throw new GatewayError('SESSION_MISSING', 'Bad Request: Mcp-Session-Id header is required');
@@ -248,6 +247,10 @@ export function traceHeaders(exchange: Exchange): readonly string[] | undefined 
 }
 
 const QUERY_TOKEN = /(?:^|&)sessionId=([A-Za-z0-9_-]{1,512})(?:&|$)/;
+
+function sessionToken(exchange: Exchange): string | undefined {
+  return header(exchange, SESSION) ?? queryToken(exchange);
+}
 
 /** Old clients carry the session in the URL that the SSE endpoint event gave them. */
 export function queryToken(exchange: Exchange): string | undefined {
