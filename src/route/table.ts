@@ -95,7 +95,7 @@ function groupByHost(routes: readonly Routed[]): HostMap<readonly Entry[]> {
 }
 
 /** Negative when `one` goes before `other`. */
-export function compareMatches(one: RouteMatch, other: RouteMatch): number {
+function compareMatches(one: RouteMatch, other: RouteMatch): number {
   return (
     rank(other.path) - rank(one.path) ||
     other.path.value.length - one.path.value.length ||

@@ -38,7 +38,7 @@ function hostUpstream(config: HostConfig, deps: BackendDeps): HttpUpstream {
 }
 
 /** Forwards one exchange. */
-export async function proxy(exchange: Exchange, upstream: HttpUpstream): Promise<Answer> {
+async function proxy(exchange: Exchange, upstream: HttpUpstream): Promise<Answer> {
   exchange.record.endpoint = upstream.origin;
   if (exchange.upgrade === 'connect')
     throw new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here');

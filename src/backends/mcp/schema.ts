@@ -26,10 +26,7 @@ const NO_POLICIES: z.ZodType<PolicySet> = z.strictObject({});
  * Exactly one of the kinds must be present; config/ checks that (a plain union would lose the position of the
  * mistake). `host` beside `name` is the bare spelling of an `mcp` target.
  */
-export function targetSchema(
-  kinds: readonly TargetDefinition[],
-  policies: z.ZodType<PolicySet> = NO_POLICIES,
-) {
+function targetSchema(kinds: readonly TargetDefinition[], policies: z.ZodType<PolicySet> = NO_POLICIES) {
   const keys: Record<string, z.ZodType> = {};
   for (const kind of kinds) keys[kind.key] = kind.schema.optional();
   return z
@@ -79,13 +76,10 @@ export function mcpSchema(kinds: readonly TargetDefinition[], targetPolicies?: z
       .default([])
       .superRefine(uniqueNames, { when: ({ value }) => Array.isArray(value) })
       .meta({ description: 'The MCP servers that are shown as one.' }),
-    prefixMode: z
-      .enum(['conditional', 'always', 'never'])
-      .default('conditional')
-      .meta({
-        description:
-          'Whether names carry the name of their target; `conditional`: when there are several targets.',
-      }),
+    prefixMode: z.enum(['conditional', 'always', 'never']).default('conditional').meta({
+      description:
+        'Whether names carry the name of their target; `conditional`: when there are several targets.',
+    }),
     failureMode: z
       .enum(['failClosed', 'failOpen'])
       .default('failClosed')

@@ -3,9 +3,6 @@ import { definePolicy } from '../../core/policy.ts';
 import { corsLayer } from './cors.ts';
 import { corsSchema } from './schema.ts';
 
-export { corsLayer, originAllowed } from './cors.ts';
-export type { CorsConfig } from './schema.ts';
-
 /**
  * On a listener it is not known what its routes serve; MCP's methods and headers are allowed then, since a browser
  * client fails without them and the origin has been allowed by name.
