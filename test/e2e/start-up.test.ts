@@ -68,7 +68,7 @@ test('the screen shows what listens where, and which targets came up or why not'
   const screen = started.log();
   assert.match(screen, /agentgateway \d+\.\d+\.\d+/);
   assert.match(screen, /http:\/\/localhost:\d+\/mcp {3}and \/sse for old clients/);
-  assert.match(screen, /\+ fine {4}7 tools, 2 prompts, 3 resources, 1 templates/);
+  assert.match(screen, /\+ fine {4}8 tools, 2 prompts, 3 resources, 1 templates/);
   assert.match(screen, /! dead .*cannot connect to http:\/\/127\.0\.0\.1:9.*ECONNREFUSED/);
   assert.match(screen, /! absent .*no-such-command-anywhere/);
   assert.match(screen, /! leaves .*exited with code 3.*leaving with 3, as told/);
