@@ -106,7 +106,7 @@ test('a list that the server does not know is empty; any other error is an error
 
 test('nonsense is an error that says what is missing', async () => {
   for (const text of ['{}', '{"tools":{}}', '{"Tools":[]}', '[]', '"x"'])
-    await fails([result(text)], 'UPSTREAM_PROTOCOL', /"tools" array|not valid JSON/);
+    await fails([result(text)], 'UPSTREAM_PROTOCOL', /"tools" array|invalid JSON/);
   for (const text of [
     '',
     '{"tools":[}',
@@ -114,7 +114,7 @@ test('nonsense is an error that says what is missing', async () => {
     '{"tools":[],"tools":[]}',
     '{"tools":[{"name":"a"}]}{}',
   ])
-    await fails([result(text)], 'UPSTREAM_PROTOCOL', /not valid JSON/);
+    await fails([result(text)], 'UPSTREAM_PROTOCOL', /invalid JSON/);
 });
 
 test('an item without a name, or with one that parsers read differently, is left out and takes nothing with it', async () => {

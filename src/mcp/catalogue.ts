@@ -162,10 +162,7 @@ function readPage(kind: ListKind, body: Buffer, paging: Paging): Page {
     return { items, cursor: more ? text.raw(cursor) : undefined, complete };
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    throw new GatewayError(
-      'UPSTREAM_PROTOCOL',
-      `the answer to ${LISTS[kind].method} is not valid JSON: ${error.message}`,
-    );
+    throw new GatewayError('UPSTREAM_PROTOCOL', `the answer to ${LISTS[kind].method} is ${error.message}`);
   }
 }
 

@@ -90,7 +90,7 @@ export function syntaxToGateway(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   if (!(error instanceof JsonSyntaxError)) throw error;
   const code = error.reason === 'ambiguous' ? 'INVALID_REQUEST' : 'PARSE_ERROR';
-  return new GatewayError(code, `${error.message} (at byte ${error.offset})`);
+  return new GatewayError(code, error.message);
 }
 
 function classify(text: JsonText): Message {

@@ -63,7 +63,7 @@ function validated({ id, pieces }: BatchAnswer): readonly Buffer[] {
     return pieces;
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    const message = `the upstream's answer is not valid JSON: ${error.message}`;
+    const message = `the upstream's answer is ${error.message}`;
     return [renderError(Buffer.from(id), new GatewayError('UPSTREAM_PROTOCOL', message))];
   }
 }
