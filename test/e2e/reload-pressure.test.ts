@@ -1,7 +1,9 @@
 // Many saves, and saves while calls are under way: generations end, streams live on, and no call fails.
+// needs: ps
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { until } from '../fixtures/child-host.ts';
+import { askable, FOOTPRINT_IS_KNOWN, type Footprint, footprint } from '../fixtures/footprint.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
 import {
   addresses,
@@ -20,7 +22,19 @@ import type { Step } from '../fixtures/raw-server/options.ts';
 
 const SAVES = 200;
 
-async function serving(t: TestContext): Promise<{ gateway: GatewayProcess; server: RawServer }> {
+/** What 200 replaced generations may leave: nothing, but a warm program holds more than a fresh one. */
+const MORE_HEAP = 8 * 1024 * 1024;
+
+/** Nothing where it cannot be known. */
+function held(gateway: GatewayProcess): Promise<Footprint> {
+  const nothing = { heap: 0, descriptors: 0, children: 0 };
+  return FOOTPRINT_IS_KNOWN ? footprint(gateway) : Promise.resolve(nothing);
+}
+
+async function serving(
+  t: TestContext,
+  nodeArgs: readonly string[] = [],
+): Promise<{ gateway: GatewayProcess; server: RawServer }> {
   const server = await startRawServer();
   t.after(() => server.close());
   const targets = [
@@ -30,6 +44,7 @@ async function serving(t: TestContext): Promise<{ gateway: GatewayProcess; serve
   const gateway = await startGateway({
     mcp: { targets, prefixMode: 'always' },
     settings: { adminAddr: 'localhost:0' },
+    nodeArgs,
   });
   t.after(() => gateway.stop());
   return { gateway, server };
@@ -42,17 +57,20 @@ async function opened(t: TestContext, url: string): Promise<McpHttpClient> {
 }
 
 test(`${SAVES} saves with an open stream: at most two generations live, and the stream goes on`, async (t) => {
-  const { gateway } = await serving(t);
+  const { gateway, server } = await serving(t, FOOTPRINT_IS_KNOWN ? askable(t) : []);
   const client = await opened(t, gateway.url);
   const stream = await client.listen();
   const { admin } = await addresses(gateway);
   t.after(() => stream.close());
   const document = await edited(gateway, () => {});
+  const before = await held(gateway);
   let most = 0;
   for (let save = 1; save <= SAVES; save += 1) {
     const changed = JSON.parse(document) as Document;
     const page = `http://save-${save}.example`;
-    routeOf(changed).route.policies = { cors: { allowOrigins: [page] } };
+    const { route, mcp } = routeOf(changed);
+    route.policies = { cors: { allowOrigins: [page] } };
+    if (save % 2 === 1) mcp.targets.push({ name: `extra-${save}`, mcp: { host: server.url } });
     await byRename(gateway.file, JSON.stringify(changed));
     await until(async () => {
       const { generations, plan } = await dump(admin);
@@ -63,6 +81,12 @@ test(`${SAVES} saves with an open stream: at most two generations live, and the 
   assert.ok(most <= 2, `${most} generations were alive at a time`);
   await until(async () => (await dump(admin)).generations === 1, 'the last replaced generation ends');
   assert.equal(reloads(gateway, 'not reloaded'), 0);
+  const after = await held(gateway);
+  t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify(after)}`);
+  assert.ok(after.heap - before.heap < MORE_HEAP);
+  assert.equal(after.children, before.children);
+  assert.ok(after.descriptors - before.descriptors < 20);
+  await until(() => server.control.state().sessions <= 2, 'upstream sessions of removed targets end');
   await edit(gateway, (last) => void routeOf(last).mcp.targets.pop());
   await stream.method('notifications/tools/list_changed');
 });

@@ -111,6 +111,14 @@ test('a broken save keeps the configuration before it and says where and what', 
   assert.equal(await pidOf(client, 'one'), pid);
 });
 
+test('a changed setting of the process is told to wait for a restart', async (t) => {
+  const gateway = await serving(t, child('one'));
+  await edit(gateway, (document) => {
+    document.config['logging'] = { level: 'debug' };
+  });
+  await gateway.said(/"level":"warn".*changes under `config:` take effect at the next start/);
+});
+
 test('an unreadable file keeps the configuration, is told once, and is taken when it is back', async (t) => {
   const gateway = await serving(t, child('one'));
   const client = await opened(t, gateway.url);
