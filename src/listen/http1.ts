@@ -21,6 +21,7 @@ import {
 } from './respond.ts';
 import { headersTooLarge, type Serving } from './serving.ts';
 import { requestTarget } from './target.ts';
+import { takesUpgrade, withoutOffer } from './upgrade-offer.ts';
 
 /** For how long the rest of a refused upload is read and thrown away, so that the client gets to see the reply. */
 const LINGER_MS = 5_000;
@@ -32,7 +33,8 @@ const TCP_KEEP_ALIVE_MS = 60_000;
 
 export function http1Server(serving: Serving, greet: Greet): Server {
   const { limits } = serving;
-  const server = createServer({
+  const options = {
+    shouldUpgradeCallback: takesUpgrade,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
@@ -43,7 +45,8 @@ export function http1Server(serving: Serving, greet: Greet): Server {
     connectionsCheckingInterval: Math.min(5_000, Math.ceil(limits.headersTimeoutMs / 2)),
     insecureHTTPParser: false,
     joinDuplicateHeaders: false,
-  });
+  };
+  const server = createServer(options);
   // Node drops what is above this number silently; one more than allowed lets us see and refuse it.
   server.maxHeadersCount = limits.headerCount + 1;
   // The server's own listener is kept aside: its timeouts and idle tracking work only on a server that listens itself.
@@ -53,10 +56,12 @@ export function http1Server(serving: Serving, greet: Greet): Server {
   server.on('request', (request, response) => serve(serving, { request, response, expects: false }));
   server.on('checkContinue', (request, response) => serve(serving, { request, response, expects: true }));
   server.on('upgrade', (request, socket, head) => {
-    if (offersHttp2(request)) {
-      socket.unshift(Buffer.concat([withoutOffer(request), head]));
-      listener.call(server, socket);
-    } else void serveUpgrade(serving, { request, socket, head });
+    if (takesUpgrade(request)) {
+      void serveUpgrade(serving, { request, socket, head });
+      return;
+    }
+    socket.unshift(Buffer.concat([withoutOffer(request), head]));
+    listener.call(server, socket);
   });
   server.on('connect', (request, socket, head) => void serveUpgrade(serving, { request, socket, head }));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
@@ -174,28 +179,6 @@ function refuseUpgrade(exchange: AcceptedExchange, reply: Reply, request: Incomi
   response.on('finish', () => request.socket.destroySoon());
   respond(exchange, reply, new Http1Writer(response, request.socket));
 }
-
-function offersHttp2(request: IncomingMessage): boolean {
-  return /(?:^|,)\s*h2c\s*(?:,|$)/i.test(request.headers.upgrade ?? '');
-}
-
-/**
- * Java's HTTP client offers h2c on every cleartext connection. RFC 9113 dropped that upgrade and lets a server
- * ignore it, but node has no say per request: once somebody listens for upgrades, all of them end the parsing. So
- * the request goes back onto the connection without the offer.
- */
-function withoutOffer(request: IncomingMessage): Buffer {
-  const { rawHeaders } = request;
-  let text = `${request.method} ${request.url} HTTP/1.1\r\n`;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] as string;
-    if (!OFFER_HEADERS.has(name.toLowerCase())) text += `${name}: ${rawHeaders[i + 1]}\r\n`;
-  }
-  if (/\bclose\b/i.test(request.headers.connection ?? '')) text += 'Connection: close\r\n';
-  return Buffer.from(`${text}\r\n`, 'latin1');
-}
-
-const OFFER_HEADERS = new Set(['connection', 'upgrade', 'http2-settings']);
 
 // Requests that never became one.
 
