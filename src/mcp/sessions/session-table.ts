@@ -61,10 +61,10 @@ export class SessionTable implements SessionDirectory, Closable {
     return this.#sessions.values();
   }
 
-  /** Throws SESSION_LIMIT at the cap. */
-  check(): void {
+  /** Throws SESSION_LIMIT at the cap; `more` are about to begin. */
+  check(more = 0): void {
     if (this.#closed) throw new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down');
-    if (this.#sessions.size < this.#options.max) return;
+    if (this.#sessions.size + more < this.#options.max) return;
     throw new GatewayError('SESSION_LIMIT', `the gateway holds ${this.#options.max} sessions already`, {
       headers: ['retry-after', '10'],
     });

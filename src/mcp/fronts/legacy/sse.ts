@@ -24,6 +24,8 @@ const INITIALIZE_WITHIN_MS = 60_000;
 export class SseFront implements Closable {
   readonly #options: FrontOptions;
   readonly #connections = new Map<string, SseConnection>();
+  /** Those without a session yet: they count like sessions, or they could be opened without end. */
+  readonly #beginning = new Set<string>();
 
   constructor(options: FrontOptions) {
     this.#options = options;
@@ -38,16 +40,21 @@ export class SseFront implements Closable {
   open(exchange: Exchange): Reply {
     try {
       checkEventStream(exchange);
-      this.#options.endpoint.sessions.check();
+      this.#options.endpoint.sessions.check(this.#beginning.size);
     } catch (cause) {
       return errorReply(exchange, asGatewayError(cause), undefined);
     }
     const id = this.#options.ports.random(24).toString('base64url');
     const connection = new SseConnection(this.#options, {
       principal: exchange.principal ?? '',
-      closed: () => this.#connections.delete(id),
+      begun: () => void this.#beginning.delete(id),
+      closed: () => {
+        this.#connections.delete(id);
+        this.#beginning.delete(id);
+      },
     });
     this.#connections.set(id, connection);
+    this.#beginning.add(id);
     const body = connection.start(`${postPath(exchange)}?sessionId=${id}`);
     return { status: 200, headers: [...STREAM_HEADERS, 'mcp-session-id', id], body };
   }
@@ -96,7 +103,7 @@ class SseConnection implements Closable {
   readonly #timers: readonly Timer[];
   #over = false;
 
-  constructor(options: FrontOptions, owner: { principal: string; closed(): void }) {
+  constructor(options: FrontOptions, owner: { principal: string; begun(): void; closed(): void }) {
     const { ports, limits, budget, endpoint } = options;
     this.principal = owner.principal;
     this.#endpoint = endpoint;
@@ -114,7 +121,10 @@ class SseConnection implements Closable {
     this.#channel = new ChannelSession({
       endpoint,
       deliver: (message, importance) => this.#deliver(message, importance),
-      begun: () => initializeBy.cancel(),
+      begun: () => {
+        initializeBy.cancel();
+        owner.begun();
+      },
       ended: () => this.close(),
     });
   }
