@@ -78,7 +78,8 @@ interface Arriving {
 }
 
 function serve(serving: Serving, { request, response, expects }: Arriving): void {
-  const announce = expects ? () => response.writeContinue() : undefined;
+  // Node throws away an unread body by resuming it, after the reply; that must not ask for it.
+  const announce = expects ? () => void (response.headersSent || response.writeContinue()) : undefined;
   const body = new IncomingBody(request, bodyLength(request), announce);
   const exchange = accept(serving, { request, body, upgrade: undefined });
   const socket = request.socket as Occupied;

@@ -66,8 +66,8 @@ function serve(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHtt
 }
 
 function accept(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): AcceptedExchange {
-  const announce =
-    headers.expect === '100-continue' ? () => stream.additionalHeaders({ ':status': 100 }) : undefined;
+  const waits = headers.expect === '100-continue';
+  const goOn = () => void (stream.headersSent || stream.additionalHeaders({ ':status': 100 }));
   // The request half alone: undici destroys a body that it has read to its end, and with the stream the reply would go.
   const request = new Http2ServerRequest(stream, headers, {}, []);
   const authority = headers[':authority'] ?? headers.host ?? '';
@@ -76,7 +76,11 @@ function accept(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHt
     target: { url: headers[':path'] ?? '', authority: authority.toLowerCase() },
     httpVersion: '2.0' as const,
     head: regularHeaders(headers),
-    body: new IncomingBody(request, stream.endAfterHeaders ? 0 : declaredLength(headers), announce),
+    body: new IncomingBody(
+      request,
+      stream.endAfterHeaders ? 0 : declaredLength(headers),
+      waits ? goOn : undefined,
+    ),
     socket: stream.session?.socket as Socket,
     upgrade: undefined,
   };

@@ -96,6 +96,7 @@ describe('a request through the proxy', () => {
       'open',
     );
     assert.match(text, /^HTTP\/1\.1 502 /);
+    assert.doesNotMatch(text, /100 Continue/);
     assert.match(text, /Connection: close/i);
     assert.match(text, /"UPSTREAM_CONNECT"/);
   });
