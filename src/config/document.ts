@@ -91,7 +91,7 @@ export interface SettingsDocument {
   statsAddr: string;
   readinessAddr?: string;
   session: { key?: string };
-  mcp: { sessionTtl: number };
+  mcp: { sessionTtl: number; maxSessions: number };
   logging: { level: 'trace' | 'debug' | 'info' | 'warn' | 'error'; format?: 'text' | 'json' };
 }
 
@@ -336,6 +336,12 @@ const settingsSchema = z.strictObject({
       sessionTtl: durationSchema
         .default(1_800_000)
         .meta({ description: 'Idle time after which a session ends (default 30m).' }),
+      maxSessions: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .default(10_000)
+        .meta({ description: 'Sessions at the same time; one more is answered with 503 and Retry-After.' }),
     })
     .prefault({}),
   logging: z

@@ -228,6 +228,7 @@ function settingsPlan(config: SettingsDocument): SettingsPlan {
     readinessAddr: address(config.readinessAddr),
     sessionKey: config.session.key?.toLowerCase(),
     sessionTtlMs: config.mcp.sessionTtl,
+    maxSessions: config.mcp.maxSessions,
     logging: { level: config.logging.level, format: config.logging.format },
   };
 }

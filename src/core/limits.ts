@@ -87,6 +87,7 @@ export const LIMITS = {
     unit: 'count',
     error: 'SESSION_LIMIT',
     what: 'Sessions at the same time; answered with Retry-After.',
+    key: 'config.mcp.maxSessions',
   },
   sessionIdle: {
     value: 30 * MINUTE,

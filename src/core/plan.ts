@@ -74,6 +74,7 @@ export interface SettingsPlan {
   /** 32 bytes as 64 hex digits; undefined: random per process. */
   readonly sessionKey: string | undefined;
   readonly sessionTtlMs: number;
+  readonly maxSessions: number;
   readonly logging: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
     readonly format: 'text' | 'json' | undefined;

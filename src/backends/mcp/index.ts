@@ -79,7 +79,7 @@ function holdEndpoint({ lasting, scope, key, ports, settings }: BackendDeps): He
       ports,
       key: sealKey,
       idleMs: settings.sessionTtlMs,
-      max: LIMITS.sessions.value,
+      max: settings.maxSessions,
     });
   });
   const budget = lasting.hold(
