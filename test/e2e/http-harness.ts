@@ -40,7 +40,7 @@ export interface ProxyOptions {
   readonly limits?: Partial<Limits>;
 }
 
-export async function startProxy({ upstream, policies = {}, limits = {} }: ProxyOptions): Promise<TestProxy> {
+async function startProxy({ upstream, policies = {}, limits = {} }: ProxyOptions): Promise<TestProxy> {
   const scope = new Scope();
   const pool = new SharedPool<Closable>();
   const records: ExchangeRecord[] = [];
