@@ -71,7 +71,8 @@ export function readEvents(body: Flow, reading: EventReading): Promise<StreamEnd
   });
 }
 
-function answers(data: Buffer, origin: number): boolean {
+/** Whether a message is the response to the request with this id. */
+export function answers(data: Buffer, origin: number): boolean {
   try {
     return findAnswer(data)?.id === origin;
   } catch {

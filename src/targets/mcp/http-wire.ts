@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../../core/ports.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { FlowLimitError } from '../../lib/flow.ts';
 import type { Outgoing, Wire, WireEvents } from '../../mcp/definition.ts';
-import { readEvents, type StreamEnd } from '../../mcp/remote/event-reader.ts';
+import { answers, readEvents, type StreamEnd } from '../../mcp/remote/event-reader.ts';
 import { refusal } from '../../mcp/remote/refusal.ts';
 import type { HttpUpstream, UpstreamReply } from '../../upstream/http.ts';
 import { replyHeader } from '../../upstream/http.ts';
@@ -91,7 +91,10 @@ export class HttpWire implements Wire {
   listen(): Promise<void> {
     if (this.#ended.cancelled) return Promise.resolve();
     if (this.#listening) return this.#heard;
-    const cancel = this.#ended.child().cancel;
+    const child = this.#ended.child();
+    const { cancel } = child;
+    // Clients come and go many times while a wire lives.
+    cancel.onCancel(child.forget);
     this.#listening = cancel;
     this.#heard = new Promise((resolve) => {
       void this.#listenOnce(cancel, { lastId: undefined, failures: 0, opened: false, heard: resolve });
@@ -177,8 +180,7 @@ export class HttpWire implements Wire {
       reply.status !== 401 &&
       reply.status !== 403
     ) {
-      if (excerpt.includes(`"id":${outgoing.request}`))
-        return this.#options.events.message(excerpt, outgoing.request);
+      if (answers(excerpt, outgoing.request)) return this.#options.events.message(excerpt, outgoing.request);
     }
     if (reply.status >= 200 && reply.status < 300) {
       const said = type === '' ? 'no content type' : `"${type}"`;
@@ -200,7 +202,7 @@ export class HttpWire implements Wire {
       await this.#pause(retryMs);
       const next = await this.#resume(end.lastId, outgoing);
       if (!next) break;
-      if (next.lastId !== end.lastId) tries = 0;
+      if (next.lastId !== undefined && next.lastId !== end.lastId) tries = 0;
       end = { ...next, lastId: next.lastId ?? end.lastId, retryMs: next.retryMs ?? end.retryMs };
     }
     if (!end.answered && end.error) throw end.error;
