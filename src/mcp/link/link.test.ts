@@ -242,6 +242,17 @@ describe('the end of the wire', () => {
     );
   });
 
+  it('gives up what is under way, also when one call fails alone', async () => {
+    const { link, wire } = await openedLink();
+    callOver(link, 'a');
+    callOver(link, 'b');
+    const [first, second] = wire.of('tools/call');
+    wire.say('nonsense', Number(first?.id));
+    assert.deepEqual([first?.outgoing.cancel?.cancelled, second?.outgoing.cancel?.cancelled], [true, false]);
+    await link.close();
+    assert.equal(second?.outgoing.cancel?.cancelled, true);
+  });
+
   it('is not followed by anything: what a closed wire still brings is dropped', async () => {
     const { link, wire, outside } = await openedLink();
     await link.close();

@@ -215,6 +215,8 @@ export class Link implements Closable {
   #fail(flight: Flight, error: Error): void {
     if (!this.#inflight.delete(flight.id)) return;
     flight.reject(error);
+    // A server that is removed or talks nonsense must not go on with what nobody waits for.
+    flight.hop.cancel(error);
     this.#rest();
   }
 

@@ -18,6 +18,8 @@ export interface EventReading {
   readonly origin: number | undefined;
   readonly maxMessage: number;
   message(data: Buffer): void;
+  /** The response to that request has come; nothing but the end should follow. */
+  answered(): void;
   /** The stream has given its first event id, and can be resumed. */
   resumable?(): void;
 }
@@ -42,8 +44,11 @@ export function readEvents(body: Flow, reading: EventReading): Promise<StreamEnd
           }
           if (event.retry !== undefined) retryMs = event.retry;
           if (event.data.length === 0 || event.event !== 'message') return;
-          answered ||= reading.origin !== undefined && answers(event.data, reading.origin);
+          const isAnswer = !answered && reading.origin !== undefined && answers(event.data, reading.origin);
           reading.message(event.data);
+          if (!isAnswer) return;
+          answered = true;
+          reading.answered();
         },
       },
       { maxEventBytes: reading.maxMessage },

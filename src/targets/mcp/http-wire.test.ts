@@ -147,6 +147,21 @@ describe('an answer stream', () => {
     assert.deepEqual(world.heard, ['1: {"jsonrpc":"2.0","method":"notifications/progress"}', answer({})]);
   });
 
+  it('that a server keeps open behind its answer is closed after a while', async () => {
+    const { world, sent, stream } = await streaming();
+    stream.event({ id: 1, result: {} });
+    await world.clock.advance(4999);
+    assert.equal(stream.cancelled, undefined);
+    await world.clock.advance(1);
+    assert.ok(stream.cancelled);
+    assert.equal(await sent, 'done');
+    const ended = await streaming();
+    ended.stream.event({ id: 1, result: {} });
+    ended.stream.end();
+    await ended.sent;
+    assert.equal(ended.world.clock.waiting, 0);
+  });
+
   it('that breaks without an event id cannot be resumed', async () => {
     const { world, sent, stream } = await streaming();
     stream.event({ method: 'x' });

@@ -37,6 +37,8 @@ const JSON_TYPE = /^application\/json\b/i;
 const STREAM_TYPE = /^text\/event-stream\b/i;
 const DEFAULT_RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
+/** How long a server may keep an answer's stream open behind the answer; then its connection is taken from it. */
+const LINGER_MS = 5000;
 /** Tries to resume one answer stream without a single event in between. */
 const MAX_RESUMES = 5;
 
@@ -218,13 +220,19 @@ export class HttpWire implements Wire {
     return undefined;
   }
 
-  #read(reply: UpstreamReply, origin: number | undefined): Promise<StreamEnd> {
-    return readEvents(reply.body, {
+  #read({ body }: UpstreamReply, origin: number | undefined): Promise<StreamEnd> {
+    const { clock, events, maxMessage } = this.#options;
+    let lingering: Timer | undefined;
+    const ended = readEvents(body, {
       origin,
-      maxMessage: this.#options.maxMessage,
-      message: (data) => this.#options.events.message(data, origin),
-      ...(origin === undefined ? {} : { resumable: () => this.#options.events.resumable?.(origin) }),
+      maxMessage,
+      message: (data) => events.message(data, origin),
+      answered: () => {
+        lingering = clock.after(LINGER_MS, () => body.cancel(DONE));
+      },
+      ...(origin === undefined ? {} : { resumable: () => events.resumable?.(origin) }),
     });
+    return ended.finally(() => lingering?.cancel());
   }
 
   #getRequest(lastId: string | undefined) {
