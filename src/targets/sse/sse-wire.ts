@@ -93,10 +93,13 @@ class SseWire implements Wire {
       );
       const lost = (error: Error): void => {
         reject(error);
-        if (!this.#ended.cancelled) this.#options.events.closed(error);
+        if (this.#ended.cancelled) return;
+        // First, because it ends the stream, which comes back here.
+        this.#ended.cancel(error);
+        this.#options.events.closed(error);
       };
       body.to({
-        data: (chunk) => this.#push(parser, chunk, { body, lost }),
+        data: (chunk) => this.#push(parser, chunk, lost),
         end: () => lost(new GatewayError('UPSTREAM_CLOSED', 'the upstream ended its event stream')),
         fail: lost,
       });
@@ -134,17 +137,13 @@ class SseWire implements Wire {
     this.#ended.cancel(DONE);
   }
 
-  #push(parser: SseParser, chunk: Buffer, stream: { body: Flow; lost(error: Error): void }): void {
+  #push(parser: SseParser, chunk: Buffer, lost: (error: Error) => void): void {
     try {
       parser.push(chunk);
     } catch (error) {
       if (!(error instanceof SseLimitError)) throw error;
-      const tooLarge = new GatewayError(
-        'UPSTREAM_MESSAGE_TOO_LARGE',
-        `an event of the upstream is longer than ${error.limit} bytes`,
-      );
-      stream.lost(tooLarge);
-      stream.body.cancel(tooLarge);
+      const message = `an event of the upstream is longer than ${error.limit} bytes`;
+      lost(new GatewayError('UPSTREAM_MESSAGE_TOO_LARGE', message));
     }
   }
 

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FrontWorld, JSON_POST } from '../../test/fixtures/scripted-front.ts';
+import { viewOf } from '../../test/fixtures/scripted-session.ts';
+import type { ConnectorScript } from '../../test/fixtures/scripted-wire.ts';
+import { textOf } from '../../test/fixtures/test-exchange.ts';
+import { settled } from '../../test/fixtures/test-ports.ts';
+import { GatewayError } from '../core/errors.ts';
+
+const TOOL: ConnectorScript = { tools: [{ name: 'a' }], on: { 'tools/call': () => ({}) } };
+const down = (world: FrontWorld, name: string): void => {
+  const target = world.targets[name];
+  assert.ok(target);
+  target.refuse('refused');
+};
+
+async function initialize(
+  world: FrontWorld,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string }> {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } };
+  const body = { jsonrpc: '2.0', id: 1, method: 'initialize', params };
+  const reply = await world.handle({ method: 'POST', headers: { ...JSON_POST, ...headers }, body });
+  return { status: reply.status, text: await textOf(reply) };
+}
+
+describe('initialize', () => {
+  it('opens nothing upstream for the session: an abandoned one costs its servers nothing', async () => {
+    const world = new FrontWorld({ one: TOOL, two: TOOL });
+    await world.client();
+    for (const { connector } of Object.values(world.targets))
+      assert.deepEqual(
+        connector.wires.map(({ options }) => options.purpose),
+        ['probe'],
+      );
+  });
+
+  it('fails when a server is down, and names it, or goes on without it where that is allowed', async () => {
+    const closed = new FrontWorld({ one: TOOL, two: TOOL });
+    down(closed, 'two');
+    await settled();
+    const refused = await initialize(closed);
+    assert.equal(refused.status, 502);
+    assert.match(refused.text, /target \\"two\\": refused/);
+    const open = new FrontWorld(
+      { one: { ...TOOL, instructions: 'One.' }, two: TOOL },
+      { plan: { failureMode: 'failOpen' } },
+    );
+    down(open, 'two');
+    await settled();
+    const begun = await initialize(open);
+    assert.equal(begun.status, 200);
+    assert.match(begun.text, /# one\\n\\nOne\./);
+    const none = new FrontWorld({ one: TOOL, two: TOOL }, { plan: { failureMode: 'failOpen' } });
+    for (const name of ['one', 'two']) down(none, name);
+    await settled();
+    assert.equal((await initialize(none)).status, 502);
+  });
+
+  it('waits for a server that is still starting', async () => {
+    const world = new FrontWorld({ one: TOOL });
+    const { connector } = world.targets['one'] as NonNullable<FrontWorld['targets'][string]>;
+    let ready = (): void => {};
+    connector.delay = new Promise((resolve) => {
+      ready = resolve;
+    });
+    const begun = initialize(world);
+    await settled();
+    ready();
+    assert.equal((await begun).status, 200);
+  });
+});
+
+describe('a single server that wants the client’s own login', () => {
+  const challenge = new GatewayError('UPSTREAM_CHALLENGE', 'who are you?', {
+    http: 401,
+    headers: ['www-authenticate', 'Bearer realm="x"'],
+  });
+  const guarded: ConnectorScript = {
+    ...TOOL,
+    takesHeaders: true,
+    on: {
+      ...TOOL.on,
+      initialize: ({ wire, id }) => {
+        if (wire.options.headers[1] === 'Bearer good')
+          return {
+            protocolVersion: '2025-11-25',
+            capabilities: { tools: {} },
+            serverInfo: { name: 'g', version: '1' },
+          };
+        wire.end(Number(id), challenge);
+        return undefined;
+      },
+    },
+  };
+
+  it('is asked with it, and its challenge reaches a client without one', async () => {
+    const world = new FrontWorld({ one: guarded });
+    await settled();
+    const reply = await initialize(world);
+    assert.equal(reply.status, 401);
+    await world.ports.clock.advance(1001);
+    const begun = await initialize(world, { authorization: 'Bearer good' });
+    assert.equal(begun.status, 200, begun.text);
+    assert.match(begun.text, /"name":"g"/);
+  });
+
+  it('is shown it by nobody where several servers are merged', async () => {
+    const world = new FrontWorld({ one: guarded, two: TOOL });
+    await settled();
+    const reply = await initialize(world, { authorization: 'Bearer good' });
+    assert.notEqual(reply.status, 200);
+    const shown = world.targets['one']?.connector.wires.flatMap(({ options }) => options.headers);
+    assert.deepEqual(shown, []);
+  });
+});
+
+describe('sessions of an endpoint', () => {
+  it('hear of changed lists, of a new view, and of what a shared server says', async () => {
+    const world = new FrontWorld({ one: { ...TOOL, lifecycle: 'shared' }, two: TOOL });
+    const client = await world.client();
+    const reader = await world.client().then((other) => other.get());
+    const mine = await client.get();
+    const { connector } = world.targets['one'] as NonNullable<FrontWorld['targets'][string]>;
+    connector.wire.say({ method: 'notifications/message', params: { level: 'error', data: 'x' } });
+    connector.script.tools = [{ name: 'new' }];
+    connector.wire.say({ method: 'notifications/tools/list_changed' });
+    await world.ports.clock.advance(60);
+    const methods = (messages: unknown[]): unknown[] =>
+      messages.map((each) => (each as { method: string }).method);
+    for (const each of [reader, mine])
+      assert.deepEqual(methods(each.messages), ['notifications/message', 'notifications/tools/list_changed']);
+    const [one] = Object.values(world.targets);
+    assert.ok(one);
+    world.endpoint.rebase(viewOf([one]));
+    await world.ports.clock.advance(60);
+    assert.equal(mine.messages.length, 5);
+    assert.deepEqual(await client.json(1, 'tools/list'), {
+      result: { tools: [{ name: 'new' }] },
+      jsonrpc: '2.0',
+      id: 1,
+    });
+  });
+
+  it('hear nothing any more of servers that are gone', async () => {
+    const world = new FrontWorld({ one: { ...TOOL, lifecycle: 'shared' }, two: TOOL });
+    const client = await world.client();
+    const [gone, kept] = Object.values(world.targets);
+    assert.ok(gone && kept);
+    world.endpoint.rebase(viewOf([kept]));
+    const reader = await client.get();
+    await world.ports.clock.advance(60);
+    reader.events.length = 0;
+    gone.connector.wire.say({ method: 'notifications/message', params: { level: 'error', data: 'x' } });
+    assert.deepEqual(reader.messages, []);
+  });
+
+  it('end with it', async () => {
+    const world = new FrontWorld({ one: TOOL });
+    const client = await world.client();
+    const reader = await client.get();
+    world.endpoint.close();
+    await settled();
+    assert.deepEqual([world.table.size, reader.end], [0, 'ended']);
+  });
+});
