@@ -23,6 +23,7 @@ export interface AcceptorOptions extends Omit<ServingOptions, 'limits'> {
 
 /** How every HTTP/2 connection begins (RFC 9113 section 3.4). No HTTP/1.1 method is called PRI. */
 const PREFACE = Buffer.from('PRI ');
+const NOTHING = Buffer.alloc(0);
 
 export class Acceptor implements Closable {
   readonly #options: AcceptorOptions;
@@ -103,20 +104,22 @@ export class Acceptor implements Closable {
     this.#peek(socket, speak);
   }
 
-  #peek(socket: Socket, speak: () => void): void {
+  #peek(socket: Socket, speak: () => void, before = NOTHING): void {
     socket.once('readable', () => {
-      const first = socket.read() as Buffer | null;
-      if (first === null) {
+      const next = socket.read() as Buffer | null;
+      if (next === null) {
         socket.destroy();
         return;
       }
-      socket.unshift(first);
+      const first = before.length === 0 ? next : Buffer.concat([before, next]);
       const known = Math.min(first.length, PREFACE.length);
       const http2 = PREFACE.compare(first, 0, known, 0, known) === 0;
       if (http2 && known < PREFACE.length) {
-        this.#peek(socket, speak);
+        // Not put back before it is clear: what is put back is readable at once, so that "P" alone would spin for ever.
+        this.#peek(socket, speak, first);
         return;
       }
+      socket.unshift(first);
       this.#silent.delete(socket);
       socket.setTimeout(0);
       if (http2) this.#http2.emit('connection', socket);

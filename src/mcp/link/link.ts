@@ -6,6 +6,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { Clock, Log, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
+import { Few } from '../../lib/few.ts';
 import { errorMessage, findAnswer, notificationMessage, resultMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { McpOutcome, Question } from '../call.ts';
@@ -44,7 +45,7 @@ const REFUSED = { code: -32603, message: 'the gateway refused the request' };
 
 export class Link implements Closable {
   readonly #options: LinkOptions;
-  readonly #inflight = new Map<number, Flight>();
+  readonly #inflight = new Few<number, Flight>();
   readonly #questions = new Map<string, Cancel>();
   #wire: Wire | undefined;
   #nextId = 1;
@@ -124,7 +125,7 @@ export class Link implements Closable {
     this.#timer = undefined;
     const now = this.#options.clock.monotonic();
     let next = Number.POSITIVE_INFINITY;
-    for (const flight of [...this.#inflight.values()]) {
+    for (const flight of this.#inflight.values()) {
       // Timers may fire a fraction of a millisecond early.
       if (flight.dueAt <= now + 1) this.#abandon(flight, timeout(flight));
       else next = Math.min(next, flight.dueAt);
@@ -198,7 +199,7 @@ export class Link implements Closable {
     this.#timer?.cancel();
     for (const question of this.#questions.values()) question.cancel(error);
     this.#questions.clear();
-    for (const flight of [...this.#inflight.values()]) this.#fail(flight, error);
+    for (const flight of this.#inflight.values()) this.#fail(flight, error);
   }
 
   #answered(id: number | string, outcome: McpOutcome): void {
@@ -269,7 +270,7 @@ export class Link implements Closable {
   #relatedFlight(origin: number | undefined): Flight | undefined {
     if (origin !== undefined) return this.#inflight.get(origin);
     if (this.#wire?.relates || this.#inflight.size !== 1) return undefined;
-    return this.#inflight.values().next().value;
+    return this.#inflight.values()[0];
   }
 
   #question(message: Message, origin: number | undefined): void {
@@ -285,7 +286,7 @@ export class Link implements Closable {
     const question: Question = { message, cancel, progress: (progress) => this.notify(progress) };
     const flight = this.#options.purpose === 'session' ? this.#relatedFlight(origin) : undefined;
     flight?.asked(cancel);
-    const held = flight ? [flight] : [...this.#inflight.values()];
+    const held = flight ? [flight] : this.#inflight.values();
     for (const each of held) each.hold();
     const peer = flight?.call.peer;
     const asked = peer ? peer.ask(question) : this.#options.events.ask(question);

@@ -6,6 +6,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { Ports, Timer } from '../../core/ports.ts';
 import { type Closable, Scope } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
+import { Few } from '../../lib/few.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { Importance, McpOutcome, Question } from '../call.ts';
@@ -50,7 +51,7 @@ export class Session implements Closable {
   /** Cancelled when the gateway stops: streams that only listen end, calls in flight may finish. */
   readonly draining = new Cancel();
   /** Calls in flight by the client's own request id. */
-  readonly calls = new Map<string, Cancel>();
+  readonly calls = new Few<string, Cancel>();
   /** Lists of links that have announced a change of their own. */
   readonly privateLists = new Map<string, Catalogue>();
   view: View;
@@ -184,7 +185,7 @@ export class Session implements Closable {
   async close(): Promise<void> {
     const gone = new GatewayError('SESSION_UNKNOWN', 'the session has ended');
     this.#changeTimer?.cancel();
-    for (const cancel of [...this.calls.values()]) cancel.cancel(gone);
+    for (const cancel of this.calls.values()) cancel.cancel(gone);
     this.asks.failAll(gone);
     await this.scope.close();
   }

@@ -4,6 +4,7 @@
  */
 import type { Ports, Timer } from '../../../core/ports.ts';
 import type { Closable } from '../../../core/scope.ts';
+import { Few } from '../../../lib/few.ts';
 import type { Flow } from '../../../lib/flow.ts';
 import { type ReplayBudget, ReplayRing } from '../../sessions/replay.ts';
 import type { Session } from '../../sessions/session.ts';
@@ -36,7 +37,7 @@ export class ClientStreams implements Closable {
   readonly #ring: ReplayRing;
   readonly #posts = new Map<string, EventStream>();
   #listening: EventStream | undefined;
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Few<Waiting, Waiting>();
   #beats = 0;
   #listened = false;
   #next = 1;
@@ -56,7 +57,7 @@ export class ClientStreams implements Closable {
    */
   wait(open: () => void): Waiting {
     const waiting = { open, since: this.#beats };
-    this.#waiting.add(waiting);
+    this.#waiting.set(waiting, waiting);
     this.#beat();
     return waiting;
   }
@@ -144,7 +145,7 @@ export class ClientStreams implements Closable {
   #beat(): void {
     this.#timer ??= this.#ports.clock.every(this.#limits.heartbeatMs / 2, () => {
       this.#beats += 1;
-      for (const waiting of this.#waiting) if (waiting.since <= this.#beats - 2) waiting.open();
+      for (const waiting of this.#waiting.values()) if (waiting.since <= this.#beats - 2) waiting.open();
       if (this.#beats % 2 === 0) this.#heartbeat();
       if (this.#waiting.size === 0) this.#rest();
     });
