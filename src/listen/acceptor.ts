@@ -104,7 +104,7 @@ export class Acceptor implements Closable {
     this.#peek(socket, speak);
   }
 
-  #peek(socket: Socket, speak: () => void, before = NOTHING): void {
+  #peek(socket: Socket, speak: () => void, before: Buffer = NOTHING): void {
     socket.once('readable', () => {
       const next = socket.read() as Buffer | null;
       if (next === null) {
