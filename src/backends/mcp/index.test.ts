@@ -60,6 +60,18 @@ describe('a reload', () => {
     assert.deepEqual((await world.call(token, 'tools/list')).result, { tools: [{ name: 'one_a' }] });
   });
 
+  it('changes what holds for sessions: how many there may be, and how long they may be idle', async () => {
+    const world = new BackendWorld();
+    const config = { targets: [target('one', 'x')] };
+    await world.apply(config);
+    const token = await world.begin();
+    await world.apply(config, { settings: { maxSessions: 1, sessionTtlMs: 1000 } });
+    await assert.rejects(world.begin(), /holds 1 sessions already/);
+    assert.deepEqual((await world.call(token, 'ping')).result, {});
+    await world.ports.clock.advance(1300);
+    await world.begin();
+  });
+
   it('that takes the backend away ends its sessions and lets go of everything', async () => {
     const world = new BackendWorld();
     await world.apply({ targets: [target('one', 'x')] });

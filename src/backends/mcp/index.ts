@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ZodType } from 'zod';
 import { type Backend, type BackendDefinition, type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { SettingsPlan } from '../../core/plan.ts';
 import type { PolicySet } from '../../core/policy.ts';
 import { Scope } from '../../core/scope.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
@@ -12,7 +13,7 @@ import { HttpFront } from '../../mcp/fronts/front.ts';
 import { connectChannel } from '../../mcp/fronts/legacy/channel.ts';
 import type { FrontLimits } from '../../mcp/fronts/legacy/streamable-http.ts';
 import { ReplayBudget } from '../../mcp/sessions/replay.ts';
-import { SessionTable } from '../../mcp/sessions/session-table.ts';
+import { type SessionSettings, SessionTable } from '../../mcp/sessions/session-table.ts';
 import { Target } from '../../mcp/target/target.ts';
 import { type MemberPlan, View } from '../../mcp/view/view.ts';
 import { VERSION } from '../../version.ts';
@@ -45,7 +46,10 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
   return {
     handle: (exchange) => endpoint.front.handle(exchange),
     owns: (exchange) => endpoint.front.owns(exchange),
-    activate: () => endpoint.core.rebase(view),
+    activate: () => {
+      endpoint.core.sessions.configure(sessionSettings(deps.settings));
+      endpoint.core.rebase(view);
+    },
     drain: () => {
       endpoint.front.drain();
       endpoint.core.drain();
@@ -72,16 +76,11 @@ interface Held {
 }
 
 function holdEndpoint({ lasting, scope, key, ports, settings }: BackendDeps): Held {
-  const sessions = lasting.hold(scope, 'mcp-sessions', () => {
-    const sealKey =
-      settings.sessionKey === undefined ? ports.random(32) : Buffer.from(settings.sessionKey, 'hex');
-    return new SessionTable({
-      ports,
-      key: sealKey,
-      idleMs: settings.sessionTtlMs,
-      max: settings.maxSessions,
-    });
-  });
+  const sessions = lasting.hold(
+    scope,
+    'mcp-sessions',
+    () => new SessionTable({ ports, ...sessionSettings(settings) }),
+  );
   const budget = lasting.hold(
     scope,
     'mcp-replay',
@@ -99,6 +98,11 @@ function holdEndpoint({ lasting, scope, key, ports, settings }: BackendDeps): He
       },
     };
   });
+}
+
+function sessionSettings({ sessionKey, sessionTtlMs, maxSessions }: SettingsPlan): SessionSettings {
+  const key = sessionKey === undefined ? undefined : Buffer.from(sessionKey, 'hex');
+  return { key, idleMs: sessionTtlMs, max: maxSessions };
 }
 
 function memberOf(

@@ -163,6 +163,29 @@ test('closing ends every session and every timer, and nothing begins any more', 
   assert.throws(() => begin(), code('SHUTTING_DOWN'));
 });
 
+test('other settings are in force at once, and cost no session its token', async () => {
+  const { table, begin, ports } = world();
+  const old = begin();
+  table.configure({ key: Buffer.alloc(32, 9), idleMs: 1000, max: 2 });
+  const fresh = begin();
+  assert.throws(() => begin(), code('SESSION_LIMIT'));
+  assert.equal(await kind(table.find(old.token, 'backend', '')), 'here');
+  const same = world({ key: Buffer.alloc(32, 9), seed: 3 });
+  assert.equal(await kind(same.table.find(fresh.token, 'backend', '')), 'elsewhere');
+  assert.equal(await kind(same.table.find(old.token, 'backend', '')), 'gone');
+  await ports.clock.advance(1300);
+  assert.equal(table.size, 0);
+  table.configure({ key: undefined, idleMs: 1000, max: 2 });
+  assert.equal(
+    await kind(same.table.find(begin().token, 'backend', '')),
+    'elsewhere',
+    'the key stays without another',
+  );
+  await table.close();
+  table.configure({ key: undefined, idleMs: 5000, max: 2 });
+  assert.equal(ports.clock.waiting, 0);
+});
+
 test('the number of sessions can be read as a gauge', () => {
   const read: (() => Iterable<{ value: number }>)[] = [];
   const base = testPorts();

@@ -18,11 +18,15 @@ export interface SessionDirectory {
   find(token: string, backend: string, principal: string): Promise<Lookup>;
 }
 
-export interface SessionTableOptions {
-  readonly ports: Ports;
-  readonly key: Buffer;
+export interface SessionSettings {
+  /** Seals tokens; undefined: a random one, kept as long as there is no other. */
+  readonly key: Buffer | undefined;
   readonly idleMs: number;
   readonly max: number;
+}
+
+export interface SessionTableOptions extends SessionSettings {
+  readonly ports: Ports;
 }
 
 /** How long after it was issued a token still lets its session begin anew in another process. */
@@ -30,27 +34,40 @@ const RESUME_WITHIN_MS = 24 * 3_600_000;
 const MAX_TOMBSTONES = 100_000;
 
 export class SessionTable implements SessionDirectory, Closable {
-  readonly #options: SessionTableOptions;
-  readonly #seal: TokenSeal;
+  readonly #ports: Ports;
+  #settings: SessionSettings;
+  #seal: TokenSeal;
   readonly #sessions = new Map<string, Session>();
   /** Deleted sids, until their tokens could no longer be resumed. */
   readonly #tombstones = new Map<string, number>();
   readonly #owner: string;
-  readonly #sweeper: Timer;
+  #sweeper: Timer;
   readonly #forgetGauge: () => void;
   #closed = false;
 
   constructor(options: SessionTableOptions) {
-    const { ports, key, idleMs } = options;
-    this.#options = options;
-    this.#seal = new TokenSeal(key, ports.random);
+    const { ports } = options;
+    this.#ports = ports;
+    this.#settings = options;
+    this.#seal = new TokenSeal(options.key ?? ports.random(32), ports.random);
     this.#owner = ports.random(6).toString('base64url');
-    this.#sweeper = ports.clock.every(Math.max(100, Math.min(idleMs / 4, 30_000)), () => this.#sweep());
+    this.#sweeper = this.#sweeping();
     this.#forgetGauge = ports.signals.gauge({
       name: 'mcp_sessions',
       help: 'Open MCP sessions.',
       read: () => [{ labels: {}, value: this.size }],
     });
+  }
+
+  /** Other settings are in force. A session that is here keeps its token, whatever key sealed it. */
+  configure(settings: SessionSettings): void {
+    const before = this.#settings;
+    this.#settings = settings;
+    const { key, idleMs } = settings;
+    if (key && !before.key?.equals(key)) this.#seal = new TokenSeal(key, this.#ports.random);
+    if (idleMs === before.idleMs || this.#closed) return;
+    this.#sweeper.cancel();
+    this.#sweeper = this.#sweeping();
   }
 
   get size(): number {
@@ -64,14 +81,14 @@ export class SessionTable implements SessionDirectory, Closable {
   /** Throws SESSION_LIMIT at the cap; `more` are about to begin. */
   check(more = 0): void {
     if (this.#closed) throw new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down');
-    if (this.#sessions.size + more < this.#options.max) return;
-    throw new GatewayError('SESSION_LIMIT', `the gateway holds ${this.#options.max} sessions already`, {
+    if (this.#sessions.size + more < this.#settings.max) return;
+    throw new GatewayError('SESSION_LIMIT', `the gateway holds ${this.#settings.max} sessions already`, {
       headers: ['retry-after', '10'],
     });
   }
 
   newId(): string {
-    return this.#options.ports.random(16).toString('base64url');
+    return this.#ports.random(16).toString('base64url');
   }
 
   /** Keeps a session and returns the token its client shall use. */
@@ -83,7 +100,7 @@ export class SessionTable implements SessionDirectory, Closable {
       owner: this.#owner,
       backend: fingerprint(backend),
       subject: fingerprint(principal),
-      issued: this.#options.ports.clock.now(),
+      issued: this.#ports.clock.now(),
       version: identity.version,
       capabilities: identity.capabilities.toString('utf8'),
       info: identity.info.toString('utf8'),
@@ -151,22 +168,27 @@ export class SessionTable implements SessionDirectory, Closable {
     const locator = this.#seal.open(token);
     if (!locator || locator.backend !== fingerprint(backend) || locator.subject !== fingerprint(principal))
       return { kind: 'gone' };
-    const age = this.#options.ports.clock.now() - locator.issued;
+    const age = this.#ports.clock.now() - locator.issued;
     if (locator.capabilities === '' || age > RESUME_WITHIN_MS || this.#tombstones.has(locator.sid))
       return { kind: 'gone' };
     return { kind: 'elsewhere', locator };
   }
 
   #bury(sid: string): void {
-    this.#tombstones.set(sid, this.#options.ports.clock.now() + RESUME_WITHIN_MS);
+    this.#tombstones.set(sid, this.#ports.clock.now() + RESUME_WITHIN_MS);
     if (this.#tombstones.size <= MAX_TOMBSTONES) return;
     const [oldest] = this.#tombstones.keys();
     if (oldest !== undefined) this.#tombstones.delete(oldest);
   }
 
+  #sweeping(): Timer {
+    const everyMs = Math.max(100, Math.min(this.#settings.idleMs / 4, 30_000));
+    return this.#ports.clock.every(everyMs, () => this.#sweep());
+  }
+
   #sweep(): void {
-    const { clock, signals } = this.#options.ports;
-    const idleSince = clock.monotonic() - this.#options.idleMs;
+    const { clock, signals } = this.#ports;
+    const idleSince = clock.monotonic() - this.#settings.idleMs;
     for (const [token, session] of this.#sessions) {
       if (session.busy > 0 || session.lastSeen > idleSince) continue;
       this.#sessions.delete(token);
