@@ -102,7 +102,7 @@ export const LIMITS = {
     value: 64,
     unit: 'count',
     error: 'OVERLOADED',
-    what: 'Questions of upstream servers (sampling, elicitation, roots, ping) that one session has not answered.',
+    what: 'Questions of upstream servers (sampling, elicitation, roots) that one session has not answered.',
   },
   replayRing: {
     value: 256 * KIB,

@@ -83,6 +83,19 @@ test('a whole body is one buffer, until somebody reads it or it is not whole', (
   assert.equal(failed.whole(), undefined);
 });
 
+test('a finished body in pieces is handed over as it is, whole or piece by piece', () => {
+  const pieces = [Buffer.from('a'), Buffer.from('b')];
+  const flow = Flow.inPieces(pieces);
+  assert.deepEqual(flow.pieces(), pieces);
+  assert.equal(flow.pieces()?.[0], pieces[0]);
+  assert.equal(flow.whole()?.toString(), 'ab');
+  const notes = new Notes();
+  flow.to(notes);
+  assert.deepEqual(notes.all, ['data a', 'data b', 'end']);
+  assert.equal(flow.pieces(), undefined);
+  assert.equal(new Flow().pieces(), undefined);
+});
+
 test('a producer that goes on before the sink is there is paused once, and resumed with the sink', () => {
   const notes = new Notes();
   const flow = new Flow(notes);
