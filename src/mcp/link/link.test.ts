@@ -242,6 +242,23 @@ describe('the end of the wire', () => {
     );
   });
 
+  it('waits for the calls of a link that another has taken the place of', async () => {
+    const { link, wire, outside } = await openedLink();
+    const [answered, cancelled] = [callOver(link, 'a'), callOver(link, 'b')];
+    link.retire();
+    assert.equal(wire.closed, false);
+    wire.result(wire.of('tools/call')[0]?.id, { still: 'here' });
+    await settled();
+    assert.deepEqual([answered.state, wire.closed], ['result {"still":"here"}', false]);
+    cancelled.cancel.cancel(new GatewayError('CANCELLED', 'enough'));
+    await settled();
+    assert.deepEqual([cancelled.state, wire.closed, outside.closings], ['CANCELLED', true, []]);
+    const idle = await openedLink();
+    idle.link.retire();
+    await settled();
+    assert.equal(idle.wire.closed, true);
+  });
+
   it('gives up what is under way, also when one call fails alone', async () => {
     const { link, wire } = await openedLink();
     callOver(link, 'a');
