@@ -206,10 +206,13 @@ describe('an answer stream', () => {
 
   it('is resumed a few times without anything new, and as often as there is something new', async () => {
     const { world, sent, stream } = await streaming();
-    stream.write('id: e-0\nretry: 10\ndata:\n\n');
+    stream.write('id: e-0\nretry: 0\ndata:\n\n');
     stream.end();
+    await world.clock.advance(249);
+    assert.equal(world.upstream.requests.length, 2, 'a server cannot ask for a loop without a pause');
+    await world.clock.advance(1);
     for (let event = 1; event <= 8; event += 1) {
-      await world.clock.advance(10);
+      if (event > 1) await world.clock.advance(250);
       world.upstream.last.stream();
       world.upstream.last.write(`id: e-${event}\ndata:\n\n`);
       world.upstream.last.end();
@@ -218,7 +221,7 @@ describe('an answer stream', () => {
     assert.equal(before, 2 + 8);
     let waited = 0;
     for (let over = false; !over && waited < 50; waited += 1) {
-      await world.clock.advance(10);
+      await world.clock.advance(250);
       const { last } = world.upstream;
       last.stream();
       last.end();

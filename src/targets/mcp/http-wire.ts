@@ -36,6 +36,8 @@ interface ListenFrom {
 const JSON_TYPE = /^application\/json\b/i;
 const STREAM_TYPE = /^text\/event-stream\b/i;
 const DEFAULT_RETRY_MS = 1000;
+/** `retry: 0` must not become a loop without a pause. */
+const MIN_RETRY_MS = 250;
 const MAX_RETRY_MS = 30_000;
 /** How long a server may keep an answer's stream open behind the answer; then its connection is taken from it. */
 const LINGER_MS = 5000;
@@ -198,7 +200,7 @@ export class HttpWire implements Wire {
     let end = await this.#read(reply, outgoing.request);
     for (let tries = 0; !end.answered && end.lastId !== undefined && tries < MAX_RESUMES; tries += 1) {
       if (outgoing.cancel?.cancelled || this.#ended.cancelled) return;
-      const retryMs = Math.min(end.retryMs ?? DEFAULT_RETRY_MS, MAX_RETRY_MS);
+      const retryMs = retryAfter(end);
       if (!end.error && outgoing.request !== undefined)
         this.#options.events.paused?.(outgoing.request, retryMs);
       await this.#pause(retryMs);
@@ -220,13 +222,17 @@ export class HttpWire implements Wire {
     return undefined;
   }
 
-  #read({ body }: UpstreamReply, origin: number | undefined): Promise<StreamEnd> {
+  #read(
+    { body }: UpstreamReply,
+    origin: number | undefined,
+    message = (data: Buffer) => this.#options.events.message(data, origin),
+  ): Promise<StreamEnd> {
     const { clock, events, maxMessage } = this.#options;
     let lingering: Timer | undefined;
     const ended = readEvents(body, {
       origin,
       maxMessage,
-      message: (data) => events.message(data, origin),
+      message,
       answered: () => {
         lingering = clock.after(LINGER_MS, () => body.cancel(DONE));
       },
@@ -256,10 +262,11 @@ export class HttpWire implements Wire {
    * that is that; 404 where there has been one means that the server has forgotten the session.
    */
   async #listenOnce(cancel: Cancel, from: ListenFrom): Promise<void> {
+    const { clock, events, upstream } = this.#options;
     let end: StreamEnd = { answered: false, lastId: from.lastId, retryMs: undefined, error: undefined };
     let { failures, opened } = from;
     try {
-      const reply = await this.#options.upstream.request({ ...this.#getRequest(from.lastId), cancel });
+      const reply = await upstream.request({ ...this.#getRequest(from.lastId), cancel });
       from.heard();
       if (reply.status !== 200) {
         reply.body.cancel(DONE);
@@ -268,16 +275,22 @@ export class HttpWire implements Wire {
         throw new GatewayError('UPSTREAM_STATUS', `HTTP ${reply.status}`);
       }
       opened = true;
-      end = await this.#read(reply, undefined);
-      failures = 0;
+      const since = clock.monotonic();
+      let silent = true;
+      end = await this.#read(reply, undefined, (data) => {
+        silent = false;
+        events.message(data, undefined);
+      });
+      // One that was open for long is an idle stream that somebody cut; a short one is worth no hurry.
+      failures = silent && clock.monotonic() - since < MAX_RETRY_MS ? failures + 1 : 0;
     } catch {
       from.heard();
       failures += 1;
     }
     if (cancel.cancelled) return;
-    const wait = Math.min(end.retryMs ?? DEFAULT_RETRY_MS * 2 ** Math.min(failures, 5), MAX_RETRY_MS);
+    const wait = retryAfter(end, failures);
     const next = { ...from, lastId: end.lastId ?? from.lastId, failures, opened };
-    this.#listenTimer = this.#options.clock.after(wait, () => void this.#listenOnce(cancel, next));
+    this.#listenTimer = clock.after(wait, () => void this.#listenOnce(cancel, next));
   }
 
   #lost(): void {
@@ -291,6 +304,11 @@ export class HttpWire implements Wire {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => this.#options.clock.after(ms, resolve));
   }
+}
+
+/** What the server asked for, within reason, and longer after each failure. */
+function retryAfter({ retryMs = DEFAULT_RETRY_MS }: StreamEnd, failures = 0): number {
+  return Math.min(Math.max(retryMs, MIN_RETRY_MS) * 2 ** Math.min(failures, 5), MAX_RETRY_MS);
 }
 
 const DONE = new GatewayError('CANCELLED', 'not needed');

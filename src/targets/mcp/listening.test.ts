@@ -52,13 +52,55 @@ describe('listening', () => {
     assert.equal(world.upstream.last.header('last-event-id'), 'g-1');
   });
 
+  it('goes on after a pause that grows when streams end without a message, whatever the server asks for', async () => {
+    const world = await WireWorld.initialized();
+    void world.wire.listen();
+    for (const pause of [500, 1000, 2000, 4000, 8000, 8000]) {
+      const { last } = world.upstream;
+      const before = world.upstream.requests.length;
+      last.stream();
+      last.write('retry: 0\n\n');
+      await settled();
+      last.end();
+      await world.clock.advance(pause - 1);
+      assert.equal(world.upstream.requests.length, before, `${pause}`);
+      await world.clock.advance(1);
+      assert.equal(world.upstream.requests.length, before + 1, `${pause}`);
+    }
+    for (const pause of [250, 250]) {
+      const { last } = world.upstream;
+      const before = world.upstream.requests.length;
+      last.stream();
+      last.write('retry: 0\n\n');
+      last.event({ method: 'x' });
+      await settled();
+      last.end();
+      await world.clock.advance(pause - 1);
+      assert.equal(world.upstream.requests.length, before);
+      await world.clock.advance(1);
+      assert.equal(world.upstream.requests.length, before + 1);
+    }
+  });
+
+  it('goes on soon after an idle stream was cut', async () => {
+    const world = await WireWorld.initialized();
+    void world.wire.listen();
+    for (const requests of [3, 4, 5]) {
+      world.upstream.last.stream();
+      await world.clock.advance(60_000);
+      world.upstream.last.end();
+      await world.clock.advance(1000);
+      assert.equal(world.upstream.requests.length, requests);
+    }
+  });
+
   it('ends the wire when the server has forgotten the session in the meantime', async () => {
     const world = await WireWorld.initialized();
     void world.wire.listen();
     world.upstream.last.stream();
     await settled();
     world.upstream.last.end();
-    await world.clock.advance(1000);
+    await world.clock.advance(2000);
     world.upstream.last.reply(404);
     await settled();
     assert.deepEqual(world.heard, ['closed the upstream no longer knows the session']);
