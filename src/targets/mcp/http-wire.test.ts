@@ -250,6 +250,27 @@ describe('an answer stream', () => {
     assert.equal(given.world.upstream.requests.length, 2);
   });
 
+  it('whose pause is cut short by the end of the call, or of the wire, leaves no timer', async () => {
+    for (const how of ['call', 'wire']) {
+      const cancel = new Cancel();
+      const { world, sent, stream } = await streaming(cancel);
+      stream.event({ method: 'x' }, 'e-1');
+      stream.fail(broken);
+      await settled();
+      assert.equal(world.clock.waiting, 1, how);
+      if (how === 'call') cancel.cancel(new GatewayError('CANCELLED', 'enough'));
+      else {
+        const closed = world.wire.close();
+        world.upstream.last.reply(200);
+        await closed;
+      }
+      assert.equal(world.clock.waiting, 0, how);
+      assert.equal(await sent, 'done', how);
+      const resumed = world.upstream.requests.filter(({ request }) => request.method === 'GET');
+      assert.deepEqual(resumed, [], how);
+    }
+  });
+
   it('with an event longer than the limit fails', async () => {
     const { world, sent, stream } = await streaming();
     stream.write(`data: ${'x'.repeat(1200)}`);

@@ -203,7 +203,7 @@ export class HttpWire implements Wire {
       const retryMs = retryAfter(end);
       if (!end.error && outgoing.request !== undefined)
         this.#options.events.paused?.(outgoing.request, retryMs);
-      await this.#pause(retryMs);
+      if (!(await this.#pause(retryMs, outgoing.cancel))) return;
       const next = await this.#resume(end.lastId, outgoing);
       if (!next) break;
       if (next.lastId !== undefined && next.lastId !== end.lastId) tries = 0;
@@ -301,8 +301,19 @@ export class HttpWire implements Wire {
     );
   }
 
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#options.clock.after(ms, resolve));
+  /** False: the wire or the call has ended in the meantime, and there is nothing left to wait for. */
+  #pause(ms: number, cancel: Cancel | undefined): Promise<boolean> {
+    const owners = cancel ? [this.#ended, cancel] : [this.#ended];
+    if (owners.some(({ cancelled }) => cancelled)) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const over = (rested: boolean): void => {
+        timer.cancel();
+        for (const forget of ties) forget();
+        resolve(rested);
+      };
+      const timer = this.#options.clock.after(ms, () => over(true));
+      const ties = owners.map((owner) => owner.onCancel(() => over(false)));
+    });
   }
 }
 
