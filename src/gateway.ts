@@ -88,7 +88,7 @@ export class Gateway implements Closable {
     if (this.#closed) return;
     this.#closed = true;
     await this.#applying;
-    for (const backend of this.#running?.generation.backends ?? []) backend.drain?.();
+    for (const { backend } of this.#running?.generation.backends ?? []) backend.drain?.();
     await Promise.allSettled(
       [...this.#bound.values()].map(({ acceptor }) => acceptor.close(this.#options.drainMs)),
     );
@@ -119,10 +119,11 @@ export class Gateway implements Closable {
     this.#alive.add(running);
     this.#running = running;
     for (const [key, bound] of fresh) this.#bound.set(key, bound);
-    for (const backend of generation.backends) backend.activate?.();
+    for (const { backend } of generation.backends) backend.activate?.();
+    if (before) retireMissing(before.generation, generation);
     this.#closeUnused(plan);
     if (before) await this.#replace(before);
-    for (const backend of generation.backends) backend.start?.();
+    for (const { backend } of generation.backends) backend.start?.();
   }
 
   /** What must not run beside its successor stops now; the rest when the last exchange is over. */
@@ -223,6 +224,11 @@ export class Gateway implements Closable {
       },
     };
   }
+}
+
+function retireMissing(before: Generation, next: Generation): void {
+  const kept = new Set(next.backends.map(({ key }) => key));
+  for (const { key, backend } of before.backends) if (!kept.has(key)) backend.retire?.();
 }
 
 function bindKey(bind: BindPlan): string {

@@ -6,12 +6,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { type AdminSource, startAdmin } from './admin/dump.ts';
 import { startStats } from './admin/stats.ts';
 import { ConfigError, formatDiagnostics } from './config/diagnostics.ts';
 import { loadConfig } from './config/load.ts';
 import { LIMITS } from './core/limits.ts';
-import type { Plan } from './core/plan.ts';
+import type { Plan, SettingsPlan } from './core/plan.ts';
 import { type Env, type Log, type Ports, systemClock } from './core/ports.ts';
 import { type Closable, Scope } from './core/scope.ts';
 import type { Gauge } from './core/signals.ts';
@@ -23,6 +24,7 @@ import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createSignals } from './observe/signals.ts';
 import { watchFile } from './sources/file.ts';
 import { standard } from './standard.ts';
+import { ProcessHost } from './upstream/processes/host.ts';
 import { VERSION } from './version.ts';
 
 export interface Host {
@@ -68,6 +70,8 @@ export async function run(options: RunOptions): Promise<Run> {
     scope.own(open);
     const metrics = options.listen && plan.settings.statsAddr !== undefined ? createMetrics() : undefined;
     const ports = makePorts(plan, host, { log: open.log, metrics });
+    // A gateway that was killed may have left children, whatever this configuration starts itself.
+    scope.own(reaper(ports));
     const gateway = new Gateway({
       definitions: standard,
       ports,
@@ -80,7 +84,8 @@ export async function run(options: RunOptions): Promise<Run> {
     // First the addresses: one that is taken ends the start before any child has begun.
     const addresses = options.listen ? await openServers(plan, { gateway, metrics, scope }) : {};
     await gateway.apply(plan);
-    if (input.file !== undefined) scope.own(watch(input.file, { gateway, host, ports, initial: input.text }));
+    if (input.file !== undefined)
+      scope.own(watch(input.file, { gateway, host, ports, initial: input.text, started: plan.settings }));
     return { gateway, log: open.log, addresses, close: () => scope.close() };
   } catch (error) {
     await scope.close().catch(() => undefined);
@@ -160,7 +165,7 @@ async function openServers(
     const source: AdminSource = {
       dump: () => ({
         version: VERSION,
-        plan: gateway.plan,
+        plan: inForce(gateway.plan, plan.settings),
         targets: targetStates(gateway),
         generations: gateway.generationsAlive,
       }),
@@ -182,20 +187,41 @@ function readiness(gateway: Gateway): { ready: boolean; detail: object } {
   };
 }
 
+function reaper(ports: Ports): Closable {
+  const host = new ProcessHost({ ports });
+  host
+    .reapOrphans()
+    .catch((error: unknown) =>
+      ports.log.warn({ err: error }, 'children of a killed gateway could not be looked for'),
+    );
+  return host;
+}
+
+/** Settings that are read once, at the start. */
+const FIXED = ['adminAddr', 'statsAddr', 'readinessAddr', 'logging'] as const;
+
+/** The plan as it works, not as it may have been edited since. */
+function inForce(plan: Plan | undefined, started: SettingsPlan): Plan | undefined {
+  if (!plan) return undefined;
+  const fixed = Object.fromEntries(FIXED.map((key) => [key, started[key]]));
+  return { ...plan, settings: { ...plan.settings, ...fixed } };
+}
+
 function watch(
   file: string,
-  parts: { gateway: Gateway; host: Host; ports: Ports; initial: string },
+  parts: { gateway: Gateway; host: Host; ports: Ports; initial: string; started: SettingsPlan },
 ): Closable {
-  const { gateway, host, ports, initial } = parts;
+  const { gateway, host, ports, initial, started } = parts;
   const { log, clock, signals } = ports;
   const reload = async (text: string): Promise<void> => {
     try {
       const plan = readPlan({ text, name: file, file }, host);
-      const settings = JSON.stringify(plan.settings) !== JSON.stringify(gateway.plan?.settings);
       await gateway.apply(plan);
       signals.count('config_reloads_total', { outcome: 'ok' });
       log.info({ file, hash: plan.hash.slice(0, 12) }, 'configuration reloaded');
-      if (settings) log.warn({ file }, 'changes under `config:` take effect at the next start');
+      const waiting = FIXED.filter((key) => !isDeepStrictEqual(plan.settings[key], started[key]));
+      if (waiting.length > 0)
+        log.warn({ file, settings: waiting }, 'changed settings take effect at the next start');
     } catch (error) {
       signals.count('config_reloads_total', { outcome: 'failed' });
       const reason =

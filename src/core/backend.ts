@@ -15,6 +15,8 @@ export interface Backend {
   activate?(): void;
   /** Runs when what the swap removed has stopped: an exclusive child must be gone before its successor starts. */
   start?(): void;
+  /** Runs at the swap when the next generation has no backend of this key: whoever still uses it is cut off. */
+  retire?(): void;
   /** The gateway stops: what would never end by itself (listening streams) ends now, calls in flight may finish. */
   drain?(): void;
   /** Serves a client over a channel, where the backend's protocol has such a form. */

@@ -98,6 +98,18 @@ export const LIMITS = {
     what: 'Time without a request or stream after which a session ends.',
     key: 'config.mcp.sessionTtl',
   },
+  clientIdentity: {
+    value: 16 * KIB,
+    unit: 'bytes',
+    error: 'INVALID_PARAMS',
+    what: 'Capabilities, and information about itself, that a client gives at initialize; each session keeps them.',
+  },
+  callsInFlight: {
+    value: 256,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'Calls of one session that have not been answered.',
+  },
   pendingAsks: {
     value: 64,
     unit: 'count',

@@ -33,8 +33,13 @@ export interface Generation {
   readonly scope: Scope;
   /** Closed at the swap to the next generation. */
   readonly current: Scope;
-  readonly backends: readonly Backend[];
+  readonly backends: readonly BuiltBackend[];
   readonly routes: readonly BuiltRoute[];
+}
+
+export interface BuiltBackend {
+  readonly key: string;
+  readonly backend: Backend;
 }
 
 export interface BuiltRoute {
@@ -46,7 +51,7 @@ interface Building extends GenerationDeps {
   readonly plan: Plan;
   readonly scope: Scope;
   readonly current: Scope;
-  readonly backends: Backend[];
+  readonly backends: BuiltBackend[];
   readonly routes: BuiltRoute[];
 }
 
@@ -144,7 +149,7 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
     label: `${route.name ?? route.key} > ${backend.kind}`,
     policies: { ...route.policies, ...backend.policies },
   });
-  building.backends.push(built);
+  building.backends.push({ key: backend.key, backend: built });
   const service = stack(policyLayers(backend.policies, building), built.handle);
   return { key: backend.key, weight: backend.weight, backend: built, service };
 }

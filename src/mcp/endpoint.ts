@@ -3,6 +3,7 @@
  * sessions on it. Fronts ask it for sessions; it knows no transport.
  */
 import { asGatewayError, GatewayError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
 import { quote } from '../lib/json-text.ts';
@@ -243,6 +244,10 @@ function readIdentity(message: Message): ClientIdentity {
   if (asked === undefined)
     throw new GatewayError('INVALID_PARAMS', 'initialize needs "params.protocolVersion"');
   const capabilities = text.has(SLOT.capabilities) ? text.raw(SLOT.capabilities) : Buffer.from('{}');
+  const most = LIMITS.clientIdentity.value;
+  if (capabilities.length > most || (text.has(SLOT.clientInfo) && text.raw(SLOT.clientInfo).length > most)) {
+    throw new GatewayError('INVALID_PARAMS', `"capabilities" and "clientInfo" may have ${most} bytes each`);
+  }
   if (!isObject(parseObject(capabilities)))
     throw new GatewayError('INVALID_PARAMS', '"params.capabilities" must be an object');
   const info = text.has(SLOT.clientInfo)

@@ -50,6 +50,7 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
       endpoint.core.sessions.configure(sessionSettings(deps.settings));
       endpoint.core.rebase(view);
     },
+    retire: () => endpoint.core.rebase(EMPTY_VIEW),
     drain: () => {
       endpoint.front.drain();
       endpoint.core.drain();
@@ -68,6 +69,14 @@ const FRONT_LIMITS: FrontLimits = {
   maxQueue: LIMITS.readerQueue.value,
   retryMs: 1000,
 };
+
+/** What is shown of a backend that is no longer configured. */
+const EMPTY_VIEW = new View({
+  members: [],
+  prefixMode: 'conditional',
+  failureMode: 'failClosed',
+  nameLimit: 64,
+});
 
 interface Held {
   readonly core: Endpoint;

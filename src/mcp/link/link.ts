@@ -9,7 +9,7 @@ import { Cancel } from '../../lib/cancel.ts';
 import { Few } from '../../lib/few.ts';
 import { errorMessage, findAnswer, notificationMessage, resultMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
-import type { McpOutcome, Question } from '../call.ts';
+import type { McpOutcome, Peer, Question } from '../call.ts';
 import type { OpenOptions, Outgoing, Wire } from '../definition.ts';
 import { type Message, readMessage, SLOT, wholeMessage, withMembers } from '../message.ts';
 import { Flight, type LinkCall } from './flight.ts';
@@ -19,6 +19,8 @@ export interface LinkEvents {
   notification(message: Message): void;
   /** A question that belongs to no call in flight. */
   ask(question: Question): Promise<McpOutcome>;
+  /** Whether somebody takes such a question now. */
+  listening?(): boolean;
   /** The upstream is gone; calls in flight have failed already. */
   closed(error: Error): void;
 }
@@ -266,6 +268,16 @@ export class Link implements Closable {
       peer.notify(withMembers(message, [[SLOT.progressToken, progressToken]]), 'progress');
   }
 
+  /**
+   * It is not clear which call asks, and the client listens to nothing but its calls: they are all of one client, so
+   * the newest one takes the question to it.
+   */
+  #anyPeer(): Peer | undefined {
+    const { purpose, events } = this.#options;
+    if (purpose !== 'session' || this.#wire?.relates || events.listening?.() !== false) return undefined;
+    return this.#inflight.values().at(-1)?.call.peer;
+  }
+
   /** The call a message belongs to: said by the transport, or certain because there is only one. */
   #relatedFlight(origin: number | undefined): Flight | undefined {
     if (origin !== undefined) return this.#inflight.get(origin);
@@ -288,7 +300,7 @@ export class Link implements Closable {
     flight?.asked(cancel);
     const held = flight ? [flight] : this.#inflight.values();
     for (const each of held) each.hold();
-    const peer = flight?.call.peer;
+    const peer = flight?.call.peer ?? this.#anyPeer();
     const asked = peer ? peer.ask(question) : this.#options.events.ask(question);
     asked
       .then(

@@ -70,9 +70,10 @@ export class ReplayRing {
 
   add(stream: string, seq: number, message: Buffer): void {
     const bytes = cost(message);
-    const { sessionBytes } = this.#budget.limits;
-    if (bytes > sessionBytes) return;
-    while (this.#bytes + bytes > sessionBytes) this.drop();
+    const { sessionBytes, totalBytes } = this.#budget.limits;
+    if (bytes > totalBytes) return;
+    // A message larger than the ring is kept alone: it is a result somebody waits for.
+    while (this.#bytes > 0 && this.#bytes + bytes > sessionBytes) this.drop();
     this.#budget.take(this, bytes);
     this.#kept.push({ stream, seq, message });
     this.#bytes += bytes;

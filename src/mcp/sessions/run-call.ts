@@ -1,5 +1,6 @@
 /** One request of a client from its message to its answer: cancellation by id, the call's record, errors rendered once. */
 import { asGatewayError, CATALOGUE, GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { CallRecord } from '../../core/signals.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { errorMessage, resultPieces } from '../../lib/json-rpc.ts';
@@ -33,6 +34,8 @@ export async function runCall(session: Session, message: Message, context: CallC
   let error: GatewayError | undefined;
   let outcome: McpOutcome | undefined;
   try {
+    if (session.calls.size >= LIMITS.callsInFlight.value)
+      throw new GatewayError('OVERLOADED', `the session has ${session.calls.size} calls in flight already`);
     if (session.calls.has(message.id))
       throw new GatewayError('INVALID_REQUEST', `id ${message.id} is in use by another request`);
     session.calls.set(message.id, cancel);

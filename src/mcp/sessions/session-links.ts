@@ -157,6 +157,7 @@ export class SessionLinks implements Closable {
     const held = this.#held.get(target);
     this.#held.delete(target);
     this.#subscriptions.delete(target);
+    target.abandon(this);
     await held?.opening.then(({ link }) => link.close(reason)).catch(() => undefined);
   }
 
@@ -172,6 +173,7 @@ export class SessionLinks implements Closable {
     const events: LinkEvents = {
       notification: (message) => this.#owner.fromUpstream(target, message),
       ask: (question) => this.#owner.askClient(question),
+      listening: () => this.#listening,
       closed: () => {
         this.#owner.linkClosed(target);
         this.#listenAgain(target);

@@ -43,6 +43,10 @@ export interface SessionOptions {
 /** Several servers often change together (a reload, a restart): one notification for all. */
 const LIST_CHANGED_DEBOUNCE_MS = 50;
 
+function credentialsWithdrawn(target: string): GatewayError {
+  return new GatewayError('UPSTREAM_CLOSED', `target "${target}" no longer gets the client's credentials`);
+}
+
 export class Session implements Closable {
   options: SessionOptions;
   readonly links: SessionLinks;
@@ -176,6 +180,10 @@ export class Session implements Closable {
       // Another server may have taken its name.
       this.#forgetPrivate(target);
     }
+    // Several servers are shown no credentials of the client; a link that carries them ends, another one opens without.
+    const exposed = before.single && !view.single ? before.single.target : undefined;
+    if (exposed && this.options.headers.length > 0)
+      void this.links.release(exposed, credentialsWithdrawn(exposed.name));
     this.view = view;
     // An edit of a policy or a deadline is nothing to a client: fetching every list again would be for nothing.
     if (view.showsSame(before)) return;

@@ -70,6 +70,8 @@ export class Target implements Closable {
   #timer: Timer | undefined;
   readonly #ended = new Cancel();
   #reportedDown = '';
+  /** Clients have been told of what this target offers. */
+  #shown = false;
   #startedYet = false;
   #release!: () => void;
   readonly #started = new Promise<void>((resolve) => {
@@ -288,7 +290,9 @@ export class Target implements Closable {
         { target: this.name, address: this.connector.address, offers: this.offers() },
         'target is up',
       );
-      for (const kind of LIST_KINDS) this.#changed(kind);
+      // A blink nobody has seen is not worth fetching every list again; what changed meanwhile is told by itself.
+      if (!this.#shown) for (const kind of LIST_KINDS) this.#changed(kind);
+      this.#shown = true;
       for (const watcher of this.#watchers) watcher.up(this);
       this.connector.warm?.();
     }
@@ -310,7 +314,11 @@ export class Target implements Closable {
     else log.warn(fields, 'target is down');
     this.#reportedDown = error.message;
     this.#schedule(wait);
-    for (const kind of LIST_KINDS) this.#changed(kind);
+    // Said once, when the catalogue is no longer shown: a notification per retry would make every client list again.
+    if (this.#shown && !this.info) {
+      this.#shown = false;
+      for (const kind of LIST_KINDS) this.#changed(kind);
+    }
     await probe?.link.close();
   }
 

@@ -9,7 +9,7 @@ const ping = (id: number): string => `{"jsonrpc":"2.0","id":${id},"method":"ping
 
 function refused(text: string, code: string, max = 10): void {
   assert.throws(
-    () => readBatch(Buffer.from(text), max),
+    () => readBatch(Buffer.from(text), { max, version: '2025-03-26' }),
     (error) => error instanceof GatewayError && error.code === code,
     text,
   );
@@ -17,7 +17,7 @@ function refused(text: string, code: string, max = 10): void {
 
 test('a batch is read message by message, in order', () => {
   const text = `[\n  ${ping(1)} ,${ping(2)},\n {"jsonrpc":"2.0","method":"notifications/x"}]\n`;
-  const messages = readBatch(Buffer.from(text), 10);
+  const messages = readBatch(Buffer.from(text), { max: 10, version: '2025-03-26' });
   assert.deepEqual(
     messages.map(({ kind, id }) => [kind, id]),
     [
@@ -41,7 +41,7 @@ test('a batch is taken whole or not at all', () => {
 test('an empty batch, one that is too long, and one with initialize are refused', () => {
   refused('[]', 'INVALID_REQUEST');
   refused(`[${[1, 2, 3].map(ping)}]`, 'BATCH_TOO_LARGE', 2);
-  assert.equal(readBatch(Buffer.from(`[${[1, 2].map(ping)}]`), 2).length, 2);
+  assert.equal(readBatch(Buffer.from(`[${[1, 2].map(ping)}]`), { max: 2, version: '2025-03-26' }).length, 2);
   refused(`[${ping(1)},{"jsonrpc":"2.0","id":2,"method":"initialize"}]`, 'INVALID_REQUEST');
 });
 

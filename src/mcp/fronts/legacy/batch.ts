@@ -2,6 +2,7 @@
 import { GatewayError } from '../../../core/errors.ts';
 import { elements, JsonSyntaxError, lex, Shape } from '../../../lib/json-text.ts';
 import { type Message, readMessage, syntaxToGateway } from '../../message.ts';
+import { allowsBatch } from '../../revisions.ts';
 import { renderError } from '../../sessions/run-call.ts';
 
 /** The complete response to one request. */
@@ -17,8 +18,23 @@ const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');
 const CLOSE = Buffer.from(']');
 
+export interface BatchRules {
+  /** Messages in one batch. */
+  readonly max: number;
+  /** The revision of the session; undefined as long as there is none. */
+  readonly version: string | undefined;
+}
+
 /** Every message of a batch, or the first error: a batch is taken whole or not at all. */
-export function readBatch(body: Buffer, max: number): Message[] {
+export function readBatch(body: Buffer, { max, version }: BatchRules): Message[] {
+  if (version === undefined)
+    throw new GatewayError('INVALID_REQUEST', 'Invalid Request: a batch before the session is initialized');
+  if (!allowsBatch(version)) {
+    throw new GatewayError(
+      'INVALID_REQUEST',
+      'Invalid Request: only revision 2025-03-26 has JSON-RPC batches',
+    );
+  }
   const text = readArray(body);
   const spans = elements(text.bytes, text.start, text.end);
   const count = spans.length / 2;

@@ -7,9 +7,10 @@ import type { Closable } from '../../../core/scope.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
 import type { Importance, McpOutcome, Peer, Question } from '../../call.ts';
 import type { ClientContext, Endpoint } from '../../endpoint.ts';
-import type { Message } from '../../message.ts';
+import { isBatch, type Message, readMessage } from '../../message.ts';
 import { renderError, runCall } from '../../sessions/run-call.ts';
 import type { Session } from '../../sessions/session.ts';
+import { readBatch } from './batch.ts';
 
 export interface ChannelOptions {
   readonly endpoint: Endpoint;
@@ -48,6 +49,12 @@ export class ChannelSession implements Peer, Closable {
 
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  /** One message, or the messages of a batch. */
+  read(bytes: Buffer, maxBatch: number): Message[] {
+    if (!isBatch(bytes)) return [readMessage(bytes)];
+    return readBatch(bytes, { max: maxBatch, version: this.#session?.options.identity.version });
   }
 
   notify(message: Buffer, importance: Importance): void {

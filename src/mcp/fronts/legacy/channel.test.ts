@@ -88,6 +88,30 @@ test('before initialize a request is refused and everything else ignored', async
   );
 });
 
+test('batches are for the revision that has them, once there is a session', async () => {
+  const batch = JSON.stringify([PING, { ...PING, id: 2 }]);
+  const client = new Client();
+  await settled();
+  client.say(batch);
+  client.say({ ...INITIALIZE, params: { ...INITIALIZE.params, protocolVersion: '2025-03-26' } });
+  await client.receiver.settled();
+  client.say(batch);
+  await client.receiver.settled();
+  assert.deepEqual(
+    client.messages.map(({ id, error }) => [id, error?.code]),
+    [
+      [null, -32600],
+      ['i', undefined],
+      [1, undefined],
+      [2, undefined],
+    ],
+  );
+  const newer = await Client.initialized();
+  newer.say(batch);
+  await newer.receiver.settled();
+  assert.match(newer.lines.join(), /"id":null.*only revision 2025-03-26/);
+});
+
 test('a second initialize begins nothing, however often it comes', async () => {
   const client = await Client.initialized();
   for (let time = 0; time < 3; time += 1) client.say({ ...INITIALIZE, id: time });

@@ -1,10 +1,9 @@
 /** The stdio front: one client over lines of JSON. What is not a message is answered with an error, never with silence. */
 import type { Channel, ChannelReceiver } from '../../../core/backend.ts';
 import { asGatewayError } from '../../../core/errors.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import type { Endpoint } from '../../endpoint.ts';
-import { isBatch, readMessage } from '../../message.ts';
 import { renderError } from '../../sessions/run-call.ts';
-import { readBatch } from './batch.ts';
 import { type ChannelContext, ChannelSession } from './channel-session.ts';
 
 const CONTEXT: ChannelContext = {
@@ -13,7 +12,6 @@ const CONTEXT: ChannelContext = {
   traceId: undefined,
   headers: undefined,
 };
-const MAX_BATCH = 50;
 
 export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelReceiver {
   const session = new ChannelSession({
@@ -28,8 +26,7 @@ export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelRec
   return {
     receive: (bytes) => {
       try {
-        const messages = isBatch(bytes) ? readBatch(bytes, MAX_BATCH) : [readMessage(bytes)];
-        for (const message of messages) session.receive(message, CONTEXT);
+        for (const message of session.read(bytes, LIMITS.batch.value)) session.receive(message, CONTEXT);
       } catch (cause) {
         channel.send(renderError(undefined, asGatewayError(cause)));
       }

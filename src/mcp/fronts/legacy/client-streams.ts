@@ -5,7 +5,7 @@
 import type { Ports, Timer } from '../../../core/ports.ts';
 import type { Closable } from '../../../core/scope.ts';
 import { Few } from '../../../lib/few.ts';
-import type { Flow } from '../../../lib/flow.ts';
+import { Flow } from '../../../lib/flow.ts';
 import { type ReplayBudget, ReplayRing } from '../../sessions/replay.ts';
 import type { Session } from '../../sessions/session.ts';
 import { EventStream } from './event-stream.ts';
@@ -93,11 +93,14 @@ export class ClientStreams implements Closable {
     return flow;
   }
 
-  /** Continues the stream that `lastEventId` names, or listens where that is no longer known. */
+  /**
+   * Continues the stream that `lastEventId` names. The answer to a POST that is no longer known ends at once: taking
+   * the listener's place would cut off whoever listens.
+   */
   resume(lastEventId: string): Flow {
     const [, id, seq] = EVENT_ID.exec(lastEventId) ?? [];
     const stream = id === LISTENING ? (this.#listening ?? this.#openListening()) : this.#posts.get(id ?? '');
-    if (!stream) return this.listen();
+    if (!stream) return id === undefined ? this.listen() : Flow.empty();
     const flow = stream.attach(Number(seq));
     if (stream === this.#listening) this.#listens();
     else this.#beat();

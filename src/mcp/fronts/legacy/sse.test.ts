@@ -236,9 +236,19 @@ describe('a POST', () => {
     assert.equal((await alice.post({ ...ping, x: 'y'.repeat(10_000) }, mine)).status, 413);
   });
 
-  it('may be a batch', async () => {
-    const client = await SseClient.initialized(new FrontWorld({ one: TOOL }));
+  it('may be a batch in the revision that has them, once there is a session', async () => {
     const batch = [1, 2].map((id) => ({ jsonrpc: '2.0', id, method: 'ping' }));
+    const old = await SseClient.initialized(new FrontWorld({ one: TOOL }));
+    const refused = await old.post(batch);
+    assert.equal(refused.status, 400);
+    assert.match(await textOf(refused), /only revision 2025-03-26/);
+    const client = await SseClient.connect(new FrontWorld({ one: TOOL }));
+    const early = await client.post(batch);
+    assert.equal(early.status, 400);
+    assert.match(await textOf(early), /before the session is initialized/);
+    await client.post({ ...INITIALIZE, params: { ...INITIALIZE.params, protocolVersion: '2025-03-26' } });
+    await settled();
+    client.reader.events.length = 0;
     assert.equal((await client.post(batch)).status, 202);
     await settled();
     assert.equal(client.reader.messages.length, 2);

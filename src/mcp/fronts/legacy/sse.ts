@@ -9,9 +9,8 @@ import type { Closable } from '../../../core/scope.ts';
 import { Flow } from '../../../lib/flow.ts';
 import type { Importance } from '../../call.ts';
 import type { Endpoint } from '../../endpoint.ts';
-import { isBatch, type Message, readMessage } from '../../message.ts';
+import type { Message } from '../../message.ts';
 import { ReplayRing } from '../../sessions/replay.ts';
-import { readBatch } from './batch.ts';
 import { ChannelSession } from './channel-session.ts';
 import { checkEventStream, checkJson } from './checks.ts';
 import { EventStream } from './event-stream.ts';
@@ -66,7 +65,7 @@ export class SseFront implements Closable {
       if (!connection || connection.principal !== (exchange.principal ?? ''))
         throw new GatewayError('SESSION_UNKNOWN', 'Session not found');
       const body = await exchange.body.read(this.#options.limits.bodyBytes);
-      const messages = isBatch(body) ? readBatch(body, this.#options.limits.batch) : [readMessage(body)];
+      const messages = connection.read(body, this.#options.limits.batch);
       await connection.admit(exchange);
       for (const message of messages) connection.receive(message, exchange);
       return { status: 202, headers: ['content-type', 'text/plain'], body: Flow.of('Accepted') };
@@ -131,6 +130,10 @@ class SseConnection implements Closable {
 
   get begun(): boolean {
     return this.#channel.session !== undefined;
+  }
+
+  read(body: Buffer, maxBatch: number): Message[] {
+    return this.#channel.read(body, maxBatch);
   }
 
   start(address: string): Flow {

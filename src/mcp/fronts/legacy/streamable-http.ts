@@ -9,7 +9,6 @@ import { Flow } from '../../../lib/flow.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
 import type { ClientContext, Endpoint } from '../../endpoint.ts';
 import { isBatch, type Message, readMessage } from '../../message.ts';
-import { allowsBatch } from '../../revisions.ts';
 import type { ReplayBudget } from '../../sessions/replay.ts';
 import { renderError, runCall } from '../../sessions/run-call.ts';
 import type { Session } from '../../sessions/session.ts';
@@ -95,16 +94,8 @@ export class StreamableHttpFront {
 
   async #batch(exchange: Exchange, body: Buffer): Promise<Answer> {
     const session = await this.#session(exchange);
-    if (!allowsBatch(session.options.identity.version)) {
-      throw new GatewayError(
-        'INVALID_REQUEST',
-        'Invalid Request: only revision 2025-03-26 has JSON-RPC batches',
-      );
-    }
-    return this.#messages(session, exchange, {
-      messages: readBatch(body, this.#options.limits.batch),
-      batch: true,
-    });
+    const rules = { max: this.#options.limits.batch, version: session.options.identity.version };
+    return this.#messages(session, exchange, { messages: readBatch(body, rules), batch: true });
   }
 
   #messages(
