@@ -10,7 +10,7 @@ import type { Hono, MiddlewareHandler } from 'hono';
 import { GatewayError } from '../core/errors.ts';
 import type { Closable } from '../core/scope.ts';
 import { type Address, formatAddress, hostOf, isLoopbackHost, parseAddress } from '../lib/address.ts';
-import { redactText } from '../observe/redact.ts';
+import { redactText } from '../lib/secrets.ts';
 
 export interface Serving extends Closable {
   /** Where it listens, with the port the system chose when 0 was asked for. */

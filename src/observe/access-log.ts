@@ -4,7 +4,8 @@
  */
 import type { Log } from '../core/ports.ts';
 import type { CallRecord, ExchangeRecord } from '../core/signals.ts';
-import { markClean, redactText, shortSession } from './redact.ts';
+import { redactText, shortSession } from '../lib/secrets.ts';
+import { markClean } from './redact.ts';
 
 export type Fields = Record<string, string | number>;
 

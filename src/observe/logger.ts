@@ -6,7 +6,8 @@
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
 import { type Clock, type Log, systemClock, type Timer } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
-import { redact, redactText } from './redact.ts';
+import { redactText } from '../lib/secrets.ts';
+import { redact } from './redact.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 

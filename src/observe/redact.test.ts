@@ -1,98 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isSecretName, redact, redactText, shortSession } from './redact.ts';
-
-// Literals on purpose: a name or shape that is dropped from redact.ts must fail here.
-const SECRET_NAMES = [
-  'authorization',
-  'Authorization',
-  'proxy-authorization',
-  'cookie',
-  'Set-Cookie',
-  'x-api-key',
-  'X-Goog-Api-Key',
-  'apiKey',
-  'api_key',
-  'Ocp-Apim-Subscription-Key',
-  'token',
-  'access_token',
-  'refreshToken',
-  'id-token',
-  'GITHUB_TOKEN',
-  'secret',
-  'client_secret',
-  'clientSecret',
-  'AWS_SECRET_ACCESS_KEY',
-  'password',
-  'passwd',
-  'passphrase',
-  'pwd',
-  'secretKey',
-  'private_key',
-  'sessionKey',
-  'signing-key',
-  'credentials',
-  'x-proxy-auth',
-  'jwt',
-  'secretValue',
-  'X-Amz-Signature',
-  'client_assertion',
-  'function_key',
-];
-const OPEN_NAMES = [
-  'key',
-  'name',
-  'tokenUrl',
-  'token_endpoint',
-  'tokenType',
-  'passwordFile',
-  'secretName',
-  'host',
-  'path',
-  'keyword',
-  'monkey',
-  'author',
-  'method',
-  'session',
-  'x-forwarded-for',
-  'primaryKey',
-  'code',
-  'status',
-];
-
-test('names of secrets are known in every spelling', () => {
-  for (const name of SECRET_NAMES) assert.equal(isSecretName(name), true, name);
-});
-
-test('names that only speak about secrets stay readable', () => {
-  for (const name of OPEN_NAMES) assert.equal(isSecretName(name), false, name);
-});
-
-const TEXTS: readonly (readonly [string, string])[] = [
-  ['postgres://app:hunter22@db:5432/x', 'postgres://[redacted]@db:5432/x'],
-  ['https://ghp_abc@github.example/x', 'https://[redacted]@github.example/x'],
-  ['connect redis://:p%40ss@cache failed', 'connect redis://[redacted]@cache failed'],
-  ['http://h/mcp?api_key=abc&page=2', 'http://h/mcp?api_key=[redacted]&page=2'],
-  ['http://h/v1?key=AbC&x=1#f', 'http://h/v1?key=[redacted]&x=1#f'],
-  ['/callback?code=abc&state=xyz', '/callback?code=[redacted]&state=[redacted]'],
-  ['/message?sessionId=0123456789abcdef', '/message?sessionId=01234567'],
-  ['sent Authorization: Bearer abcdefgh12345', 'sent Authorization: Bearer [redacted]'],
-  ['basic dXNlcjpwYXNzd29yZA==', 'basic [redacted]'],
-  ['got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln here', 'got [redacted] here'],
-  ['export sk-abcdefghijklmnop1234', 'export [redacted]'],
-  ['ghp_abcdefghijklmnop1234', '[redacted]'],
-  ['-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n', '[redacted]\n'],
-  ['http://[::1]:8080/mcp?page=2', 'http://[::1]:8080/mcp?page=2'],
-  ['mailto me@example.com', 'mailto me@example.com'],
-];
-
-test('texts lose URL credentials, secret query parameters and tokens, and nothing else', () => {
-  for (const [before, after] of TEXTS) assert.equal(redactText(before), after);
-});
-
-test('redacting twice changes nothing more', () => {
-  for (const [before] of TEXTS) assert.equal(redactText(redactText(before)), redactText(before));
-});
+import { shortSession } from '../lib/secrets.ts';
+import { redact } from './redact.ts';
 
 test('a session id is shortened to eight characters', () => {
   assert.equal(shortSession('0123456789abcdef'), '01234567');
@@ -202,12 +111,13 @@ test('cycles, depth, bytes, maps and dates become plain values', () => {
   assert.match(JSON.stringify(redact(deep)), /"\[deep\]"/);
 });
 
+test('a secret inside a command of an argument is hidden', () => {
+  assert.deepEqual(redact({ args: ['-c', 'cd /x && API_KEY=s3cretvalue npx foo'] }), {
+    args: ['-c', 'cd /x && API_KEY=[redacted] npx foo'],
+  });
+});
+
 test('the same object seen twice side by side is not a cycle', () => {
   const shared = { a: 1 };
   assert.deepEqual(redact([shared, shared]), [{ a: 1 }, { a: 1 }]);
-});
-
-test('a long hostile text is cleaned in linear time', () => {
-  const hostile = `${'a://'.repeat(20_000)}${'?a'.repeat(20_000)}${'bearer '.repeat(20_000)}`;
-  assert.equal(typeof redactText(hostile), 'string');
 });

@@ -1,77 +1,21 @@
 /**
- * Keeps secrets out of logs, error texts and dumps (house law 9). Decides by the name a value stands under, then by
- * the shape of texts: URLs with credentials, bearer tokens, keys with a well-known prefix. It owns the list of names;
- * redact.test.ts pins it with literals, so that a name dropped here fails there. It must not know where values go.
+ * Keeps secrets out of logs, error texts and dumps (house law 9): copies plain data without them. What a secret is
+ * called and looks like is known to lib/secrets.ts. It must not know where values go.
  */
-const REDACTED = '[redacted]';
+import {
+  isSecretName,
+  isSessionName,
+  plainName,
+  REDACTED,
+  redactArgument,
+  redactText,
+  shortSession,
+} from '../lib/secrets.ts';
 
-/** Long enough to tell sessions apart in a log, too short to use one. */
-const SESSION_CHARS = 8;
 /** What a stdio target is started with lies 15 levels deep in a dump of the plan. */
 const MAX_DEPTH = 32;
-
-const SESSION = /^(?:mcp\.?)?session(?:\.?id)?$/;
-const SECRET =
-  /(?:token|secret|password|passwd|passphrase|authorization|cookie|credential|bearer|apikey|privatekey)s?$/;
-const SECRET_START = /^(?:password|secret|authorization|privatekey)/;
-const SECRET_KEY =
-  /(?:access|account|api|auth|encryption|function|hash|license|master|secret|service|session|shared|signing|storage|subscription)keys?$/;
-const SECRET_WORDS = new Set(['auth', 'jwt', 'pat', 'pwd', 'otp', 'clientassertion', 'xamzsignature']);
-/** Harmless as config keys, secrets in a query: Google's `?key=`, Azure's `?sig=`, an OAuth redirect's `?code=`. */
-const QUERY_WORDS = new Set(['key', 'sig', 'signature', 'code', 'state']);
 /** Inside a table that stands under a secret's name (`apiKey: {keys: [{key}]}`) these hold the secret itself. */
 const INNER_WORDS = new Set(['key', 'keys', 'value', 'values', 'hash', 'inline']);
-/** Names that speak about a secret without holding one. */
-const ABOUT = /(?:url|uri|endpoint|type|file|path|header|name|count|limit|ttl|ms|at|in|info|format|source)$/;
-
-const URL_CREDENTIALS = /(\b[a-z][a-z0-9+.-]{0,31}:\/\/)[^\s/?#"'@:]*(?::[^\s/?#"']*)?@/gi;
-const QUERY_PAIR = /([?&;])([^=&#\s"'<>;]{1,64})=([^&#\s"'<>;]*)/g;
-const SCHEME_CREDENTIALS = /\b(bearer|basic|digest|negotiate)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
-const JWT = /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?/g;
-const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
-const HEADER_LINE = /^([A-Za-z][\w-]{0,63}):\s+\S/;
-const KNOWN_PREFIX =
-  /\b(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{16,}|xox[abeprs]-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{12,}|AIza[A-Za-z0-9_-]{20,})/g;
-
-/** What every pattern above needs to be there: one pass instead of seven for the many harmless texts. */
-const SUSPICIOUS =
-  /:\/\/|=|-----BEGIN|(?:bearer|basic|digest|negotiate)\s|eyJ|sk-|gh[pousr]_|github_pat_|glpat-|xox|AKIA|AIza/i;
-
-/** Answers by name: the same few hundred names come back on every line. Bounded, names can come from clients. */
-const known = new Map<string, boolean>();
-const KNOWN_NAMES = 2000;
-
-/** True when a value under this name (header, query parameter, config key, variable) is a secret. */
-export function isSecretName(name: string): boolean {
-  let secret = known.get(name);
-  if (secret === undefined) {
-    secret = judgeName(name);
-    if (known.size < KNOWN_NAMES) known.set(name, secret);
-  }
-  return secret;
-}
-
-function judgeName(name: string): boolean {
-  const plain = flat(name);
-  if (SECRET_WORDS.has(plain) || SECRET.test(plain) || SECRET_KEY.test(plain)) return true;
-  return (SECRET_START.test(plain) || /[-_]auth$/i.test(name)) && !ABOUT.test(plain);
-}
-
-/** A session id for people: its first characters. */
-export function shortSession(id: string): string {
-  return id.length <= SESSION_CHARS ? id : id.slice(0, SESSION_CHARS);
-}
-
-/** A text with the secrets in it replaced: URL userinfo, secret query parameters, credentials, tokens. */
-export function redactText(text: string): string {
-  if (text.length < 8 || !SUSPICIOUS.test(text)) return text;
-  let clean = text;
-  if (clean.includes('://')) clean = clean.replace(URL_CREDENTIALS, `$1${REDACTED}@`);
-  if (clean.includes('=')) clean = clean.replace(QUERY_PAIR, queryPair);
-  clean = clean.replace(SCHEME_CREDENTIALS, `$1 ${REDACTED}`);
-  if (clean.includes('-----BEGIN')) clean = clean.replace(PRIVATE_KEY, REDACTED);
-  return clean.replace(JWT, REDACTED).replace(KNOWN_PREFIX, REDACTED);
-}
 
 /**
  * A copy of plain data with its secrets replaced. `env` maps lose every value: what a variable is called says too
@@ -129,10 +73,10 @@ function copyEntries(entries: Iterable<[unknown, unknown]>, walk: Walk): Record<
 
 function member(name: string, value: unknown, walk: Walk): unknown {
   if (value === undefined || value === null || typeof value === 'boolean') return value;
-  if (typeof value === 'string' && SESSION.test(flat(name, '.'))) return shortSession(value);
-  if (flat(name) === 'env' && typeof value === 'object') return blank(value);
+  if (typeof value === 'string' && isSessionName(name)) return shortSession(value);
+  if (plainName(name) === 'env' && typeof value === 'object') return blank(value);
   const secret = isSecretName(name);
-  if (!secret && !(walk.secret && INNER_WORDS.has(flat(name)))) return copy(value, walk);
+  if (!secret && !(walk.secret && INNER_WORDS.has(plainName(name)))) return copy(value, walk);
   // `maxTokens: 4096` counts; a policy called `apiKey: {...}` is a table whose inner names decide.
   if (typeof value === 'number' && /tokens?$/i.test(name)) return value;
   if (Array.isArray(value))
@@ -141,21 +85,12 @@ function member(name: string, value: unknown, walk: Walk): unknown {
   return REDACTED;
 }
 
-/** Command-line arguments carry a name and its secret in one item (`--token=x`, `X-Api-Key: x`) or as neighbours. */
 function redactList(items: readonly unknown[], walk: Walk): unknown[] {
   return items.map((item, at) => {
-    const before = items[at - 1];
     if (typeof item !== 'string') return copy(item, walk);
-    if (typeof before === 'string' && before.startsWith('-') && isSecretName(trimFlag(before)))
-      return REDACTED;
-    const flag = /^(-{1,2}[A-Za-z][\w-]*|[A-Za-z_]\w*)=/.exec(item) ?? HEADER_LINE.exec(item);
-    if (!flag || !isSecretName(trimFlag(flag[1] as string))) return redactText(item);
-    return item.startsWith(`${flag[1]}=`) ? `${flag[1]}=${REDACTED}` : `${flag[1]}: ${REDACTED}`;
+    const before = items[at - 1];
+    return redactArgument(item, typeof before === 'string' ? before : undefined);
   });
-}
-
-function trimFlag(text: string): string {
-  return text.replace(/^-+/, '');
 }
 
 function blank(value: object): unknown {
@@ -177,16 +112,4 @@ function copyError(error: Error, walk: Walk): Record<string, unknown> {
 
 function isTable(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** `X-Api-Key`, `x_api_key` and `xApiKey` are one name. */
-function flat(name: string, keep = ''): string {
-  return name.toLowerCase().replace(keep ? /[-_\s]/g : /[-_.\s]/g, '');
-}
-
-function queryPair(pair: string, mark: string, name: string): string {
-  const head = `${mark}${name}=`;
-  if (pair === head) return pair;
-  if (SESSION.test(flat(name))) return head + shortSession(pair.slice(head.length));
-  return isSecretName(name) || QUERY_WORDS.has(flat(name)) ? head + REDACTED : pair;
 }
