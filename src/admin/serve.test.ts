@@ -59,19 +59,19 @@ test('metrics are served as Prometheus text', async (t) => {
 });
 
 test('ready says 200 with the target states, and 503 with them when the gateway is not', async () => {
-  const ready = await statsApp(SOURCE).request('/healthz/ready');
+  const ready = await statsApp('0.0.0.0:1', SOURCE).request('/healthz/ready');
   assert.equal(ready.status, 200);
   assert.deepEqual(await ready.json(), { ready: true, targets: { everything: 'up' } });
   const down = { ...SOURCE, ready: () => ({ ready: false, detail: { targets: { everything: 'down' } } }) };
-  const waiting = await statsApp(down).request('/healthz/ready');
+  const waiting = await statsApp('0.0.0.0:1', down).request('/healthz/ready');
   assert.equal(waiting.status, 503);
   assert.deepEqual(await waiting.json(), { ready: false, targets: { everything: 'down' } });
-  assert.equal((await statsApp(down).request('/healthz')).status, 200);
+  assert.equal((await statsApp('0.0.0.0:1', down).request('/healthz')).status, 200);
 });
 
 test('what is not served is 404', async () => {
-  assert.equal((await statsApp(SOURCE).request('/config_dump')).status, 404);
-  assert.equal((await statsApp({ ready: SOURCE.ready }).request('/metrics')).status, 404);
+  assert.equal((await statsApp('0.0.0.0:1', SOURCE).request('/config_dump')).status, 404);
+  assert.equal((await statsApp('0.0.0.0:1', { ready: SOURCE.ready }).request('/metrics')).status, 404);
   assert.equal(
     (await adminApp('localhost:1', { dump: () => ({}) }).request('/', { headers: { host: 'localhost' } }))
       .status,
@@ -192,6 +192,28 @@ test('the admin address refuses foreign host names and origins on loopback', asy
   assert.equal(await status({}), 403);
   assert.equal(await status({ host: 'localhost:15000', origin: 'https://evil.example' }), 403);
   assert.equal(await status({ host: 'localhost:15000', origin: 'null' }), 403);
+});
+
+test('the stats address refuses foreign host names on loopback', async () => {
+  const app = statsApp('localhost:15020', SOURCE);
+  for (const path of ['/healthz/ready', '/healthz', '/metrics']) {
+    assert.equal((await app.request(path, { headers: { host: 'localhost:15020' } })).status, 200);
+    assert.equal((await app.request(path, { headers: { host: 'evil.example:15020' } })).status, 403);
+  }
+});
+
+test('readiness shows errors without their secrets', async () => {
+  const error = 'connect https://u:pw@host/?api_key=abc failed';
+  const detail = { targets: [{ name: 'auth', state: 'down', error }] };
+  const app = statsApp('0.0.0.0:15020', { ready: () => ({ ready: true, detail }) });
+  const answer = await app.request('/healthz/ready');
+  assert.equal(answer.headers.get('content-type'), 'application/json');
+  assert.deepEqual(await answer.json(), {
+    ready: true,
+    targets: [
+      { name: 'auth', state: 'down', error: 'connect https://[redacted]@host/?api_key=[redacted] failed' },
+    ],
+  });
 });
 
 test('an admin address open to the network does not check host names', async () => {
