@@ -41,7 +41,7 @@ export interface Child extends Closable {
   readonly pid: number | undefined;
   /** Queues a line and its LF. Throws UPSTREAM_CLOSED when standard input is closed or its queue is full. */
   write(line: Buffer): void;
-  /** The last 4 KiB of standard error, settings with secret names masked. */
+  /** The last 4 KiB of standard error, without secrets. */
   stderrTail(): string;
   readonly exited: Promise<ExitInfo>;
   /** Ends it: standard input closes, then SIGTERM, then SIGKILL to the group. Resolves when the group has ended. */

@@ -235,6 +235,13 @@ test('a flood on standard error neither blocks the child nor floods the log', as
   assert.ok(log.length < 5000, `${log.length} entries`);
 });
 
+test('an inherited secret that a child prints is masked in its standard error', async (t) => {
+  const env = { PATH: process.env['PATH'], GITHUB_TOKEN: 'plain-looking-value' };
+  const host = childHost(t, { ports: childPorts({ env }) });
+  const { child } = await run(host, shell('echo "refused: $GITHUB_TOKEN" >&2'));
+  assert.equal(child.stderrTail(), 'refused: [redacted]');
+});
+
 test('a line beyond the limit is a fault, not memory', async (t) => {
   const host = childHost(t);
   const told = new Told();

@@ -106,7 +106,7 @@ export class ProcessHost implements Closable {
     const child = new RunningChild({
       process,
       system: this.#system,
-      stderr: new StderrReader({ log, clock: this.#ports.clock, env: spec.env }),
+      stderr: new StderrReader({ log, clock: this.#ports.clock, env: start.env }),
       events: start.events,
       graceMs: this.#graceMs,
       startFailure: (error) => spawnFailure(spec, error, this.#system.platform),

@@ -62,6 +62,15 @@ test('values of settings with secret names are masked in log and tail, others ar
     PIN_KEY: '1',
   });
   say('using ghp_1234567 and ghp_1234567_more in production 1\n');
-  assert.equal(stderr.tail(), 'using *** and *** in production 1');
-  assert.deepEqual(entries[0]?.fields, { stderr: 'using *** and *** in production 1' });
+  assert.equal(stderr.tail(), 'using [redacted] and [redacted] in production 1');
+  assert.deepEqual(entries[0]?.fields, { stderr: 'using [redacted] and [redacted] in production 1' });
+});
+
+test('what looks like a secret is masked whatever it is called, and the working folder is not', () => {
+  const { stderr, say } = reader({ PWD: '/home/ann/project', SECRET: 'short' });
+  say('/home/ann/project: GET https://u:pw@host/?api_key=abc with DB_PASS=hunter2\n');
+  assert.equal(
+    stderr.tail(),
+    '/home/ann/project: GET https://[redacted]@host/?api_key=[redacted] with DB_PASS=[redacted]',
+  );
 });

@@ -4,13 +4,12 @@
  */
 import type { Clock, Log } from '../../core/ports.ts';
 import { LineSplitter } from '../../lib/lines.ts';
+import { isSecretName, isSessionName, REDACTED, redactText } from '../../lib/secrets.ts';
 
 const TAIL_BYTES = 4096;
 const LINE_BYTES = 8192;
 const LINES_PER_SECOND = 50;
 
-/** Values of settings with such names are masked: the tail travels to clients, the log to many eyes. */
-const SECRET_NAME = /key|token|secret|passw|pwd|auth|credential|dsn|private|session/i;
 const SHORTEST_SECRET = 6;
 
 export class StderrReader {
@@ -23,11 +22,12 @@ export class StderrReader {
   #logged = 0;
   #dropped = 0;
 
+  /** `env`: all variables of the child, inherited ones too; it may print any of them. */
   constructor(options: { log: Log; clock: Clock; env: Readonly<Record<string, string>> }) {
     this.#log = options.log;
     this.#clock = options.clock;
     this.#secrets = Object.entries(options.env)
-      .filter(([name, value]) => SECRET_NAME.test(name) && value.length >= SHORTEST_SECRET)
+      .filter(([name, value]) => isSecretVariable(name) && value.length >= SHORTEST_SECRET)
       .map(([, value]) => value)
       .sort((a, b) => b.length - a.length);
     this.#lines = new LineSplitter(
@@ -73,7 +73,12 @@ export class StderrReader {
 
   #masked(text: string): string {
     let masked = text;
-    for (const secret of this.#secrets) masked = masked.replaceAll(secret, '***');
-    return masked;
+    for (const secret of this.#secrets) masked = masked.replaceAll(secret, REDACTED);
+    return redactText(masked);
   }
+}
+
+/** The values of these are masked: the tail travels to clients, the log to many eyes. PWD is the working folder. */
+function isSecretVariable(name: string): boolean {
+  return name !== 'PWD' && (isSecretName(name) || isSessionName(name));
 }
