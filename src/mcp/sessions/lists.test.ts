@@ -19,6 +19,12 @@ const names = ({ result }: Response, member = 'tools'): string[] =>
   (result?.[member] as { name: string }[] | undefined)?.map(({ name }) => name) ?? [];
 const failure = ({ error }: Response): string => `${error?.data?.code} ${error?.message}`;
 
+const initialized = ({ protocolVersion }: Readonly<Record<string, unknown>>): object => ({
+  protocolVersion,
+  capabilities: { tools: {} },
+  serverInfo: { name: 'slow', version: '1' },
+});
+
 /** Two servers, of which `dead` refuses connections, or never answers them. */
 async function withDead(
   how: 'refuses' | 'hangs',
@@ -89,6 +95,37 @@ describe('a target that is down', () => {
     for (const how of ['refuses', 'hangs'] as const) {
       const world = await withDead(how, 'failOpen');
       assert.deepEqual(names(await eventually(world, world.call('tools/list'))), ['alive_a'], how);
+    }
+  });
+
+  it('that answers initialize and nothing else holds the list for one deadline, not for several', async () => {
+    for (const failureMode of ['failOpen', 'failClosed'] as const) {
+      const slow: ConnectorScript = {
+        ...server('b'),
+        on: {
+          initialize: ({ wire, params }) =>
+            wire.options.purpose === 'probe' ? initialized(params) : undefined,
+          'tools/list': ({ wire }) => (wire.options.purpose === 'probe' ? { tools: [] } : undefined),
+        },
+      };
+      const world = await sessionOver(
+        { alive: server('a'), slow },
+        { plan: { failureMode }, options: { reader: 'mine' } },
+      );
+      const listed = world.call('tools/list');
+      await settled();
+      await world.ports.clock.advance(900);
+      const { connector } = world.targets['slow'] as SessionWorld['targets'][string];
+      const [begin] = connector.wire.of('initialize');
+      assert.ok(begin);
+      begin.wire.result(begin.id, initialized(begin.params));
+      await settled(10);
+      assert.equal(connector.wire.of('tools/list').length, 1);
+      await world.ports.clock.advance(100);
+      const answer = await Promise.race([listed, settled(20)]);
+      assert.ok(answer, 'the list still waits');
+      if (failureMode === 'failOpen') assert.deepEqual(names(answer), ['alive_a']);
+      else assert.match(failure(answer), /^UPSTREAM_TIMEOUT target "slow": .* 1000 ms/);
     }
   });
 

@@ -1,8 +1,10 @@
 /** The merged lists as one session sees them, and the way back from an exposed name to its target. */
+
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import { type Catalogue, LISTS, type ListKind } from '../catalogue.ts';
 import type { ServerInfo } from '../link/handshake.ts';
 import { listOver, PROBE_READER } from '../target/catalogues.ts';
+import { joinedFailure } from '../target/failures.ts';
 import { named, type Target } from '../target/target.ts';
 import type { Listing } from '../view/listing.ts';
 import type { Member } from '../view/view.ts';
@@ -13,8 +15,6 @@ type Read = {
   readonly parts: readonly Part[];
   readonly missing: readonly { name: string; error: GatewayError }[];
 };
-
-const LIST_DEADLINE_MS = 10_000;
 
 /** Undefined: the one server there is offers no such list, so the question is passed on to it. */
 export async function readListing(session: Session, kind: ListKind): Promise<Listing | undefined> {
@@ -97,10 +97,21 @@ async function readParts(session: Session, kind: ListKind): Promise<Read> {
 async function readPart(session: Session, member: Member, kind: ListKind): Promise<Catalogue | GatewayError> {
   const { target } = member;
   try {
-    return await session.links.again(target, () => readCatalogue(session, target, kind));
+    const reading = session.links.again(target, () => readCatalogue(session, target, kind));
+    return await within(target.catalogues.deadlineMs, reading, session);
   } catch (error) {
     return named(target.name, asGatewayError(error));
   }
+}
+
+/** Connecting, opening a link and fetching each have a deadline; a merged list must not wait for their sum. */
+function within<T>(ms: number, work: Promise<T>, { options }: Session): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = (): void =>
+      reject(new GatewayError('UPSTREAM_TIMEOUT', `its list was not there within ${ms} ms`));
+    const timer = options.ports.clock.after(ms, late);
+    void work.then(resolve, reject).finally(() => timer.cancel());
+  });
 }
 
 async function readCatalogue(session: Session, target: Target, kind: ListKind): Promise<Catalogue> {
@@ -110,7 +121,11 @@ async function readCatalogue(session: Session, target: Target, kind: ListKind): 
   const mine = session.links.opened().find((each) => each.target === target);
   if (mine?.open.link.divergent) {
     const { clock, log } = session.options.ports;
-    const catalogue = await listOver(mine.open, kind, { clock, log, deadlineMs: LIST_DEADLINE_MS });
+    const catalogue = await listOver(mine.open, kind, {
+      clock,
+      log,
+      deadlineMs: target.catalogues.deadlineMs,
+    });
     session.keepPrivate(target, kind, catalogue);
     return catalogue;
   }
@@ -127,11 +142,8 @@ async function infoFor(session: Session, target: Target): Promise<ServerInfo> {
 }
 
 function incomplete(missing: Read['missing']): GatewayError {
-  const [first] = missing;
-  const code = first?.error.code ?? 'TARGET_DOWN';
-  return new GatewayError(
-    code,
-    missing.map((each) => each.error.message).join('; '),
-    first?.error.detail ?? {},
+  return joinedFailure(
+    missing.map(({ error }) => error),
+    false,
   );
 }

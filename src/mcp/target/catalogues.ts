@@ -40,6 +40,11 @@ export class Catalogues {
     this.#options = options;
   }
 
+  /** How long a list may take. */
+  get deadlineMs(): number {
+    return this.#options.deadlineMs;
+  }
+
   /** What is known now, however old. */
   known(kind: ListKind, reader: string): Catalogue | undefined {
     return this.#entries.get(`${kind}|${reader}`)?.catalogue;
