@@ -251,6 +251,35 @@ describe('resources', () => {
     assert.deepEqual(result, { contents: [{ uri: 'a+x:1', text: '' }] });
   });
 
+  it('are subscribed to again over a new link, all at once, and calls do not wait for that', async () => {
+    let answering = true;
+    const world = await sessionOver({
+      one: {
+        tools: [{ name: 'a' }],
+        resources: [],
+        capabilities: { tools: {}, resources: { subscribe: true }, logging: {} },
+        on: {
+          'tools/call': () => ({ content: [] }),
+          'resources/subscribe': () => (answering ? {} : undefined),
+          'logging/setLevel': () => (answering ? {} : undefined),
+        },
+      },
+    });
+    for (const uri of ['x:1', 'x:2']) await world.call('resources/subscribe', { uri });
+    await world.call('logging/setLevel', { level: 'error' });
+    answering = false;
+    wiresOf(world, 'one')[0]?.lose();
+    const answer = await Promise.race([world.call('tools/call', { name: 'a' }), settled(20)]);
+    assert.deepEqual(answer?.result, { content: [] });
+    const sentAnew = wiresOf(world, 'one')[1]?.received.map(({ method }) => method);
+    assert.deepEqual(sentAnew?.slice(-4), [
+      'logging/setLevel',
+      'resources/subscribe',
+      'resources/subscribe',
+      'tools/call',
+    ]);
+  });
+
   it('are subscribed to by the native URI, again after a restart, and updates come back with the exposed one', async () => {
     const world = await two(script);
     world.listen();

@@ -193,12 +193,17 @@ export class SessionLinks implements Closable {
       await open.link.close();
       throw this.#closed ? sessionEnded() : removed(held.target.name);
     }
-    if (this.#level) await sendLevel(open, this.#level).catch(() => undefined);
-    for (const uri of this.#subscriptions.get(held.target) ?? [])
-      await sendSubscribe(open, uri).catch(() => undefined);
     held.open = open;
     if (this.#listening) this.#follow(held, open);
+    this.#restore(held.target, open);
     return open;
+  }
+
+  /** Goes out before the first call, which does not wait for the answers: some servers never give one. */
+  #restore(target: Target, open: LinkWithInfo): void {
+    const said: Promise<unknown>[] = this.#level ? [sendLevel(open, this.#level)] : [];
+    for (const uri of this.#subscriptions.get(target) ?? []) said.push(sendSubscribe(open, uri));
+    void Promise.allSettled(said);
   }
 
   /** Who listens hears nothing over a link that is gone. Not at once: a server may end every stream it begins. */
