@@ -150,6 +150,8 @@ function onSignal(close: () => Promise<void>): void {
   const stop = (): void => {
     if (closing) process.exit(1);
     closing = true;
+    if (process.stderr.isTTY)
+      process.stderr.write('stopping: requests in flight may finish; once more ends at once\n');
     setTimeout(() => process.exit(1), SHUTDOWN_MS).unref();
     close().then(
       () => process.exit(0),

@@ -18,7 +18,7 @@ export async function startScreen(run: Run): Promise<string> {
   const width = Math.max(0, ...states.map(({ name }) => name.length));
   for (const { name, address, state, offers, error } of states) {
     const mark = state === 'up' ? '+' : state === 'down' ? '!' : '~';
-    const said = state === 'up' ? describeOffers(offers) : (error ?? 'still starting');
+    const said = state === 'up' ? describeOffers(offers) : oneLine(error ?? 'still starting');
     lines.push(
       `    ${mark} ${name.padEnd(width)}  ${said}  (${basename(address) === address ? address : shorten(address)})`,
     );
@@ -53,6 +53,12 @@ function describeBind({ bind, port }: Listening): string[] {
     lines.push(`  http://${host}:${port}${mcp ? '/mcp   and /sse for old clients' : ''}${name}`);
   }
   return lines;
+}
+
+/** The name stands beside it already, and a server may have answered with a page. */
+function oneLine(error: string): string {
+  const text = error.replace(/^target "[^"]*": /, '').replace(/\s+/g, ' ');
+  return text.length <= 200 ? text : `${text.slice(0, 197)}...`;
 }
 
 function describeOffers(offers: object): string {

@@ -120,6 +120,9 @@ export class AcceptedExchange implements Exchange {
     return this.#ended;
   }
 
+  /** The reply is an event stream: that the client leaves is how it ends. */
+  endless = false;
+
   /** `complete`: the whole reply went out. Otherwise the client is gone, and whoever works for it learns so. */
   end(complete: boolean): void {
     if (this.#ended) return;
@@ -128,7 +131,7 @@ export class AcceptedExchange implements Exchange {
     if (!complete) {
       const gone = new GatewayError('CANCELLED', 'the client went away');
       if (record.status === 0) record.status = gone.http;
-      record.reason ??= gone.code;
+      if (!this.endless) record.reason ??= gone.code;
       this.cancel.cancel(gone);
     }
     record.ms = this.#ports.clock.monotonic() - this.#begun;

@@ -88,12 +88,21 @@ function write(exchange: AcceptedExchange, reply: Reply, writer: ReplyWriter): v
 
 function stream(exchange: AcceptedExchange, reply: Reply, writer: ReplyWriter): void {
   const { body } = reply;
+  exchange.endless = isEventStream(reply.headers);
   const sink = new ReplySink(exchange, reply, writer);
   const forget = exchange.cancel.onCancel((reason) => body.cancel(reason));
   sink.over = forget;
   writer.drained(() => body.resume());
   body.to(sink);
   sink.flush();
+}
+
+function isEventStream(headers: readonly string[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    if ((headers[i] as string).toLowerCase() === 'content-type')
+      return /^text\/event-stream\b/i.test(headers[i + 1] as string);
+  }
+  return false;
 }
 
 class ReplySink implements Sink {

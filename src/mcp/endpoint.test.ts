@@ -6,6 +6,7 @@ import type { ConnectorScript } from '../../test/fixtures/scripted-wire.ts';
 import { textOf } from '../../test/fixtures/test-exchange.ts';
 import { settled } from '../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../core/errors.ts';
+import { readMessage } from './message.ts';
 
 const TOOL: ConnectorScript = { tools: [{ name: 'a' }], on: { 'tools/call': () => ({}) } };
 const down = (world: FrontWorld, name: string): void => {
@@ -55,6 +56,16 @@ describe('initialize', () => {
     for (const name of ['one', 'two']) down(none, name);
     await settled();
     assert.equal((await initialize(none)).status, 502);
+  });
+
+  it('takes no more about a client than a session should keep', async () => {
+    const world = new FrontWorld({ one: TOOL });
+    const clientInfo = { name: 'c'.repeat(20_000), version: '1' };
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+    const message = readMessage(
+      Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params })),
+    );
+    await assert.rejects(world.endpoint.begin(message, { principal: '', headers: [] }), /16384 bytes/);
   });
 
   it('waits for a server that is still starting', async () => {

@@ -2,6 +2,7 @@
  * One MCP backend over its whole life: outlives generations, holds the view in force and begins, resumes and ends
  * sessions on it. Fronts ask it for sessions; it knows no transport.
  */
+
 import { asGatewayError, GatewayError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Ports } from '../core/ports.ts';
@@ -18,6 +19,7 @@ import { Session } from './sessions/session.ts';
 import type { Lookup, SessionTable } from './sessions/session-table.ts';
 import { fingerprint, type Locator } from './sessions/token.ts';
 import { PROBE_READER } from './target/catalogues.ts';
+import { joinedFailure } from './target/failures.ts';
 import type { Target, TargetWatcher } from './target/target.ts';
 import { View } from './view/view.ts';
 
@@ -197,8 +199,7 @@ export class Endpoint implements Closable, TargetWatcher {
     });
     const [first] = failed;
     if (first && (!failOpen || infos.length === 0)) {
-      const messages = failed.map((error) => error.message).join('; ');
-      throw this.#view.told(new GatewayError(first.code, messages, first.detail));
+      throw this.#view.told(joinedFailure(failed, failOpen));
     }
     return infos;
   }

@@ -6,7 +6,7 @@ import { replyHeader } from '../../upstream/http.ts';
 const EXCERPT = 500;
 
 export function refusal(reply: UpstreamReply, body: Buffer): GatewayError {
-  const excerpt = body.subarray(0, EXCERPT).toString('utf8').trim();
+  const excerpt = readable(body);
   const said = excerpt === '' ? '' : `: ${excerpt}`;
   const message = `the upstream answered HTTP ${reply.status}${said}`;
   const data = { upstreamStatus: reply.status };
@@ -15,4 +15,11 @@ export function refusal(reply: UpstreamReply, body: Buffer): GatewayError {
   const challenge = replyHeader(reply, 'www-authenticate');
   const headers = challenge === undefined ? [] : ['www-authenticate', challenge];
   return new GatewayError('UPSTREAM_CHALLENGE', message, { http: reply.status, headers, data });
+}
+
+/** What the body says, on one line; of a web page the words. */
+function readable(body: Buffer): string {
+  const text = body.subarray(0, 4 * EXCERPT).toString('utf8');
+  const words = /^\s*<(?:!doctype|html)/i.test(text) ? text.replace(/<[^>]*>/g, ' ') : text;
+  return words.replace(/\s+/g, ' ').trim().slice(0, EXCERPT);
 }

@@ -18,8 +18,7 @@ interface PendingAsk {
 /** Writes a message to the client; false when nobody can receive it. */
 export type Deliver = (message: Buffer) => boolean;
 
-/** A person may be answering: as long as a call may take at most. */
-export const ASK_DEADLINE_MS = LIMITS.maxCall.value;
+export const ASK_DEADLINE_MS = LIMITS.ask.value;
 export const MAX_PENDING_ASKS = LIMITS.pendingAsks.value;
 
 /** Client capability that a question needs. */

@@ -141,7 +141,7 @@ async function send(session: Session, call: McpCall, routed: Routed): Promise<Mc
     return shown(await over(open, session, { call, routed }), member);
   } catch (cause) {
     const error = named(member.name, cause);
-    if (!open || !mayRepeat(error, call, routed)) throw error;
+    if (!mayRepeat(error, call, routed) || !open) throw error;
     session.links.drop(target, open);
   }
   try {

@@ -4,6 +4,7 @@ import { type Response, type SessionWorld, sessionOver } from '../../../test/fix
 import type { ConnectorScript, Handler } from '../../../test/fixtures/scripted-wire.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
+import { exposeName } from '../view/naming.ts';
 
 const echo: Handler = ({ params, wire }) => ({
   called: params['name'] ?? params['uri'],
@@ -196,6 +197,30 @@ describe('a name', () => {
     for (const name of ['a', 'hidden'])
       assert.match(failure(await call('tools/call', { name })), /^UNKNOWN_ITEM/);
     assert.equal((await call('prompts/get', { name: 'hidden' })).result?.['called'], 'hidden');
+  });
+
+  it('of a single target goes there without waiting for its list, unless it may stand for another', async () => {
+    const long = 'x'.repeat(80);
+    let mine = false;
+    const world = await sessionOver(
+      {
+        one: {
+          ...server(long, 'a'),
+          on: { 'tools/call': echo, 'tools/list': () => (mine ? undefined : { tools: [{ name: long }] }) },
+        },
+      },
+      { options: { reader: 'mine' } },
+    );
+    mine = true;
+    const answer = await Promise.race([world.call('tools/call', { name: 'a' }), settled(20)]);
+    assert.equal(answer?.result?.['called'], 'a');
+    const { connector } = world.targets['one'] as SessionWorld['targets'][string];
+    assert.equal(connector.wire.of('tools/list').length, 0, 'nobody asked for the list');
+    const shortened = world.call('tools/call', { name: exposeName(long, { prefix: '', limit: 64 }) });
+    await settled(10);
+    const [asked] = connector.wire.of('tools/list');
+    asked?.wire.result(asked.id, { tools: [{ name: long }] });
+    assert.equal((await shortened).result?.['called'], long);
   });
 
   it('that two targets claim leads nowhere, and says what to do', async () => {

@@ -7,6 +7,7 @@ import { listOver, PROBE_READER } from '../target/catalogues.ts';
 import { joinedFailure } from '../target/failures.ts';
 import { named, type Target } from '../target/target.ts';
 import type { Listing } from '../view/listing.ts';
+import { mayBeShortened } from '../view/naming.ts';
 import type { Member } from '../view/view.ts';
 import type { Session } from './session.ts';
 
@@ -44,10 +45,8 @@ export async function resolveName(
   const found = listing.names.get(exposed);
   const member = found && view.member(found.target);
   if (found && member) return { member, native: found.native, repeatable: found.repeatable };
-  // A server may have tools that it does not list; with one server and nothing curated it is the judge of that.
-  const { single } = view;
-  if (single && !(kind === 'tools' && single.curation))
-    return { member: single, native: exposed, repeatable: false };
+  const judged = forTheOne(session, kind, exposed);
+  if (judged) return judged;
   const what = kind === 'tools' ? 'tool' : 'prompt';
   if (listing.clashes.has(exposed)) {
     throw new GatewayError(
@@ -76,9 +75,18 @@ export function resolveKnown(
       member.target.catalogues.known(kind, session.options.reader);
     if (catalogue && member.target.info) parts.push({ target: member, catalogue });
   }
+  // A list that would change nothing is not waited for.
+  if (parts.length === 0 && !mayBeShortened(exposed)) return forTheOne(session, kind, exposed);
   const found = session.view.listing(kind, parts).names.get(exposed);
   const member = found && session.view.member(found.target);
   return found && member ? { member, native: found.native, repeatable: found.repeatable } : undefined;
+}
+
+/** A server may have tools that it does not list; with one server and nothing curated it is the judge of that. */
+function forTheOne(session: Session, kind: 'tools' | 'prompts', exposed: string): Found | undefined {
+  const { single } = session.view;
+  if (!single || (kind === 'tools' && single.curation)) return undefined;
+  return { member: single, native: exposed, repeatable: false };
 }
 
 async function readParts(session: Session, kind: ListKind): Promise<Read> {

@@ -5,6 +5,7 @@ import { type SessionWorld, sessionOf, sessionOver } from '../../../test/fixture
 import { type Handler, RpcFailure } from '../../../test/fixtures/scripted-wire.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { CallRecord } from '../../core/signals.ts';
 import { readMessage } from '../message.ts';
 import { renderError, runCall } from './run-call.ts';
@@ -41,6 +42,17 @@ const raw =
     wire.end(Number(id));
     return undefined;
   };
+
+test('a session has so many calls in flight and no more', async () => {
+  const { session, call: run } = await world(() => undefined);
+  const waiting = Array.from({ length: LIMITS.callsInFlight.value }, (_, n) =>
+    run('tools/call', { name: 'one_a' }, { id: `c${n}` }),
+  );
+  const { error } = await run('tools/call', { name: 'one_a' }, { id: 'more' });
+  assert.equal(error?.data?.code, 'OVERLOADED');
+  void session.close();
+  await Promise.all(waiting);
+});
 
 test('a call that went well is recorded with where it went', async () => {
   const { startedAt, ...record } = await recorded(() => ({ content: [] }));

@@ -161,6 +161,25 @@ describe('a connection that is lost', () => {
     assert.ok(one.target.info);
   });
 
+  it('is told once when its lists are no longer shown, not at every try, and a blink not at all', async () => {
+    const one = scriptedTarget({ tools: TOOLS });
+    one.target.start();
+    await settled();
+    const told = (): number => one.changes.filter((kind) => kind === 'tools').length;
+    const atFirst = told();
+    one.connector.wire.lose();
+    await one.ports.clock.advance(2000);
+    assert.equal(one.target.state.kind, 'up');
+    assert.equal(told(), atFirst, 'a blink');
+    one.refuse('gone');
+    one.connector.wire.lose();
+    await one.ports.clock.advance(10 * 60_000);
+    assert.equal(told(), atFirst + 1, 'ten minutes of tries');
+    one.connector.refusal = undefined;
+    await one.ports.clock.advance(61_000);
+    assert.equal(told(), atFirst + 2, 'it is back');
+  });
+
   it('is no wall for those who ask for old lists meanwhile', async () => {
     const one = scriptedTarget({ tools: TOOLS });
     one.target.start();

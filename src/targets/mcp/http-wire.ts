@@ -174,7 +174,7 @@ export class HttpWire implements Wire {
   /** 404 to a request of a session means that the server has forgotten the session (and has done nothing). */
   async #refused(reply: UpstreamReply, outgoing: Outgoing, type: string): Promise<void> {
     const excerpt = await reply.body.collect(64 * 1024).catch(() => Buffer.alloc(0));
-    if (reply.status === 404 && this.#session !== undefined) {
+    if (this.#session !== undefined && isForgotten(reply.status, excerpt)) {
       throw new GatewayError('UPSTREAM_SESSION_LOST', 'the upstream no longer knows the session');
     }
     // A JSON-RPC error that answers this very request is an answer like any other.
@@ -320,6 +320,14 @@ export class HttpWire implements Wire {
 /** What the server asked for, within reason, and longer after each failure. */
 function retryAfter({ retryMs = DEFAULT_RETRY_MS }: StreamEnd, failures = 0): number {
   return Math.min(Math.max(retryMs, MIN_RETRY_MS) * 2 ** Math.min(failures, 5), MAX_RETRY_MS);
+}
+
+/**
+ * 404 by the specification. Servers made after the official SDK's examples say 400 with "No valid session ID"
+ * instead (server-everything does), and would never be asked for another session.
+ */
+function isForgotten(status: number, body: Buffer): boolean {
+  return status === 404 || (status === 400 && /\bsession\b/i.test(body.subarray(0, 1000).toString('latin1')));
 }
 
 const DONE = new GatewayError('CANCELLED', 'not needed');
