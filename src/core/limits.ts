@@ -116,6 +116,12 @@ export const LIMITS = {
     error: 'OVERLOADED',
     what: 'Questions of upstream servers (sampling, elicitation, roots) that one session has not answered.',
   },
+  ask: {
+    value: 10 * MINUTE,
+    unit: 'ms',
+    error: 'UPSTREAM_TIMEOUT',
+    what: 'Time a client has to answer such a question: a person may be answering.',
+  },
   replayRing: {
     value: 256 * KIB,
     unit: 'bytes',
@@ -134,6 +140,12 @@ export const LIMITS = {
     error: 'OVERLOADED',
     what: 'Data waiting for one slow reader: progress is coalesced, then log messages are dropped, then the stream is closed.',
   },
+  sseInitialize: {
+    value: 60 * SECOND,
+    unit: 'ms',
+    error: undefined,
+    what: 'Time a connection to /sse has to initialize; then it is closed.',
+  },
   heartbeat: {
     value: 15 * SECOND,
     unit: 'ms',
@@ -144,7 +156,7 @@ export const LIMITS = {
     value: 10 * SECOND,
     unit: 'ms',
     error: 'UPSTREAM_CONNECT',
-    what: 'Time to connect to an upstream server, or to start and initialise it.',
+    what: 'Time to connect to an upstream server, or to start and initialise it; also for everything a list needs of it (UPSTREAM_TIMEOUT).',
     key: 'mcp.connectTimeout',
   },
   call: {
@@ -161,6 +173,18 @@ export const LIMITS = {
     what: 'Time to which progress can extend a call.',
     key: 'mcp.maxCallDuration',
   },
+  catalogueBytes: {
+    value: 64 * MIB,
+    unit: 'bytes',
+    error: 'UPSTREAM_MESSAGE_TOO_LARGE',
+    what: 'All pages of one list (tools, prompts, resources, templates) of an upstream server.',
+  },
+  cataloguePages: {
+    value: 1000,
+    unit: 'count',
+    error: 'UPSTREAM_PROTOCOL',
+    what: 'Pages of one list of an upstream server.',
+  },
   reconcile: {
     value: 5 * MINUTE,
     unit: 'ms',
@@ -168,6 +192,12 @@ export const LIMITS = {
     what: 'Pause after which the lists of a target are compared with the upstream.',
   },
   children: { value: 256, unit: 'count', error: 'PROCESS_LIMIT', what: 'Child processes at the same time.' },
+  childInput: {
+    value: 32 * MIB,
+    unit: 'bytes',
+    error: 'UPSTREAM_CLOSED',
+    what: 'Messages waiting for a child process that does not read its standard input.',
+  },
   drain: {
     value: 60 * SECOND,
     unit: 'ms',

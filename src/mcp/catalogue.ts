@@ -3,6 +3,7 @@
  * change makes a new one with a new `version`, which is what merged listings are cached by.
  */
 import { GatewayError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
 import { elements, JsonSyntaxError, type JsonText, lex, Shape } from '../lib/json-text.ts';
 import type { McpOutcome } from './call.ts';
 
@@ -72,8 +73,8 @@ export const EMPTY: Catalogue = { version: 0, items: [], whole: undefined, bytes
 
 const TRUE = 0x74;
 /** A server that pages forever, or whose cursor never changes, must not fill the memory. */
-const MAX_BYTES = 64 * 1024 * 1024;
-const MAX_PAGES = 1000;
+const MAX_BYTES = LIMITS.catalogueBytes.value;
+const MAX_PAGES = LIMITS.cataloguePages.value;
 
 export interface Paging {
   /** Asks for one page. `cursor`: raw JSON text, or undefined for the first. */
@@ -96,7 +97,10 @@ export async function fetchCatalogue(kind: ListKind, paging: Paging): Promise<Ca
     }
     bytes += outcome.body.length;
     if (bytes > MAX_BYTES)
-      throw new GatewayError('UPSTREAM_MESSAGE_TOO_LARGE', `${LISTS[kind].method} is longer than 64 MiB`);
+      throw new GatewayError(
+        'UPSTREAM_MESSAGE_TOO_LARGE',
+        `${LISTS[kind].method} is longer than ${MAX_BYTES / 1024 ** 2} MiB`,
+      );
     const read = readPage(kind, outcome.body, paging);
     items.push(...read.items);
     if (!read.cursor) {

@@ -4,14 +4,15 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { Closable } from '../../core/scope.ts';
 import { LineSplitter } from '../../lib/lines.ts';
 import { endGroup } from './group.ts';
 import type { StderrReader } from './stderr.ts';
 import type { SystemProcess } from './system.ts';
 
-const MESSAGE_LIMIT = 16 * 1024 * 1024;
-const QUEUE_LIMIT = 32 * 1024 * 1024;
+const MESSAGE_LIMIT = LIMITS.upstreamMessage.value;
+const QUEUE_LIMIT = LIMITS.childInput.value;
 
 /** How long output may still arrive, or an exit follow a broken pipe, before it is no longer waited for. */
 const SETTLE_MS = 500;

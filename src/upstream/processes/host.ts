@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import spawn from 'cross-spawn';
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { Ports } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import { type Child, type ChildEvents, RunningChild } from './child.ts';
@@ -13,7 +14,6 @@ import { ChildRecords } from './records.ts';
 import { StderrReader } from './stderr.ts';
 import { MARKER, type SystemProcess, systemProcess } from './system.ts';
 
-const MAX_CHILDREN = 256;
 const GRACE_MS = 2000;
 
 export interface ProcessHostOptions {
@@ -39,7 +39,7 @@ export class ProcessHost implements Closable {
   #closing: Promise<void> | undefined;
 
   constructor(options: ProcessHostOptions) {
-    this.maxChildren = options.maxChildren ?? MAX_CHILDREN;
+    this.maxChildren = options.maxChildren ?? LIMITS.children.value;
     this.#ports = options.ports;
     this.#system = options.system ?? systemProcess;
     this.#graceMs = options.graceMs ?? GRACE_MS;

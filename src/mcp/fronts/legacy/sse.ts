@@ -4,6 +4,7 @@
  */
 import { asGatewayError, GatewayError } from '../../../core/errors.ts';
 import { type Answer, type Exchange, header, type Reply } from '../../../core/exchange.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import type { Timer } from '../../../core/ports.ts';
 import type { Closable } from '../../../core/scope.ts';
 import { Flow } from '../../../lib/flow.ts';
@@ -16,9 +17,6 @@ import { checkEventStream, checkJson } from './checks.ts';
 import { EventStream } from './event-stream.ts';
 import { STREAM_HEADERS } from './post-reply.ts';
 import { clientContext, errorReply, type FrontOptions, queryToken, traceHeaders } from './streamable-http.ts';
-
-/** A connection that never initializes must not stay for ever. */
-const INITIALIZE_WITHIN_MS = 60_000;
 
 export class SseFront implements Closable {
   readonly #options: FrontOptions;
@@ -115,7 +113,7 @@ class SseConnection implements Closable {
       dropped: (importance) => ports.signals.count('mcp_messages_dropped_total', { importance }),
     });
     const heartbeat = ports.clock.every(limits.heartbeatMs, () => this.#stream.heartbeat());
-    const initializeBy = ports.clock.after(INITIALIZE_WITHIN_MS, () => this.close());
+    const initializeBy = ports.clock.after(LIMITS.sseInitialize.value, () => this.close());
     this.#timers = [heartbeat, initializeBy];
     this.#channel = new ChannelSession({
       endpoint,
