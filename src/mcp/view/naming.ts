@@ -32,6 +32,13 @@ export function exposeName(native: string, rules: NameRules): string {
   return full.replace(REJECTED, '-').slice(0, rules.limit - mark.length) + mark;
 }
 
+const MARKED = /_[0-9a-f]{8}$/;
+
+/** Whether a name may be one that was shortened, so that only the list can say what it stands for. */
+export function mayBeShortened(exposed: string): boolean {
+  return MARKED.test(exposed);
+}
+
 /** Whether a tool is shown. `*` in a pattern matches any run of characters; exclude wins over include. */
 export function isShown(native: string, curation: Curation | undefined): boolean {
   if (!curation) return true;
