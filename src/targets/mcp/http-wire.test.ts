@@ -73,6 +73,8 @@ describe('a message', () => {
     for (const [status, type, body, pattern] of [
       [500, 'text/plain', 'disk full', /^UPSTREAM_STATUS the upstream answered HTTP 500: disk full/],
       [404, 'text/plain', '', /^UPSTREAM_SESSION_LOST/],
+      [400, 'text/plain', 'Bad Request: No valid session ID provided', /^UPSTREAM_SESSION_LOST/],
+      [400, 'text/plain', 'Bad Request: no such tool', /^UPSTREAM_STATUS .*HTTP 400/],
       [200, 'text/html', '<html>', /^UPSTREAM_PROTOCOL .*"text\/html"/],
       [200, '', '', /^UPSTREAM_PROTOCOL .*no content type/],
       [302, '', '', /^UPSTREAM_STATUS/],
