@@ -67,10 +67,10 @@ test('values of settings with secret names are masked in log and tail, others ar
 });
 
 test('what looks like a secret is masked whatever it is called, and the working folder is not', () => {
-  const { stderr, say } = reader({ PWD: '/home/ann/project', SECRET: 'short' });
-  say('/home/ann/project: GET https://u:pw@host/?api_key=abc with DB_PASS=hunter2\n');
+  const { stderr, say } = reader({ PWD: '/srv/project', SECRET: 'short' });
+  say('/srv/project: GET https://u:pw@host/?api_key=abc with DB_PASS=hunter2\n');
   assert.equal(
     stderr.tail(),
-    '/home/ann/project: GET https://[redacted]@host/?api_key=[redacted] with DB_PASS=[redacted]',
+    '/srv/project: GET https://[redacted]@host/?api_key=[redacted] with DB_PASS=[redacted]',
   );
 });
