@@ -40,9 +40,6 @@ export function remoteUrl(config: RemoteConfig, defaultPath: string): URL | stri
   return url;
 }
 
-/** The largest message taken from an upstream, in bytes. */
-export const MAX_UPSTREAM_MESSAGE = 16 * 1024 * 1024;
-
 /** Credentials written into the URL, as a flat header list; the URL itself is never shown with them. */
 export function authorizationOf(url: URL): string[] {
   if (url.username === '' && url.password === '') return [];

@@ -3,26 +3,15 @@
  * belongs to no request. An answer stream that breaks off is resumed where the server allows it.
  */
 import { GatewayError } from '../../core/errors.ts';
-import type { Clock, Timer } from '../../core/ports.ts';
+import type { Timer } from '../../core/ports.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { FlowLimitError } from '../../lib/flow.ts';
-import type { Outgoing, Wire, WireEvents } from '../../mcp/definition.ts';
+import type { Outgoing, Wire } from '../../mcp/definition.ts';
+import { postHeaders, type RemoteWireOptions } from '../../mcp/remote/connector.ts';
 import { answers, readEvents, type StreamEnd } from '../../mcp/remote/event-reader.ts';
 import { refusal } from '../../mcp/remote/refusal.ts';
-import type { HttpUpstream, UpstreamReply } from '../../upstream/http.ts';
+import type { UpstreamReply } from '../../upstream/http.ts';
 import { replyHeader } from '../../upstream/http.ts';
-
-export interface HttpWireOptions {
-  readonly upstream: HttpUpstream;
-  readonly url: URL;
-  /** Credentials of the configuration (flat list); with them the client's own are not sent. */
-  readonly fixed: readonly string[];
-  /** The client's own headers where they may travel. */
-  readonly headers: readonly string[];
-  readonly events: WireEvents;
-  readonly clock: Clock;
-  readonly maxMessage: number;
-}
 
 interface ListenFrom {
   readonly lastId: string | undefined;
@@ -46,7 +35,7 @@ const MAX_RESUMES = 5;
 
 export class HttpWire implements Wire {
   readonly relates = true;
-  readonly #options: HttpWireOptions;
+  readonly #options: RemoteWireOptions;
   readonly #path: string;
   readonly #ended = new Cancel();
   #session: string | undefined;
@@ -57,7 +46,7 @@ export class HttpWire implements Wire {
   #heard: Promise<void> = Promise.resolve();
   #listenTimer: Timer | undefined;
 
-  constructor(options: HttpWireOptions) {
+  constructor(options: RemoteWireOptions) {
     this.#options = options;
     this.#path = options.url.pathname + options.url.search;
     this.#client = options.headers;
@@ -133,14 +122,7 @@ export class HttpWire implements Wire {
   }
 
   #commonHeaders(client = this.#client): readonly string[] {
-    const { fixed } = this.#options;
-    const headers = [
-      'content-type',
-      'application/json',
-      'accept',
-      'application/json, text/event-stream',
-      ...(fixed.length > 0 ? fixed : client),
-    ];
+    const headers = postHeaders(this.#options.fixed, client);
     if (this.#session !== undefined) headers.push('mcp-session-id', this.#session);
     if (this.#version !== undefined) headers.push('mcp-protocol-version', this.#version);
     return headers;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ScriptedRequest, ScriptedUpstream } from '../../../test/fixtures/scripted-upstream.ts';
-import { settled } from '../../../test/fixtures/test-ports.ts';
+import { FakeClock, settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import type { Wire } from '../../mcp/definition.ts';
@@ -24,6 +24,7 @@ class World {
         url: new URL('http://upstream.example/deep/sse?key=1'),
         fixed: [],
         headers: ['authorization', 'client'],
+        clock: new FakeClock(),
         maxMessage: 1000,
         events: {
           message: (message, origin) => void this.heard.push(`${origin}: ${message}`),

@@ -6,24 +6,14 @@ import { GatewayError } from '../../core/errors.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import type { Flow } from '../../lib/flow.ts';
 import { SseLimitError, SseParser } from '../../lib/sse.ts';
-import type { Outgoing, Wire, WireEvents } from '../../mcp/definition.ts';
+import type { Outgoing, Wire } from '../../mcp/definition.ts';
+import { postHeaders, type RemoteWireOptions } from '../../mcp/remote/connector.ts';
 import { refusal } from '../../mcp/remote/refusal.ts';
-import type { HttpUpstream } from '../../upstream/http.ts';
-
-export interface SseWireOptions {
-  readonly upstream: HttpUpstream;
-  readonly url: URL;
-  /** Credentials of the configuration (flat list); with them the client's own are not sent. */
-  readonly fixed: readonly string[];
-  readonly headers: readonly string[];
-  readonly events: WireEvents;
-  readonly maxMessage: number;
-}
 
 const DONE = new GatewayError('CANCELLED', 'not needed');
 
 /** Opens the stream and waits for the address to post to. */
-export async function openSseWire(options: SseWireOptions, cancel: Cancel): Promise<Wire> {
+export async function openSseWire(options: RemoteWireOptions, cancel: Cancel): Promise<Wire> {
   const { upstream, url, fixed } = options;
   const headers = fixed.length > 0 ? fixed : options.headers;
   const ended = new Cancel();
@@ -54,13 +44,13 @@ export async function openSseWire(options: SseWireOptions, cancel: Cancel): Prom
 
 class SseWire implements Wire {
   readonly relates = false;
-  readonly #options: SseWireOptions;
+  readonly #options: RemoteWireOptions;
   readonly #ended: Cancel;
   #postPath: string | undefined;
   #version: string | undefined;
   #client: readonly string[];
 
-  constructor(options: SseWireOptions, ended: Cancel) {
+  constructor(options: RemoteWireOptions, ended: Cancel) {
     this.#options = options;
     this.#ended = ended;
     this.#client = options.headers;
@@ -108,14 +98,7 @@ class SseWire implements Wire {
 
   async send(message: Buffer, outgoing: Outgoing): Promise<void> {
     const { upstream, fixed } = this.#options;
-    const client = outgoing.client ?? this.#client;
-    const all = [
-      'content-type',
-      'application/json',
-      'accept',
-      'application/json, text/event-stream',
-      ...(fixed.length > 0 ? fixed : client),
-    ];
+    const all = postHeaders(fixed, outgoing.client ?? this.#client);
     if (this.#version !== undefined) all.push('mcp-protocol-version', this.#version);
     if (outgoing.headers) all.push(...outgoing.headers);
     const path = this.#postPath as string;

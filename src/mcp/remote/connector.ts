@@ -1,0 +1,68 @@
+/**
+ * What the two kinds of remote targets (mcp, sse) share: where they lead, the connections they use, and the headers
+ * of a POST. It must not know a transport: how a wire is opened is passed in.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { Clock } from '../../core/ports.ts';
+import type { Cancel } from '../../lib/cancel.ts';
+import { type HttpUpstream, httpUpstream } from '../../upstream/http.ts';
+import { upstreamTls } from '../../upstream/tls.ts';
+import type { Connector, ConnectorDeps, Wire, WireEvents } from '../definition.ts';
+import { authorizationOf, type RemoteConfig, remoteUrl } from './schema.ts';
+
+export interface RemoteWireOptions {
+  readonly upstream: HttpUpstream;
+  readonly url: URL;
+  /** Credentials of the configuration (flat list); with them the client's own are not sent. */
+  readonly fixed: readonly string[];
+  /** The client's own headers where they may travel. */
+  readonly headers: readonly string[];
+  readonly events: WireEvents;
+  readonly clock: Clock;
+  readonly maxMessage: number;
+}
+
+export interface RemoteKind {
+  /** Path of the endpoint where the configuration gives host and port alone. */
+  readonly path: string;
+  open(options: RemoteWireOptions, cancel: Cancel): Wire | Promise<Wire>;
+}
+
+/** Throws GatewayError CONFIG_INVALID when the configuration gives no URL. */
+export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind: RemoteKind): Connector {
+  const url = remoteUrl(config, kind.path);
+  if (typeof url === 'string') throw new GatewayError('CONFIG_INVALID', url);
+  const { backend, timeouts, ports } = deps;
+  const upstream = httpUpstream(backend.lasting, backend.scope, {
+    origin: url.origin,
+    tls: url.protocol === 'https:' ? upstreamTls(backend.policies) : undefined,
+    connectTimeoutMs: timeouts.connectMs,
+  });
+  const shared = {
+    upstream,
+    url,
+    fixed: authorizationOf(url),
+    clock: ports.clock,
+    maxMessage: LIMITS.upstreamMessage.value,
+  };
+  return {
+    lifecycle: 'session',
+    resumable: true,
+    takesHeaders: true,
+    address: `${url.origin}${url.pathname}`,
+    open: async ({ headers, events, cancel }) => kind.open({ ...shared, headers, events }, cancel),
+    close() {},
+  };
+}
+
+/** What every POST of a message carries; `client` stands in only where the configuration has no credentials. */
+export function postHeaders(fixed: readonly string[], client: readonly string[]): string[] {
+  return [
+    'content-type',
+    'application/json',
+    'accept',
+    'application/json, text/event-stream',
+    ...(fixed.length > 0 ? fixed : client),
+  ];
+}
