@@ -115,6 +115,11 @@ async function stdio(flags: Flags): Promise<void> {
     const { done, close } = serveStdio(gateway, { route: flags.route, clock: systemClock, input, output });
     hangUp = close;
     await done;
+  } catch (error) {
+    // What the client does not read would keep the process from ending by itself.
+    await stop();
+    fail(error);
+    process.exit();
   } finally {
     await stop();
   }

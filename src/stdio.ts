@@ -1,4 +1,5 @@
 /** `agentgateway stdio`: one client over standard input and output instead of HTTP. */
+import type { Writable } from 'node:stream';
 import { GatewayError } from './core/errors.ts';
 import { LIMITS } from './core/limits.ts';
 import type { Clock } from './core/ports.ts';
@@ -10,11 +11,11 @@ export interface StdioOptions {
   readonly route: string | undefined;
   readonly clock: Clock;
   readonly input: NodeJS.ReadableStream;
-  readonly output: NodeJS.WritableStream;
+  readonly output: Writable;
 }
 
 export interface StdioServing {
-  /** Settles when the client has gone or the session has ended. */
+  /** Settles when the client has gone or the session has ended; rejects when the client does not read. */
   readonly done: Promise<void>;
   close(): void;
 }
@@ -26,12 +27,17 @@ export function serveStdio(gateway: Gateway, options: StdioOptions): StdioServin
   const { input, output, clock } = options;
   const backend = chooseBackend(gateway, options.route);
   let finish = (): void => {};
-  const done = new Promise<void>((resolve) => {
+  let fail = (_: Error): void => {};
+  const done = new Promise<void>((resolve, reject) => {
     finish = resolve;
+    fail = reject;
   });
   const receiver = backend.connect({
+    get unread() {
+      return output.writableLength;
+    },
     send: (message) => void output.write(Buffer.concat([message, LINE_END])),
-    ended: finish,
+    ended: (error) => (error ? fail(error) : finish()),
   });
   const lines = new LineSplitter(
     (line) => receiver.receive(line),
@@ -42,7 +48,8 @@ export function serveStdio(gateway: Gateway, options: StdioOptions): StdioServin
   // `printf ... | agentgateway stdio` wants its answers although nothing more will be asked.
   input.on('end', () => {
     const late = clock.after(LIMITS.drain.value, finish);
-    void done.then(() => late.cancel());
+    const forget = (): void => late.cancel();
+    done.then(forget, forget);
     void receiver.settled().then(finish);
   });
   input.on('error', finish);

@@ -25,9 +25,11 @@ export interface Backend {
 
 /** A client behind a two-way channel of messages instead of HTTP: `agentgateway stdio`. */
 export interface Channel {
+  /** Bytes sent that the client has not read yet. */
+  readonly unread: number;
   send(message: Buffer): void;
-  /** The session has ended from our side. */
-  ended(): void;
+  /** The session has ended from our side; `error`: why nothing more can be sent. */
+  ended(error?: Error): void;
 }
 
 export interface ChannelReceiver extends Closable {

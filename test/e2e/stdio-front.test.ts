@@ -253,3 +253,38 @@ for (const [how, leave] of [
     assert.deepEqual(await readdir(marks), []);
   });
 }
+
+/** A server with long answers. */
+const TALKS = `
+const answer = (id, result) => console.log(JSON.stringify({ jsonrpc: '2.0', id, result }));
+require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method, params } = JSON.parse(line);
+  if (method === 'initialize')
+    answer(id, { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 't', version: '1' } });
+  else if (method === 'tools/list') answer(id, { tools: [{ name: 'talk', inputSchema: { type: 'object' } }] });
+  else if (method === 'tools/call') answer(id, { content: [{ type: 'text', text: 'x'.repeat(4 << 20) }] });
+}).on('close', () => process.exit());
+`;
+
+test('a client that asks and never reads is given up, with a reason and exit code 1', async () => {
+  const stdio = { cmd: process.execPath, args: ['-e', TALKS] };
+  const file = await fileWith('talks.yaml', { mcp: { targets: [{ name: 'talks', stdio }] } });
+  const child = spawn(process.execPath, [MAIN, 'stdio', '-f', file], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const gone = once(child, 'exit');
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk;
+  });
+  const told = once(child.stderr, 'end');
+  // The gateway may be gone before it has taken everything.
+  child.stdin.on('error', () => undefined);
+  child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...INITIALIZE })}\n`);
+  for (let id = 1; id <= 12; id += 1)
+    child.stdin.write(
+      `${JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'talk' } })}\n`,
+    );
+  assert.deepEqual(await gone, [1, null]);
+  await told;
+  assert.match(said, /the client reads too slowly/);
+  child.stdout.destroy();
+});

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { FrontWorld } from '../../../../test/fixtures/scripted-front.ts';
 import type { ConnectorScript } from '../../../../test/fixtures/scripted-wire.ts';
 import { settled } from '../../../../test/fixtures/test-ports.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import { connectChannel } from './channel.ts';
 
 const TOOL: ConnectorScript = { tools: [{ name: 'a' }], on: { 'tools/call': () => ({ content: [] }) } };
@@ -19,11 +20,17 @@ class Client {
   /** Lines as they were written. */
   readonly lines: string[] = [];
   ended = 0;
+  /** Bytes the client leaves unread. */
+  unread = 0;
   readonly receiver: ReturnType<typeof connectChannel>;
 
   constructor(script: ConnectorScript = TOOL) {
     this.world = new FrontWorld({ one: script });
+    const unread = (): number => this.unread;
     this.receiver = connectChannel(this.world.endpoint, {
+      get unread() {
+        return unread();
+      },
       send: (message) => void this.lines.push(message.toString()),
       ended: () => {
         this.ended += 1;
@@ -149,6 +156,29 @@ test('what servers say by themselves comes out the same way', async () => {
     params: { level: 'info' },
   });
   assert.match(client.lines.at(-1) ?? '', /notifications\/message/);
+});
+
+test('a client that does not read loses log messages and progress, which are counted, and then the channel', async () => {
+  const client = await Client.initialized();
+  client.say({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'a' } });
+  await client.receiver.settled();
+  client.lines.length = 0;
+  const wire = client.world.targets['one']?.connector.wire;
+  const log = { method: 'notifications/message', params: { level: 'info', data: 'x' } };
+  client.unread = LIMITS.readerQueue.value - 200;
+  wire?.say(log);
+  client.unread = LIMITS.readerQueue.value;
+  wire?.say(log);
+  client.say(PING);
+  await client.receiver.settled();
+  assert.equal(client.lines.length, 2, 'one message and the answer');
+  assert.deepEqual(client.world.ports.counted, ['mcp_messages_dropped_total log']);
+  assert.equal(client.ended, 0);
+  client.unread = LIMITS.upstreamMessage.value;
+  for (const id of [2, 3]) client.say({ ...PING, id });
+  client.say('nonsense');
+  await client.receiver.settled();
+  assert.deepEqual([client.ended, client.lines.length], [1, 2]);
 });
 
 test('the session ends with the channel, and the channel with the session', async () => {

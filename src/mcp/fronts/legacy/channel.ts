@@ -1,7 +1,9 @@
 /** The stdio front: one client over lines of JSON. What is not a message is answered with an error, never with silence. */
 import type { Channel, ChannelReceiver } from '../../../core/backend.ts';
-import { asGatewayError } from '../../../core/errors.ts';
+import { asGatewayError, GatewayError } from '../../../core/errors.ts';
 import { LIMITS } from '../../../core/limits.ts';
+import type { Ports } from '../../../core/ports.ts';
+import type { Importance } from '../../call.ts';
 import type { Endpoint } from '../../endpoint.ts';
 import { renderError } from '../../sessions/run-call.ts';
 import { type ChannelContext, ChannelSession } from './channel-session.ts';
@@ -14,12 +16,10 @@ const CONTEXT: ChannelContext = {
 };
 
 export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelReceiver {
+  const outlet = new BoundedOutlet(endpoint, channel);
   const session = new ChannelSession({
     endpoint,
-    deliver: (message) => {
-      channel.send(oneLine(message));
-      return true;
-    },
+    deliver: (message, importance) => outlet.deliver(message, importance),
     begun() {},
     ended: () => channel.ended(),
   });
@@ -28,12 +28,42 @@ export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelRec
       try {
         for (const message of session.read(bytes, LIMITS.batch.value)) session.receive(message, CONTEXT);
       } catch (cause) {
-        channel.send(renderError(undefined, asGatewayError(cause)));
+        outlet.deliver(renderError(undefined, asGatewayError(cause)), 'keep');
       }
     },
     settled: () => session.settled(),
     close: () => session.close(),
   };
+}
+
+/** A client that does not read loses progress and log messages; when answers pile up for it the channel ends. */
+class BoundedOutlet {
+  readonly #ports: Ports;
+  readonly #channel: Channel;
+  #ended = false;
+
+  constructor({ options }: Endpoint, channel: Channel) {
+    this.#ports = options.ports;
+    this.#channel = channel;
+  }
+
+  /** False when the channel has ended. */
+  deliver(message: Buffer, importance: Importance): boolean {
+    if (this.#ended) return false;
+    const { unread } = this.#channel;
+    if (importance !== 'keep' && unread + message.length > LIMITS.readerQueue.value) {
+      this.#ports.signals.count('mcp_messages_dropped_total', { importance });
+      return true;
+    }
+    // One answer always fits: that it is large does not make its reader a slow one.
+    if (unread > 0 && unread + message.length > LIMITS.upstreamMessage.value) {
+      this.#ended = true;
+      this.#channel.ended(new GatewayError('OVERLOADED', 'the client reads too slowly'));
+      return false;
+    }
+    this.#channel.send(oneLine(message));
+    return true;
+  }
 }
 
 const LF = 0x0a;
