@@ -49,7 +49,7 @@ export interface Exchange {
   /** Who the client proved to be; set by authentication layers, absent for anonymous clients. */
   principal?: string;
   /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */
-  serves: (path: string) => boolean;
+  serves: (exchange: Exchange, path: string) => boolean;
 }
 
 export interface Reply {

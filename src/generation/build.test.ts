@@ -149,7 +149,10 @@ describe('an exchange', () => {
       one({ path: '/mcp', backends: [echo('a')] }, { path: '/mcp/x', backends: [echo('b')] }),
     );
     const { exchange } = await ask(generation, { path: '/mcp/sse' });
-    assert.deepEqual(['/mcp/message', '/mcp/x', '/message'].map(exchange.serves), [true, false, false]);
+    assert.deepEqual(
+      ['/mcp/message', '/mcp/x', '/message'].map((path) => exchange.serves(exchange, path)),
+      [true, false, false],
+    );
   });
 
   it('from a web page of elsewhere is refused before any policy of a route on loopback', async () => {

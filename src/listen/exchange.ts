@@ -52,7 +52,7 @@ export class AcceptedExchange implements Exchange {
   readonly upgrade: string | undefined;
   readonly record: ExchangeRecord;
   principal?: string;
-  serves: (path: string) => boolean = servesNothing;
+  serves: Exchange['serves'] = servesNothing;
 
   constructor(arrival: Arrival, ports: Pick<Ports, 'clock' | 'signals'>) {
     const { method, target, socket } = arrival;

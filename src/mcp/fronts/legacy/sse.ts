@@ -88,7 +88,7 @@ function connectionId(exchange: Exchange): string | undefined {
 /** `/message` beside the stream's own path where that leads to the same route, else the path itself. */
 function postPath(exchange: Exchange): string {
   const beside = exchange.path.replace(/[^/]*$/, 'message');
-  return exchange.serves(beside) ? beside : exchange.path;
+  return exchange.serves(exchange, beside) ? beside : exchange.path;
 }
 
 class SseConnection implements Closable {
