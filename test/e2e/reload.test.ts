@@ -116,7 +116,7 @@ test('a changed setting of the process is told to wait for a restart', async (t)
   await edit(gateway, (document) => {
     document.config['logging'] = { level: 'debug' };
   });
-  await gateway.said(/"level":"warn".*changes under `config:` take effect at the next start/);
+  await gateway.said(/"level":"warn".*changed settings take effect at the next start/);
 });
 
 test('an unreadable file keeps the configuration, is told once, and is taken when it is back', async (t) => {
