@@ -199,7 +199,7 @@ export class Endpoint implements Closable, TargetWatcher {
     });
     const [first] = failed;
     if (first && (!failOpen || infos.length === 0)) {
-      throw this.#view.told(joinedFailure(failed, failOpen));
+      throw this.#view.told(joinedFailure(failed, !failOpen && members.length > 1));
     }
     return infos;
   }

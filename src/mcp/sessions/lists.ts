@@ -8,7 +8,7 @@ import { joinedFailure } from '../target/failures.ts';
 import { named, type Target } from '../target/target.ts';
 import type { Listing } from '../view/listing.ts';
 import { mayBeShortened } from '../view/naming.ts';
-import type { Member } from '../view/view.ts';
+import type { Member, View } from '../view/view.ts';
 import type { Session } from './session.ts';
 
 type Part = { readonly target: Member; readonly catalogue: Catalogue };
@@ -23,7 +23,8 @@ export async function readListing(session: Session, kind: ListKind): Promise<Lis
   if (single && (await infoFor(session, single.target)).capabilities[LISTS[kind].capability] === undefined)
     return undefined;
   const { parts, missing } = await readParts(session, kind);
-  if (missing.length > 0 && (!session.view.failOpen || parts.length === 0)) throw incomplete(missing);
+  if (missing.length > 0 && (!session.view.failOpen || parts.length === 0))
+    throw incomplete(session.view, missing);
   return session.view.listing(kind, parts);
 }
 
@@ -54,7 +55,7 @@ export async function resolveName(
       `Unknown ${what}: ${exposed} (two targets offer it: give them a prefix or rename one)`,
     );
   }
-  if (missing.length > 0 && !view.failOpen) throw incomplete(missing);
+  if (missing.length > 0 && !view.failOpen) throw incomplete(session.view, missing);
   const down = missing.length > 0 ? ` (not reachable: ${missing.map((each) => each.name).join(', ')})` : '';
   throw new GatewayError('UNKNOWN_ITEM', `Unknown ${what}: ${exposed}${down}`);
 }
@@ -149,9 +150,9 @@ async function infoFor(session: Session, target: Target): Promise<ServerInfo> {
   return session.options.headers.length > 0 ? (await session.links.get(target)).info : target.ensure();
 }
 
-function incomplete(missing: Read['missing']): GatewayError {
+function incomplete(view: View, missing: Read['missing']): GatewayError {
   return joinedFailure(
     missing.map(({ error }) => error),
-    false,
+    !view.failOpen && view.members.length > 1,
   );
 }
