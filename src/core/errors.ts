@@ -33,6 +33,12 @@ export const CATALOGUE = {
   INVALID_PARAMS: client(400, -32602),
   UNKNOWN_ITEM: client(400, -32602),
   UNSUPPORTED_VERSION: client(400, -32000),
+  // The codes that revision 2026-07-28 reserves.
+  HEADER_MISMATCH: client(400, -32020),
+  CAPABILITY_MISSING: client(400, -32021),
+  REVISION_UNSUPPORTED: client(400, -32022),
+  /** A `requestState` that is not ours, not this caller's, changed, or whose call is over. */
+  STATE_INVALID: client(400, -32602),
   SESSION_MISSING: client(400, -32000),
   SESSION_UNKNOWN: client(404, -32001),
   METHOD_NOT_ALLOWED: client(405, -32000),

@@ -4,6 +4,7 @@
  */
 import type { CallRecord } from '../core/signals.ts';
 import type { Cancel } from '../lib/cancel.ts';
+import type { Envelope } from './bridge/envelope.ts';
 import type { Message } from './message.ts';
 
 export interface McpCall {
@@ -14,6 +15,8 @@ export interface McpCall {
   readonly record: CallRecord;
   /** Headers for the upstream hop where it has headers (flat list): traceparent. */
   readonly headers: readonly string[] | undefined;
+  /** What a modern client says of itself with each request; undefined for legacy clients. */
+  readonly envelope?: Envelope | undefined;
 }
 
 /** Raw JSON text of a result or of an error object. */

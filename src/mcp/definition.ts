@@ -8,6 +8,7 @@ import type { PolicySet } from '../core/policy.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
 import type { Cancel } from '../lib/cancel.ts';
+import type { Era } from './revisions.ts';
 
 /** One duplex message channel to an upstream server, before and after initialize. */
 export interface Wire extends Closable {
@@ -30,6 +31,8 @@ export interface Wire extends Closable {
   agreed?(protocolVersion: string): void;
   /** True when the transport says which request a message belongs to (HTTP); false for stdio and SSE. */
   readonly relates: boolean;
+  /** Closing an answer's stream tells the server that nobody waits (modern HTTP); otherwise it is told by notification. */
+  readonly cancelsByClosing?: boolean;
   /** Text for errors: the tail of a child's stderr. */
   diagnostics?(): string | undefined;
 }
@@ -46,6 +49,8 @@ export interface Outgoing {
   readonly headers: readonly string[] | undefined;
   /** Headers of the client for this message alone, in place of those the wire has. */
   readonly client?: readonly string[] | undefined;
+  /** The answer is a stream that may be silent for ever (`subscriptions/listen`). */
+  readonly long?: boolean;
 }
 
 export interface WireEvents {
@@ -66,6 +71,8 @@ export interface OpenOptions {
   readonly cancel: Cancel;
   /** `probe`: the target's own connection; `session`: on behalf of one client. */
   readonly purpose: 'probe' | 'session';
+  /** What will be spoken over the wire. */
+  readonly era: Era;
 }
 
 /** Opens wires to one upstream server. Lives as long as its target. */
@@ -77,6 +84,8 @@ export interface Connector extends Closable {
   readonly resumable: boolean;
   /** Whether client headers may be passed on (HTTP kinds). */
   readonly takesHeaders: boolean;
+  /** Whether its wires say which request a message belongs to (see `Wire.relates`). */
+  readonly relates: boolean;
   /** Where it leads, for people: a URL without credentials, or a command. */
   readonly address: string;
   /** A cheap start: spare children. Called when the target comes up. */

@@ -1,4 +1,12 @@
 /** The published protocol revisions this gateway speaks, newest first, and what differs between them here. */
+
+/**
+ * `legacy`: a handshake, sessions, requests in both directions (up to 2025-11-25). `modern`: each request speaks for
+ * itself, and a server that needs something of the client answers `input_required` (from 2026-07-28).
+ */
+export type Era = 'legacy' | 'modern';
+
+export const MODERN_REVISION = '2026-07-28';
 export const LEGACY_REVISIONS = [
   '2025-11-25',
   '2025-06-18',
@@ -7,6 +15,14 @@ export const LEGACY_REVISIONS = [
   '2024-10-07',
 ] as const;
 export const LATEST_LEGACY = LEGACY_REVISIONS[0];
+
+/** What a client may speak here, whatever the servers behind speak. */
+export const REVISIONS: readonly string[] = [MODERN_REVISION, ...LEGACY_REVISIONS];
+
+/** Whether a revision, known or not, is of the modern kind: revisions are dates. */
+export function isModern(version: string): boolean {
+  return version >= MODERN_REVISION && /^\d{4}-\d\d-\d\d/.test(version);
+}
 
 export function isLegacyRevision(version: string): boolean {
   return (LEGACY_REVISIONS as readonly string[]).includes(version);

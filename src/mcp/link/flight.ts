@@ -27,6 +27,8 @@ export interface LinkCall {
   readonly headers: readonly string[] | undefined;
   /** Headers of the client for this call alone, in place of those the link was opened with. */
   readonly client?: readonly string[] | undefined;
+  /** See `Outgoing.long`. */
+  readonly long?: boolean;
 }
 
 export interface FlightOptions {

@@ -10,6 +10,7 @@ import { Few } from '../../lib/few.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { Importance, McpOutcome, Question } from '../call.ts';
+import { Links } from '../calls/links.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import type { ClientIdentity } from '../link/handshake.ts';
 import { type Message, SLOT, wholeMessage, withMembers } from '../message.ts';
@@ -17,7 +18,6 @@ import { changedList, LEVELS, removed, type Target } from '../target/target.ts';
 import { exposeUri } from '../view/naming.ts';
 import type { View } from '../view/view.ts';
 import { Asks } from './asks.ts';
-import { SessionLinks } from './session-links.ts';
 
 /** Where messages go that no call carries: the client's listening stream. */
 export interface Outlet {
@@ -49,7 +49,7 @@ function credentialsWithdrawn(target: string): GatewayError {
 
 export class Session implements Closable {
   options: SessionOptions;
-  readonly links: SessionLinks;
+  readonly links: Links;
   readonly asks: Asks;
   readonly scope = new Scope();
   /** Cancelled when the gateway stops: streams that only listen end, calls in flight may finish. */
@@ -72,7 +72,7 @@ export class Session implements Closable {
     this.view = options.view;
     this.lastSeen = options.ports.clock.monotonic();
     this.asks = new Asks(options.ports.clock, options.capabilities);
-    this.links = new SessionLinks({
+    this.links = new Links({
       identity: options.identity,
       clock: options.ports.clock,
       headersFor: (target) =>

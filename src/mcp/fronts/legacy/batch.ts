@@ -1,9 +1,9 @@
 /** JSON-RPC batches, which revision 2025-03-26 has. */
 import { GatewayError } from '../../../core/errors.ts';
 import { elements, JsonSyntaxError, lex, Shape } from '../../../lib/json-text.ts';
+import { renderError } from '../../calls/run-call.ts';
 import { type Message, readMessage, syntaxToGateway } from '../../message.ts';
 import { allowsBatch } from '../../revisions.ts';
-import { renderError } from '../../sessions/run-call.ts';
 
 /** The complete response to one request. */
 export interface BatchAnswer {

@@ -6,9 +6,9 @@ import { asGatewayError, GatewayError } from '../../../core/errors.ts';
 import type { Closable } from '../../../core/scope.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
 import type { Importance, McpOutcome, Peer, Question } from '../../call.ts';
+import { renderError, runCall } from '../../calls/run-call.ts';
 import type { ClientContext, Endpoint } from '../../endpoint.ts';
 import { isBatch, type Message, readMessage } from '../../message.ts';
-import { renderError, runCall } from '../../sessions/run-call.ts';
 import type { Session } from '../../sessions/session.ts';
 import { readBatch } from './batch.ts';
 

@@ -4,8 +4,8 @@ import { asGatewayError, GatewayError } from '../../../core/errors.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { Ports } from '../../../core/ports.ts';
 import type { Importance } from '../../call.ts';
+import { renderError } from '../../calls/run-call.ts';
 import type { Endpoint } from '../../endpoint.ts';
-import { renderError } from '../../sessions/run-call.ts';
 import { type ChannelContext, ChannelSession } from './channel-session.ts';
 
 const CONTEXT: ChannelContext = {

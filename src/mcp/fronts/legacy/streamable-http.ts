@@ -7,10 +7,10 @@ import { type Answer, type Exchange, header, type Reply } from '../../../core/ex
 import type { Ports } from '../../../core/ports.ts';
 import { Flow } from '../../../lib/flow.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
+import { renderError, runCall } from '../../calls/run-call.ts';
 import type { ClientContext, Endpoint } from '../../endpoint.ts';
 import { isBatch, type Message, readMessage } from '../../message.ts';
 import type { ReplayBudget } from '../../sessions/replay.ts';
-import { renderError, runCall } from '../../sessions/run-call.ts';
 import type { Session } from '../../sessions/session.ts';
 import { readBatch } from './batch.ts';
 import { checkEventStream, checkPost, checkRevision, prefersStream } from './checks.ts';

@@ -13,7 +13,7 @@ import type { Message } from '../message.ts';
 import type { LinkWithInfo } from '../target/catalogues.ts';
 import { removed, type Target } from '../target/target.ts';
 
-export interface SessionLinksOwner {
+export interface LinksOwner {
   readonly identity: ClientIdentity;
   readonly clock: Clock;
   /** The client's own headers that may travel to this target (flat list). */
@@ -37,8 +37,8 @@ interface Held {
 const LISTEN_PATIENCE_MS = 2000;
 const LISTEN_AGAIN_MS = 1000;
 
-export class SessionLinks implements Closable {
-  readonly #owner: SessionLinksOwner;
+export class Links implements Closable {
+  readonly #owner: LinksOwner;
   readonly #held = new Map<Target, Held>();
   /** Native URIs subscribed per target. */
   readonly #subscriptions = new Map<Target, Set<string>>();
@@ -48,7 +48,7 @@ export class SessionLinks implements Closable {
   #listening = false;
   #closed = false;
 
-  constructor(owner: SessionLinksOwner) {
+  constructor(owner: LinksOwner) {
     this.#owner = owner;
   }
 

@@ -7,13 +7,13 @@ import { quote } from '../../lib/json-text.ts';
 import type { McpCall, McpOutcome } from '../call.ts';
 import { type ListKind, listOfMethod } from '../catalogue.ts';
 import { numberText, SLOT, withMembers } from '../message.ts';
+import type { Session } from '../sessions/session.ts';
 import type { LinkWithInfo } from '../target/catalogues.ts';
 import { named } from '../target/target.ts';
 import { traceEdit } from '../trace.ts';
 import { exposeUris } from '../view/rewrite.ts';
 import type { Member } from '../view/view.ts';
 import { type Found, readListing, resolveKnown, resolveName } from './lists.ts';
-import type { Session } from './session.ts';
 
 type Splices = readonly (readonly [number, Buffer])[];
 

@@ -8,8 +8,8 @@ import { traceIdOf } from '../../lib/trace-context.ts';
 import type { McpCall, McpOutcome, Peer } from '../call.ts';
 import { rawErrorMessage } from '../link/link.ts';
 import { type Message, SLOT } from '../message.ts';
+import type { Session } from '../sessions/session.ts';
 import { dispatch } from './dispatch.ts';
-import type { Session } from './session.ts';
 
 export interface CallContext {
   readonly peer: Peer;

@@ -3,13 +3,13 @@
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import { type Catalogue, LISTS, type ListKind } from '../catalogue.ts';
 import type { ServerInfo } from '../link/handshake.ts';
+import type { Session } from '../sessions/session.ts';
 import { listOver, PROBE_READER } from '../target/catalogues.ts';
 import { joinedFailure } from '../target/failures.ts';
 import { named, type Target } from '../target/target.ts';
 import type { Listing } from '../view/listing.ts';
 import { mayBeShortened } from '../view/naming.ts';
 import type { Member, View } from '../view/view.ts';
-import type { Session } from './session.ts';
 
 type Part = { readonly target: Member; readonly catalogue: Catalogue };
 type Read = {
