@@ -3,13 +3,14 @@ import { GatewayError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import type { McpOutcome, Peer } from '../call.ts';
+import type { Message } from '../message.ts';
 
 const CALL_OVER = new GatewayError('CANCELLED', 'the call that asked is over');
 
 export interface Deadline {
   /** Milliseconds without progress. */
   readonly ms: number;
-  /** Milliseconds in all, however much progress there is. */
+  /** Milliseconds in all, however much progress there is; Infinity where the call is never over by itself. */
   readonly maxMs: number;
 }
 
@@ -29,6 +30,8 @@ export interface LinkCall {
   readonly client?: readonly string[] | undefined;
   /** See `Outgoing.long`. */
   readonly long?: boolean;
+  /** The server has accepted this call as a subscription: what it will tell of. Only subscriptions have this. */
+  acknowledged?(message: Message): void;
 }
 
 export interface FlightOptions {

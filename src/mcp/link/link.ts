@@ -115,7 +115,8 @@ export class Link implements Closable {
 
   /** One timer for all calls of the link: making and clearing one for each costs more than reading its message. */
   #expect(dueAt: number): void {
-    if (this.#timer && this.#timerAt <= dueAt) return;
+    // A subscription is never due, and a timer for Infinity would fire at once.
+    if (dueAt === Number.POSITIVE_INFINITY || (this.#timer && this.#timerAt <= dueAt)) return;
     this.#timer?.cancel();
     this.#timerAt = dueAt;
     this.#timer = this.#options.clock.after(Math.max(0, dueAt - this.#options.clock.monotonic()), () =>
@@ -246,9 +247,9 @@ export class Link implements Closable {
 
   #notification(message: Message, origin: number | undefined): void {
     if (message.method === 'notifications/progress') return this.#progress(message);
-    if (message.method === 'notifications/cancelled') {
-      const id = message.text.has(SLOT.requestId) ? message.text.raw(SLOT.requestId).toString() : '';
-      this.#questions.get(id)?.cancel(new GatewayError('CANCELLED', 'the server withdrew its request'));
+    if (message.method === 'notifications/cancelled') return this.#withdrawn(message);
+    if (message.method === 'notifications/subscriptions/acknowledged') {
+      this.#flightNamed(message, SLOT.metaSubscription)?.call.acknowledged?.(message);
       return;
     }
     const log = message.method === 'notifications/message';
@@ -257,10 +258,23 @@ export class Link implements Closable {
     else this.#options.events.notification(message);
   }
 
+  /** The server takes back a question, or ends a subscription: over stdio there is no stream that it could close. */
+  #withdrawn(message: Message): void {
+    const id = message.text.has(SLOT.requestId) ? message.text.raw(SLOT.requestId).toString() : '';
+    this.#questions.get(id)?.cancel(new GatewayError('CANCELLED', 'the server withdrew its request'));
+    const flight = this.#flightNamed(message, SLOT.requestId);
+    if (flight?.call.acknowledged)
+      this.#fail(flight, new GatewayError('UPSTREAM_CLOSED', 'the server ended the subscription'));
+  }
+
+  /** The request of ours whose id a member of the message is. */
+  #flightNamed({ text }: Message, slot: number): Flight | undefined {
+    return text.has(slot) ? this.#inflight.get(Number(text.raw(slot).toString('latin1'))) : undefined;
+  }
+
   /** Progress goes to the call whose id its token is, with the caller's own token put back. */
   #progress(message: Message): void {
-    if (!message.text.has(SLOT.progressToken)) return;
-    const flight = this.#inflight.get(Number(message.text.raw(SLOT.progressToken).toString('latin1')));
+    const flight = this.#flightNamed(message, SLOT.progressToken);
     if (!flight) return;
     flight.extend();
     const { peer, progressToken } = flight.call;
@@ -281,8 +295,10 @@ export class Link implements Closable {
   /** The call a message belongs to: said by the transport, or certain because there is only one. */
   #relatedFlight(origin: number | undefined): Flight | undefined {
     if (origin !== undefined) return this.#inflight.get(origin);
-    if (this.#wire?.relates || this.#inflight.size !== 1) return undefined;
-    return this.#inflight.values()[0];
+    if (this.#wire?.relates) return undefined;
+    // A subscription asks for nothing and is told nothing but changes.
+    const calls = this.#inflight.values().filter(({ call }) => !call.acknowledged);
+    return calls.length === 1 ? calls[0] : undefined;
   }
 
   #question(message: Message, origin: number | undefined): void {
