@@ -8,7 +8,7 @@ import { Few } from '../../../lib/few.ts';
 import { Flow } from '../../../lib/flow.ts';
 import { type ReplayBudget, ReplayRing } from '../../sessions/replay.ts';
 import type { Session } from '../../sessions/session.ts';
-import { EventStream } from './event-stream.ts';
+import { EventStream } from '../event-stream.ts';
 
 /** A POST that has not been answered yet. */
 export interface Waiting {
@@ -141,7 +141,8 @@ export class ClientStreams implements Closable {
   #stream(id: string, detached: () => void): EventStream {
     const dropped = (importance: string): void =>
       this.#ports.signals.count('mcp_messages_dropped_total', { importance });
-    return new EventStream({ id, ring: this.#ring, maxQueue: this.#limits.maxQueue, detached, dropped });
+    const replay = { id, ring: this.#ring };
+    return new EventStream({ replay, maxQueue: this.#limits.maxQueue, detached, dropped });
   }
 
   /** One timer per session, while it has a connection to keep alive; it looks twice per heartbeat. */

@@ -7,9 +7,9 @@ import { Flow } from '../../../lib/flow.ts';
 import type { Importance, McpOutcome, Peer, Question } from '../../call.ts';
 import { wantsPriming } from '../../revisions.ts';
 import type { Session } from '../../sessions/session.ts';
+import type { EventStream } from '../event-stream.ts';
 import { type BatchAnswer, joinBatch } from './batch.ts';
 import type { ClientStreams, StreamLimits, Waiting } from './client-streams.ts';
-import type { EventStream } from './event-stream.ts';
 
 export interface PostReplyOptions {
   readonly session: Session;

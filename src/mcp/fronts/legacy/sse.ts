@@ -11,10 +11,9 @@ import { Flow } from '../../../lib/flow.ts';
 import type { Importance } from '../../call.ts';
 import type { Endpoint } from '../../endpoint.ts';
 import type { Message } from '../../message.ts';
-import { ReplayRing } from '../../sessions/replay.ts';
+import { EventStream } from '../event-stream.ts';
 import { ChannelSession } from './channel-session.ts';
 import { checkEventStream, checkJson } from './checks.ts';
-import { EventStream } from './event-stream.ts';
 import { STREAM_HEADERS } from './post-reply.ts';
 import { clientContext, errorReply, type FrontOptions, queryToken, traceHeaders } from './streamable-http.ts';
 
@@ -101,13 +100,12 @@ class SseConnection implements Closable {
   #over = false;
 
   constructor(options: FrontOptions, owner: { principal: string; begun(): void; closed(): void }) {
-    const { ports, limits, budget, endpoint } = options;
+    const { ports, limits, endpoint } = options;
     this.principal = owner.principal;
     this.#endpoint = endpoint;
     this.#closed = owner.closed;
     this.#stream = new EventStream({
-      id: undefined,
-      ring: new ReplayRing(budget),
+      replay: undefined,
       maxQueue: limits.maxQueue,
       detached: () => this.close(),
       dropped: (importance) => ports.signals.count('mcp_messages_dropped_total', { importance }),

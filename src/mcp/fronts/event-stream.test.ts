@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { GatewayError } from '../../../core/errors.ts';
-import type { Flow } from '../../../lib/flow.ts';
-import { ReplayBudget, ReplayRing } from '../../sessions/replay.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { Flow } from '../../lib/flow.ts';
+import { ReplayBudget, ReplayRing } from '../sessions/replay.ts';
 import { EventStream } from './event-stream.ts';
 
 /** A client's end of a connection: what it was sent, event by event. */
@@ -42,12 +42,12 @@ interface World {
   readonly detached: () => number;
 }
 
-function world({ maxQueue = 1000, id = 's' }: { maxQueue?: number; id?: string | undefined } = {}): World {
+function world({ maxQueue = 1000, resumable = true } = {}): World {
   const dropped: string[] = [];
   let detached = 0;
+  const ring = new ReplayRing(new ReplayBudget({ sessionBytes: 2000, totalBytes: 10_000 }));
   const stream = new EventStream({
-    id,
-    ring: new ReplayRing(new ReplayBudget({ sessionBytes: 2000, totalBytes: 10_000 })),
+    replay: resumable ? { id: 's', ring } : undefined,
     maxQueue,
     detached: () => {
       detached += 1;
@@ -57,17 +57,7 @@ function world({ maxQueue = 1000, id = 's' }: { maxQueue?: number; id?: string |
   return { stream, dropped, detached: () => detached };
 }
 
-const anonymous = (maxQueue = 1000): World => {
-  const made = world({ maxQueue });
-  const ring = new ReplayRing(new ReplayBudget({ sessionBytes: 0, totalBytes: 0 }));
-  const dropped = (importance: string): void => void made.dropped.push(importance);
-  let detached = 0;
-  const gone = (): void => {
-    detached += 1;
-  };
-  const stream = new EventStream({ id: undefined, ring, maxQueue, detached: gone, dropped });
-  return { stream, dropped: made.dropped, detached: () => detached };
-};
+const anonymous = (maxQueue = 1000): World => world({ maxQueue, resumable: false });
 
 const say = ({ stream }: World, text: string, importance: 'keep' | 'log' | 'progress' = 'keep'): void =>
   stream.send(Buffer.from(text), importance);

@@ -1,24 +1,31 @@
 /**
- * One SSE stream towards a client. It outlives the connection it is written to: messages are numbered and kept in
- * the session's ring, and a client that comes back with Last-Event-ID gets what it missed. Its queue is bounded: a
- * slow reader loses progress and log messages, never answers; when answers pile up the connection is closed.
+ * One SSE stream towards a client. One that can be resumed outlives the connection it is written to: messages are
+ * numbered and kept in the session's ring, and a client that comes back with Last-Event-ID gets what it missed. Its
+ * queue is bounded: a slow reader loses progress and log messages, never answers; when answers pile up the connection
+ * is closed.
  */
-import { GatewayError } from '../../../core/errors.ts';
-import { Flow } from '../../../lib/flow.ts';
-import { SSE_HEARTBEAT, sseEvent } from '../../../lib/sse.ts';
-import type { Importance } from '../../call.ts';
-import type { ReplayRing } from '../../sessions/replay.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { Flow } from '../../lib/flow.ts';
+import { SSE_HEARTBEAT, sseEvent } from '../../lib/sse.ts';
+import type { Importance } from '../call.ts';
+import type { ReplayRing } from '../sessions/replay.ts';
 
 export interface EventStreamOptions {
-  /** Unique in the session; part of every event id. Undefined: events have no ids and cannot be resumed. */
-  readonly id: string | undefined;
-  readonly ring: ReplayRing;
+  /** Undefined: events have no ids and cannot be resumed. */
+  readonly replay: Replay | undefined;
   /** Bytes that may wait for a slow reader. */
   readonly maxQueue: number;
   /** The reader has gone away, or was sent away. */
   detached(): void;
   /** A droppable message was dropped. */
   dropped(importance: Importance): void;
+}
+
+/** How a stream is resumed. */
+export interface Replay {
+  /** Unique in the session; part of every event id. */
+  readonly id: string;
+  readonly ring: ReplayRing;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -41,10 +48,6 @@ export class EventStream {
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
-  }
-
-  get id(): string | undefined {
-    return this.#options.id;
   }
 
   get attached(): boolean {
@@ -78,19 +81,20 @@ export class EventStream {
 
   /** An event with an id and no data, so that a client can resume even before the first message. */
   prime(retryMs: number): void {
-    if (this.id === undefined) return;
-    this.#flow?.push(sseEvent({ data: EMPTY, id: this.#eventId(++this.#seq), retry: retryMs }));
-    this.#options.ring.add(this.id, this.#seq, EMPTY);
+    const { replay } = this.#options;
+    if (!replay) return;
+    this.#seq += 1;
+    this.#flow?.push(sseEvent({ data: EMPTY, id: eventId(replay, this.#seq), retry: retryMs }));
+    replay.ring.add(replay.id, this.#seq, EMPTY);
   }
 
   send(message: Buffer, importance: Importance): void {
     if (this.#ended) return;
-    const { id, ring } = this.#options;
-    if (id === undefined)
-      return this.#write({ bytes: sseEvent({ data: message, event: 'message' }), importance });
+    const { replay } = this.#options;
+    if (!replay) return this.#write({ bytes: sseEvent({ data: message, event: 'message' }), importance });
     this.#seq += 1;
-    ring.add(id, this.#seq, message);
-    this.#write({ bytes: this.#event(this.#seq, message), importance });
+    replay.ring.add(replay.id, this.#seq, message);
+    this.#write({ bytes: event(replay, this.#seq, message), importance });
   }
 
   /** A comment, so that nothing between here and the client cuts an idle connection. */
@@ -100,7 +104,7 @@ export class EventStream {
 
   /** Closes the connection but not the stream: the client comes back for the rest after `retryMs`. */
   pause(retryMs: number): void {
-    if (this.id === undefined || !this.#flow || this.#paused) return;
+    if (!this.#options.replay || !this.#flow || this.#paused) return;
     this.prime(retryMs);
     const flow = this.#flow;
     this.#flow = undefined;
@@ -193,17 +197,18 @@ export class EventStream {
   }
 
   #replay(after: number): void {
-    if (this.id === undefined) return;
-    for (const { seq, message } of this.#options.ring.after(this.id, after)) {
-      if (message.length > 0) this.#flow?.push(this.#event(seq, message));
+    const { replay } = this.#options;
+    if (!replay) return;
+    for (const { seq, message } of replay.ring.after(replay.id, after)) {
+      if (message.length > 0) this.#flow?.push(event(replay, seq, message));
     }
   }
+}
 
-  #event(seq: number, message: Buffer): Buffer {
-    return sseEvent({ data: message, event: 'message', id: this.#eventId(seq) });
-  }
+function event(replay: Replay, seq: number, message: Buffer): Buffer {
+  return sseEvent({ data: message, event: 'message', id: eventId(replay, seq) });
+}
 
-  #eventId(seq: number): string {
-    return `${this.id}-${seq}`;
-  }
+function eventId({ id }: Replay, seq: number): string {
+  return `${id}-${seq}`;
 }
