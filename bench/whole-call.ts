@@ -34,6 +34,7 @@ const connector: Connector = {
   lifecycle: 'session',
   resumable: true,
   takesHeaders: true,
+  relates: true,
   address: 'memory',
   close() {},
   open: ({ events }) => Promise.resolve(wire(events)),

@@ -54,6 +54,7 @@ test('a gateway serves a kind of target that the embedder has written', async (t
       lifecycle: 'session',
       resumable: true,
       takesHeaders: false,
+      relates: true,
       address: value,
       open: async ({ events }) => server.connect(events),
       close() {},

@@ -86,6 +86,11 @@ export interface Connector extends Closable {
   readonly takesHeaders: boolean;
   /** Whether its wires say which request a message belongs to (see `Wire.relates`). */
   readonly relates: boolean;
+  /**
+   * How its wires meet the two eras: `shared`: one wire carries either (stdio), `apart`: each era has wires of its own
+   * (HTTP). Undefined: the transport is a legacy one.
+   */
+  readonly eras?: 'shared' | 'apart';
   /** Where it leads, for people: a URL without credentials, or a command. */
   readonly address: string;
   /** A cheap start: spare children. Called when the target comes up. */

@@ -19,6 +19,7 @@ function connector(name: string, server: MemoryServer): Connector {
     lifecycle: server.lifecycle,
     resumable: true,
     takesHeaders: false,
+    relates: true,
     address: `memory:${name}`,
     async open({ events }) {
       try {

@@ -7,25 +7,11 @@ import { JsonSyntaxError, lex, quote, Shape } from '../../lib/json-text.ts';
 import { isObject, parseObject } from '../../lib/json-value.ts';
 import type { McpOutcome } from '../call.ts';
 import type { Connector, OpenOptions } from '../definition.ts';
-import { isLegacyRevision } from '../revisions.ts';
+import { type Era, isLegacyRevision } from '../revisions.ts';
 import { Link, type LinkEvents } from './link.ts';
+import type { ClientIdentity, LinkWithInfo, ServerInfo } from './opened.ts';
 
-/** Who we are towards an upstream: a client we speak for, or the gateway itself. Raw JSON texts. */
-export interface ClientIdentity {
-  readonly version: string;
-  readonly capabilities: Buffer;
-  readonly info: Buffer;
-}
-
-/** What an upstream said of itself at initialize. */
-export interface ServerInfo {
-  readonly version: string;
-  readonly capabilities: Readonly<Record<string, unknown>>;
-  readonly serverInfo: unknown;
-  readonly instructions: string | undefined;
-  /** The whole result as it came. */
-  readonly raw: Buffer;
-}
+export type { ClientIdentity, ServerInfo } from './opened.ts';
 
 export interface HandshakeOptions {
   readonly connector: Connector;
@@ -33,6 +19,7 @@ export interface HandshakeOptions {
   readonly events: LinkEvents;
   readonly headers: readonly string[];
   readonly purpose: OpenOptions['purpose'];
+  readonly era: Era;
   readonly connectMs: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -42,7 +29,7 @@ export interface HandshakeOptions {
 }
 
 /** Rejects with a GatewayError within `connectMs`; nothing stays open then. */
-export async function openLink(options: HandshakeOptions): Promise<{ link: Link; info: ServerInfo }> {
+export async function openLink(options: HandshakeOptions): Promise<LinkWithInfo> {
   const { connector, clock, connectMs } = options;
   const link = new Link(options);
   const { cancel, forget } = options.ended.child();
@@ -61,13 +48,14 @@ export async function openLink(options: HandshakeOptions): Promise<{ link: Link;
       },
       headers: options.headers,
       purpose: options.purpose,
+      era: options.era,
       cancel,
     });
     link.attach(await unlessCancelled(opened, cancel, (wire) => wire.close()));
     const info = readServerInfo(await initialize(link, options, cancel));
     link.wire.agreed?.(info.version);
     await unlessCancelled(link.deliver(notificationMessage('notifications/initialized')), cancel);
-    return { link, info };
+    return { link, info, envelope: undefined };
   } catch (error) {
     await link.close();
     throw error;
@@ -128,6 +116,7 @@ function readServerInfo(outcome: McpOutcome): ServerInfo {
   }
   const { capabilities, serverInfo, instructions } = value;
   return {
+    era: 'legacy',
     version,
     capabilities: isObject(capabilities) ? capabilities : {},
     serverInfo,

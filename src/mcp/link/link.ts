@@ -12,6 +12,7 @@ import { quote } from '../../lib/json-text.ts';
 import type { McpOutcome, Peer, Question } from '../call.ts';
 import type { OpenOptions, Outgoing, Wire } from '../definition.ts';
 import { type Message, readMessage, SLOT, wholeMessage, withMembers } from '../message.ts';
+import type { Era } from '../revisions.ts';
 import { Flight, type LinkCall } from './flight.ts';
 
 export interface LinkEvents {
@@ -33,6 +34,7 @@ export interface LinkOptions {
   readonly maxQuestions: number;
   /** A `probe` speaks for no client: whoever calls over it is not asked anything. */
   readonly purpose: OpenOptions['purpose'];
+  readonly era: Era;
 }
 
 const NOT_A_REQUEST: Outgoing = {
@@ -60,6 +62,11 @@ export class Link implements Closable {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+  }
+
+  /** What is spoken over it: messages written for it must be of this era. */
+  get era(): Era {
+    return this.#options.era;
   }
 
   get closed(): boolean {

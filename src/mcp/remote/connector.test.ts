@@ -31,6 +31,7 @@ class World {
     };
     return remoteConnector(config, deps, {
       path: '/default',
+      relates: true,
       open: (options, cancel) => {
         this.opened.push({ options, cancel });
         return WIRE;
@@ -46,7 +47,10 @@ test('a wire is opened with the URL, its credentials, and what the one who asks 
   assert.equal(connector.address, 'http://upstream.example/x');
   const cancel = new Cancel();
   const headers = ['x-user', 'ann'];
-  assert.equal(await connector.open({ events: EVENTS, headers, cancel, purpose: 'session' }), WIRE);
+  assert.equal(
+    await connector.open({ events: EVENTS, headers, cancel, purpose: 'session', era: 'legacy' }),
+    WIRE,
+  );
   const [first] = world.opened;
   assert.ok(first);
   assert.equal(first.cancel, cancel);
@@ -61,7 +65,13 @@ test('host and port alone lead to the path of the kind, and all wires use one po
   t.after(() => world.scope.close());
   const connector = world.connector({ host: 'upstream.example', port: 81 });
   assert.equal(connector.address, 'http://upstream.example:81/default');
-  const options = { events: EVENTS, headers: [], cancel: new Cancel(), purpose: 'probe' } as const;
+  const options = {
+    events: EVENTS,
+    headers: [],
+    cancel: new Cancel(),
+    purpose: 'probe',
+    era: 'legacy',
+  } as const;
   await connector.open(options);
   await connector.open(options);
   assert.equal(world.held.length, 1);

@@ -26,6 +26,8 @@ export interface RemoteWireOptions {
 export interface RemoteKind {
   /** Path of the endpoint where the configuration gives host and port alone. */
   readonly path: string;
+  /** See `Connector.relates`. */
+  readonly relates: boolean;
   open(options: RemoteWireOptions, cancel: Cancel): Wire | Promise<Wire>;
 }
 
@@ -50,6 +52,7 @@ export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind:
     lifecycle: 'session',
     resumable: true,
     takesHeaders: true,
+    relates: kind.relates,
     address: `${url.origin}${url.pathname}`,
     open: async ({ headers, events, cancel }) => kind.open({ ...shared, headers, events }, cancel),
     close() {},

@@ -5,11 +5,12 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { Clock, Log } from '../../core/ports.ts';
 import { Cancel } from '../../lib/cancel.ts';
-import { requestMessage } from '../../lib/json-rpc.ts';
 import type { McpOutcome } from '../call.ts';
 import { type Catalogue, EMPTY, fetchCatalogue, LISTS, type ListKind, sameItems } from '../catalogue.ts';
-import type { ServerInfo } from '../link/handshake.ts';
-import type { Link } from '../link/link.ts';
+import type { LinkWithInfo } from '../link/opened.ts';
+import { ownRequest } from '../link/own-calls.ts';
+
+export type { LinkWithInfo };
 
 export interface CatalogueOptions {
   readonly clock: Clock;
@@ -122,39 +123,26 @@ export class Catalogues {
   }
 }
 
-export interface LinkWithInfo {
-  readonly link: Link;
-  readonly info: ServerInfo;
-}
-
 /** Fetches one whole list over a link, all pages within one deadline. */
 export function listOver(
-  { link, info }: LinkWithInfo,
+  open: LinkWithInfo,
   kind: ListKind,
   options: Pick<CatalogueOptions, 'clock' | 'log' | 'deadlineMs'>,
 ): Promise<Catalogue> {
   const spec = LISTS[kind];
-  if (info.capabilities[spec.capability] === undefined) return Promise.resolve(EMPTY);
+  if (open.info.capabilities[spec.capability] === undefined) return Promise.resolve(EMPTY);
   const cancel = new Cancel();
   const error = new GatewayError(
     'UPSTREAM_TIMEOUT',
     `${spec.method} was not answered within ${options.deadlineMs} ms`,
   );
   const timer = options.clock.after(options.deadlineMs, () => cancel.cancel(error));
+  const deadline = { ms: options.deadlineMs, maxMs: options.deadlineMs };
   const page = (cursor: Buffer | undefined): Promise<McpOutcome> => {
     const params = cursor && Buffer.concat([Buffer.from('{"cursor":'), cursor, Buffer.from('}')]);
-    return link.call({
-      method: spec.method,
-      name: undefined,
-      write: (id) => requestMessage(id, spec.method, params),
-      progressToken: undefined,
-      peer: undefined,
-      cancel,
-      deadline: { ms: options.deadlineMs, maxMs: options.deadlineMs },
-      headers: undefined,
-    });
+    return ownRequest(open, spec.method, { params, cancel, deadline });
   };
   const skipped = (reason: string): void =>
     options.log.warn({ list: kind, reason }, 'an item of the upstream list is left out');
-  return fetchCatalogue(kind, { page, skipped }).finally(() => timer.cancel());
+  return fetchCatalogue(kind, { page, skipped, era: open.link.era }).finally(() => timer.cancel());
 }

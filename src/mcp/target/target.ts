@@ -9,12 +9,13 @@ import { Backoff } from '../../lib/backoff.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { LIST_KINDS, type ListKind } from '../catalogue.ts';
 import type { Connector } from '../definition.ts';
-import { type ClientIdentity, openLink, type ServerInfo } from '../link/handshake.ts';
+import { openLink } from '../link/handshake.ts';
 import type { Link, LinkEvents } from '../link/link.ts';
+import type { ClientIdentity, LinkWithInfo, ServerInfo } from '../link/opened.ts';
 import { sendLevel, sendSubscribe, sendUnsubscribe } from '../link/own-calls.ts';
 import type { Message } from '../message.ts';
-import { LATEST_LEGACY } from '../revisions.ts';
-import { Catalogues, type LinkWithInfo, PROBE_READER } from './catalogues.ts';
+import { type Era, LATEST_LEGACY } from '../revisions.ts';
+import { Catalogues, PROBE_READER } from './catalogues.ts';
 import { SharedInterest } from './shared-interest.ts';
 
 export interface TargetOptions {
@@ -163,15 +164,21 @@ export class Target implements Closable {
     throw this.#state.kind === 'down' ? this.#state.error : this.#down();
   }
 
+  /** What the server says of itself in this era, or in the one it speaks. Rejects when the target is down. */
+  infoAs(_era: Era): Promise<ServerInfo> {
+    return this.ensure();
+  }
+
   /** A link for one session, initialised as that client. */
   async openSession(
     identity: ClientIdentity,
     events: LinkEvents,
     headers: readonly string[],
+    era: Era = 'legacy',
   ): Promise<LinkWithInfo> {
     await this.#started;
     if (this.#ended.reason) throw this.#ended.reason;
-    const whose = { identity, events, headers, purpose: 'session', maxQuestions: 64 } as const;
+    const whose = { identity, events, headers, purpose: 'session', era, maxQuestions: 64 } as const;
     return openLink({ ...this.#handshake(), ...whose }).catch((error: unknown) => {
       throw named(this.name, error);
     });
@@ -273,7 +280,14 @@ export class Target implements Closable {
       capabilities: Buffer.from('{}'),
       info: Buffer.from(JSON.stringify({ name: 'agentgateway', version })),
     };
-    const whose = { identity, events, headers: [], purpose: 'probe', maxQuestions: 16 } as const;
+    const whose = {
+      identity,
+      events,
+      headers: [],
+      purpose: 'probe',
+      era: 'legacy',
+      maxQuestions: 16,
+    } as const;
     return openLink({ ...this.#handshake(), ...whose }).then((probe) => {
       link.current = probe.link;
       return probe;

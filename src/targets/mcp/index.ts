@@ -10,5 +10,5 @@ export const mcpTarget = defineTarget<RemoteConfig>({
   schema: remoteSchema,
   identity: (config, policies) => [config, upstreamTls(policies)],
   build: (config, deps) =>
-    remoteConnector(config, deps, { path: '/mcp', open: (options) => new HttpWire(options) }),
+    remoteConnector(config, deps, { path: '/mcp', relates: true, open: (options) => new HttpWire(options) }),
 });

@@ -9,5 +9,5 @@ export const sseTarget = defineTarget<RemoteConfig>({
   key: 'sse',
   schema: remoteSchema,
   identity: (config, policies) => [config, upstreamTls(policies)],
-  build: (config, deps) => remoteConnector(config, deps, { path: '/sse', open: openSseWire }),
+  build: (config, deps) => remoteConnector(config, deps, { path: '/sse', relates: false, open: openSseWire }),
 });

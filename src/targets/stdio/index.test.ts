@@ -25,7 +25,9 @@ test('a cancelled opening starts nothing', async (t) => {
   const world = new World(t);
   const cancel = new Cancel();
   cancel.cancel(new GatewayError('CANCELLED', 'gone'));
-  const opening = world.node(ECHO).open({ events: new Reader(), headers: [], cancel, purpose: 'session' });
+  const opening = world
+    .node(ECHO)
+    .open({ events: new Reader(), headers: [], cancel, purpose: 'session', era: 'legacy' });
   await assert.rejects(opening, code('CANCELLED'));
   assert.equal(world.host.count, 0);
 });

@@ -38,6 +38,7 @@ class StdioConnector implements Connector {
   readonly lifecycle: 'shared' | 'session';
   readonly resumable: boolean;
   readonly takesHeaders = false;
+  readonly relates = false;
   readonly address: string;
   readonly #host: ProcessHost;
   readonly #spec: ProcessSpec;
