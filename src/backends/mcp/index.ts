@@ -11,7 +11,7 @@ import type { TargetDefinition } from '../../mcp/definition.ts';
 import { Endpoint } from '../../mcp/endpoint.ts';
 import { HttpFront } from '../../mcp/fronts/front.ts';
 import { connectChannel } from '../../mcp/fronts/legacy/channel.ts';
-import type { FrontLimits } from '../../mcp/fronts/legacy/streamable-http.ts';
+import type { FrontLimits } from '../../mcp/fronts/options.ts';
 import { ReplayBudget } from '../../mcp/sessions/replay.ts';
 import { type SessionSettings, SessionTable } from '../../mcp/sessions/session-table.ts';
 import { Target } from '../../mcp/target/target.ts';

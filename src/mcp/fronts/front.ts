@@ -1,31 +1,34 @@
-/** Chooses the front of an exchange: by path for the old SSE transport, streamable HTTP for everything else. */
-import { GatewayError } from '../../core/errors.ts';
-import type { Answer, Exchange } from '../../core/exchange.ts';
-import { header } from '../../core/exchange.ts';
+/**
+ * Chooses the front of an exchange: by path for the old SSE transport, by what its message claims for streamable HTTP
+ * (a URL serves both eras), and reads what is POSTed. What fails before it is a call becomes an error reply here.
+ */
+import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import { type Answer, type Exchange, header, type Reply } from '../../core/exchange.ts';
 import type { Closable } from '../../core/scope.ts';
+import { isBatch, type Message, readMessage } from '../message.ts';
+import { checkPost } from './checks.ts';
+import { errorReply } from './exchange.ts';
 import { SseFront } from './legacy/sse.ts';
-import { errorReply, type FrontOptions, queryToken, StreamableHttpFront } from './legacy/streamable-http.ts';
+import { queryToken, StreamableHttpFront } from './legacy/streamable-http.ts';
+import type { FrontOptions } from './options.ts';
 
 export class HttpFront implements Closable {
   readonly #options: FrontOptions;
-  readonly #streamable: StreamableHttpFront;
+  readonly #legacy: StreamableHttpFront;
   readonly #sse: SseFront;
 
   constructor(options: FrontOptions) {
     this.#options = options;
-    this.#streamable = new StreamableHttpFront(options);
+    this.#legacy = new StreamableHttpFront(options);
     this.#sse = new SseFront(options);
   }
 
   handle(exchange: Exchange): Promise<Answer> {
-    if (exchange.upgrade !== undefined) {
-      const error = new GatewayError('BAD_REQUEST', 'MCP endpoints do not upgrade connections');
-      return Promise.resolve(errorReply(exchange, error, undefined));
-    }
     const { path, method } = exchange;
-    if (path.endsWith('/sse') && method === 'GET') return Promise.resolve(this.#sse.open(exchange));
-    const isSsePost = method === 'POST' && (this.#sse.owns(exchange) || path.endsWith('/message'));
-    return isSsePost ? this.#sse.post(exchange) : this.#streamable.handle(exchange);
+    if (exchange.upgrade !== undefined) return this.#other(exchange);
+    if (method !== 'POST') return this.#other(exchange);
+    if (this.#sse.owns(exchange) || path.endsWith('/message')) return this.#sse.post(exchange);
+    return this.#post(exchange);
   }
 
   /** Whether the exchange's session began at this endpoint. */
@@ -43,5 +46,41 @@ export class HttpFront implements Closable {
 
   close(): void {
     this.#sse.close();
+  }
+
+  async #post(exchange: Exchange): Promise<Answer> {
+    let message: Message | undefined;
+    try {
+      checkPost(exchange);
+      const body = await exchange.body.read(this.#options.limits.bodyBytes);
+      if (isBatch(body)) return await this.#legacy.batch(exchange, body);
+      message = readMessage(body);
+      return await this.#legacy.post(exchange, message);
+    } catch (cause) {
+      return errorReply(exchange, asGatewayError(cause), message);
+    }
+  }
+
+  async #other(exchange: Exchange): Promise<Answer> {
+    try {
+      return await this.#withoutBody(exchange);
+    } catch (cause) {
+      return errorReply(exchange, asGatewayError(cause), undefined);
+    }
+  }
+
+  #withoutBody(exchange: Exchange): Promise<Reply> | Reply {
+    if (exchange.upgrade !== undefined)
+      throw new GatewayError('BAD_REQUEST', 'MCP endpoints do not upgrade connections');
+    switch (exchange.method) {
+      case 'GET':
+        return exchange.path.endsWith('/sse') ? this.#sse.open(exchange) : this.#legacy.get(exchange);
+      case 'DELETE':
+        return this.#legacy.delete(exchange);
+      default:
+        throw new GatewayError('METHOD_NOT_ALLOWED', 'Method not allowed.', {
+          headers: ['allow', 'GET, POST, DELETE'],
+        });
+    }
   }
 }

@@ -9,19 +9,13 @@ import { Flow } from '../../../lib/flow.ts';
 import { type ReplayBudget, ReplayRing } from '../../sessions/replay.ts';
 import type { Session } from '../../sessions/session.ts';
 import { EventStream } from '../event-stream.ts';
+import type { StreamLimits } from '../options.ts';
 
 /** A POST that has not been answered yet. */
 export interface Waiting {
   readonly open: () => void;
   /** The heartbeat after which it began. */
   readonly since: number;
-}
-
-export interface StreamLimits {
-  readonly heartbeatMs: number;
-  readonly maxQueue: number;
-  /** What a resuming client is told to wait before it reconnects. */
-  readonly retryMs: number;
 }
 
 /** The listening stream's id in event ids; POST streams are numbered. */

@@ -8,8 +8,10 @@ import type { Importance, McpOutcome, Peer, Question } from '../../call.ts';
 import { wantsPriming } from '../../revisions.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { EventStream } from '../event-stream.ts';
+import { JSON_HEADERS, STREAM_HEADERS } from '../exchange.ts';
+import type { StreamLimits } from '../options.ts';
 import { type BatchAnswer, joinBatch } from './batch.ts';
-import type { ClientStreams, StreamLimits, Waiting } from './client-streams.ts';
+import type { ClientStreams, Waiting } from './client-streams.ts';
 
 export interface PostReplyOptions {
   readonly session: Session;
@@ -20,17 +22,6 @@ export interface PostReplyOptions {
   readonly batch: boolean;
   readonly prefersStream: boolean;
 }
-
-/** Not `no-cache`, which lets a browser keep the stream: Chromium then sends the DELETE of the same URL twice. */
-export const STREAM_HEADERS: readonly string[] = [
-  'content-type',
-  'text/event-stream',
-  'cache-control',
-  'no-store, no-transform',
-  'x-accel-buffering',
-  'no',
-];
-export const JSON_HEADERS: readonly string[] = ['content-type', 'application/json'];
 
 export class PostReply implements Peer {
   /** Settles when it is known how the POST is answered. */

@@ -11,11 +11,12 @@ import { Flow } from '../../../lib/flow.ts';
 import type { Importance } from '../../call.ts';
 import type { Endpoint } from '../../endpoint.ts';
 import type { Message } from '../../message.ts';
+import { checkEventStream, checkJson } from '../checks.ts';
 import { EventStream } from '../event-stream.ts';
+import { clientContext, errorReply, STREAM_HEADERS, traceHeaders } from '../exchange.ts';
+import type { FrontOptions } from '../options.ts';
 import { ChannelSession } from './channel-session.ts';
-import { checkEventStream, checkJson } from './checks.ts';
-import { STREAM_HEADERS } from './post-reply.ts';
-import { clientContext, errorReply, type FrontOptions, queryToken, traceHeaders } from './streamable-http.ts';
+import { queryToken } from './streamable-http.ts';
 
 export class SseFront implements Closable {
   readonly #options: FrontOptions;

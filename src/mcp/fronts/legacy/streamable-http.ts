@@ -2,39 +2,22 @@
  * Streamable HTTP for the legacy revisions (2025-03-26 to 2025-11-25): POST carries messages, GET listens or resumes,
  * DELETE ends the session.
  */
-import { asGatewayError, GatewayError } from '../../../core/errors.ts';
-import { type Answer, type Exchange, header, type Reply } from '../../../core/exchange.ts';
-import type { Ports } from '../../../core/ports.ts';
+import { GatewayError } from '../../../core/errors.ts';
+import { type Exchange, header, type Reply } from '../../../core/exchange.ts';
 import { Flow } from '../../../lib/flow.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
-import { renderError, runCall } from '../../calls/run-call.ts';
-import type { ClientContext, Endpoint } from '../../endpoint.ts';
-import { isBatch, type Message, readMessage } from '../../message.ts';
-import type { ReplayBudget } from '../../sessions/replay.ts';
+import { runCall } from '../../calls/run-call.ts';
+import type { Message } from '../../message.ts';
 import type { Session } from '../../sessions/session.ts';
+import { checkEventStream, prefersStream } from '../checks.ts';
+import { accepted, clientContext, JSON_HEADERS, STREAM_HEADERS, traceHeaders } from '../exchange.ts';
+import type { FrontOptions } from '../options.ts';
 import { readBatch } from './batch.ts';
-import { checkEventStream, checkPost, checkRevision, prefersStream } from './checks.ts';
-import { ClientStreams, type StreamLimits } from './client-streams.ts';
-import { JSON_HEADERS, PostReply, STREAM_HEADERS } from './post-reply.ts';
-
-export interface FrontOptions {
-  readonly endpoint: Endpoint;
-  readonly ports: Ports;
-  readonly budget: ReplayBudget;
-  readonly limits: FrontLimits;
-}
-
-export interface FrontLimits extends StreamLimits {
-  readonly bodyBytes: number;
-  readonly batch: number;
-}
+import { checkRevision } from './checks.ts';
+import { ClientStreams } from './client-streams.ts';
+import { PostReply } from './post-reply.ts';
 
 const SESSION = 'mcp-session-id';
-
-/** What is known of a request when it fails. */
-interface Seen {
-  message: Message | undefined;
-}
 
 export class StreamableHttpFront {
   readonly #options: FrontOptions;
@@ -44,40 +27,36 @@ export class StreamableHttpFront {
     this.#options = options;
   }
 
-  handle(exchange: Exchange): Promise<Answer> {
-    const seen: Seen = { message: undefined };
-    return this.#serve(exchange, seen).catch((cause: unknown) =>
-      errorReply(exchange, asGatewayError(cause), seen.message),
-    );
-  }
-
-  #serve(exchange: Exchange, seen: Seen): Promise<Answer> {
-    switch (exchange.method) {
-      case 'POST':
-        return this.#post(exchange, seen);
-      case 'GET':
-        return this.#get(exchange);
-      case 'DELETE':
-        return this.#delete(exchange);
-      default:
-        return Promise.reject(
-          new GatewayError('METHOD_NOT_ALLOWED', 'Method not allowed.', {
-            headers: ['allow', 'GET, POST, DELETE'],
-          }),
-        );
-    }
-  }
-
-  async #post(exchange: Exchange, seen: Seen): Promise<Answer> {
-    checkPost(exchange);
-    const body = await exchange.body.read(this.#options.limits.bodyBytes);
-    if (isBatch(body)) return this.#batch(exchange, body);
-    const message = readMessage(body);
-    seen.message = message;
+  /** A POST's only message. */
+  async post(exchange: Exchange, message: Message): Promise<Reply> {
     if (message.kind === 'request' && message.method === 'initialize')
       return this.#initialize(exchange, message);
     const session = this.#known(exchange) ?? (await this.#session(exchange));
     return this.#messages(session, exchange, { messages: [message], batch: false });
+  }
+
+  async batch(exchange: Exchange, body: Buffer): Promise<Reply> {
+    const session = await this.#session(exchange);
+    const rules = { max: this.#options.limits.batch, version: session.options.identity.version };
+    return this.#messages(session, exchange, { messages: readBatch(body, rules), batch: true });
+  }
+
+  async get(exchange: Exchange): Promise<Reply> {
+    checkEventStream(exchange);
+    const session = await this.#session(exchange);
+    const streams = this.#streamsOf(session);
+    const last = header(exchange, 'last-event-id');
+    return {
+      status: 200,
+      headers: STREAM_HEADERS,
+      body: last === undefined ? streams.listen() : streams.resume(last),
+    };
+  }
+
+  async delete(exchange: Exchange): Promise<Reply> {
+    await this.#session(exchange);
+    await this.#options.endpoint.sessions.delete(sessionToken(exchange) as string);
+    return { status: 200, headers: [], body: Flow.empty() };
   }
 
   async #initialize(exchange: Exchange, message: Message): Promise<Reply> {
@@ -92,12 +71,6 @@ export class StreamableHttpFront {
     return { status: 200, headers, body: Flow.of(resultMessage(Buffer.from(message.id), outcome.body)) };
   }
 
-  async #batch(exchange: Exchange, body: Buffer): Promise<Answer> {
-    const session = await this.#session(exchange);
-    const rules = { max: this.#options.limits.batch, version: session.options.identity.version };
-    return this.#messages(session, exchange, { messages: readBatch(body, rules), batch: true });
-  }
-
   #messages(
     session: Session,
     exchange: Exchange,
@@ -109,7 +82,7 @@ export class StreamableHttpFront {
       else if (message.kind === 'notification') session.notified(message);
       else session.asks.answered(message);
     }
-    if (requests.length === 0) return { status: 202, headers: [], body: Flow.empty() };
+    if (requests.length === 0) return accepted();
     return this.#calls(session, exchange, { requests, batch: read.batch });
   }
 
@@ -152,24 +125,6 @@ export class StreamableHttpFront {
       });
     }
     return post.reply;
-  }
-
-  async #get(exchange: Exchange): Promise<Answer> {
-    checkEventStream(exchange);
-    const session = await this.#session(exchange);
-    const streams = this.#streamsOf(session);
-    const last = header(exchange, 'last-event-id');
-    return {
-      status: 200,
-      headers: STREAM_HEADERS,
-      body: last === undefined ? streams.listen() : streams.resume(last),
-    };
-  }
-
-  async #delete(exchange: Exchange): Promise<Answer> {
-    await this.#session(exchange);
-    await this.#options.endpoint.sessions.delete(sessionToken(exchange) as string);
-    return { status: 200, headers: [], body: Flow.empty() };
   }
 
   /** Without waiting: the session of a token this process knows, with the credentials it has. */
@@ -224,19 +179,6 @@ export class StreamableHttpFront {
   }
 }
 
-export function clientContext(exchange: Exchange): ClientContext {
-  const authorization = header(exchange, 'authorization');
-  return {
-    principal: exchange.principal ?? '',
-    headers: authorization === undefined ? [] : ['authorization', authorization],
-  };
-}
-
-export function traceHeaders(exchange: Exchange): readonly string[] | undefined {
-  const traceparent = header(exchange, 'traceparent');
-  return traceparent === undefined ? undefined : ['traceparent', traceparent];
-}
-
 const QUERY_TOKEN = /(?:^|&)sessionId=([A-Za-z0-9_-]{1,512})(?:&|$)/;
 
 function sessionToken(exchange: Exchange): string | undefined {
@@ -246,13 +188,4 @@ function sessionToken(exchange: Exchange): string | undefined {
 /** Old clients carry the session in the URL that the SSE endpoint event gave them. */
 export function queryToken(exchange: Exchange): string | undefined {
   return QUERY_TOKEN.exec(exchange.query)?.[1];
-}
-
-/** A request that never reached a session: HTTP says so too. */
-export function errorReply(exchange: Exchange, error: GatewayError, message: Message | undefined): Reply {
-  exchange.record.reason = error.code;
-  exchange.record.error = error.message;
-  const id = message?.kind === 'request' ? Buffer.from(message.id) : undefined;
-  const headers = [...JSON_HEADERS, ...(error.detail.headers ?? [])];
-  return { status: error.http, headers, body: Flow.of(renderError(id, error)) };
 }
