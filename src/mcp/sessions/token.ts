@@ -1,9 +1,10 @@
 /**
- * Session tokens: a sealed locator (AES-256-GCM), at most 512 characters. It is looked up as a whole first; only a
+ * Session tokens: a sealed locator, at most 512 characters. It is looked up as a whole first; only a
  * token this process does not know is opened. It says where the session lives and enough to begin it anew elsewhere,
  * never anything about upstream sessions or credentials.
  */
-import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { Seal } from '../../lib/seal.ts';
 
 export interface Locator {
   readonly sid: string;
@@ -22,58 +23,28 @@ export interface Locator {
 
 export const MAX_TOKEN = 512;
 const TOKEN = /^[A-Za-z0-9_-]{48,512}$/;
-const NONCE = 12;
-const TAG = 16;
-const KEY_ID = 4;
 const SHORT_INFO = '{"name":"mcp-client","version":"0"}';
 
 export class TokenSeal {
-  readonly #key: Buffer;
-  readonly #keyId: Buffer;
-  readonly #random: (bytes: number) => Buffer;
+  readonly #seal: Seal;
 
   constructor(key: Buffer, random: (bytes: number) => Buffer) {
-    this.#key = key;
-    this.#keyId = createHash('sha256').update('key id').update(key).digest().subarray(0, KEY_ID);
-    this.#random = random;
+    this.#seal = new Seal(key, random);
   }
 
   seal(locator: Locator): string {
-    const full = this.#seal(locator);
+    const full = this.#seal.seal(toWire(locator));
     if (full.length <= MAX_TOKEN) return full;
-    const short = this.#seal({ ...locator, info: SHORT_INFO });
+    const short = this.#seal.seal(toWire({ ...locator, info: SHORT_INFO }));
+    if (short.length <= MAX_TOKEN) return short;
     // Capabilities that do not fit make a session that can only live where it began.
-    return short.length <= MAX_TOKEN ? short : this.#seal({ ...locator, info: '', capabilities: '' });
+    return this.#seal.seal(toWire({ ...locator, info: '', capabilities: '' }));
   }
 
   /** Undefined when the token was not sealed with this key, or was tampered with. */
   open(token: string): Locator | undefined {
-    if (!TOKEN.test(token)) return undefined;
-    const bytes = Buffer.from(token, 'base64url');
-    if (bytes.length < KEY_ID + NONCE + TAG || !bytes.subarray(0, KEY_ID).equals(this.#keyId))
-      return undefined;
-    // The last character has bits to spare: a second spelling would be a second session of the same id.
-    if (bytes.toString('base64url') !== token) return undefined;
-    try {
-      const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(KEY_ID, KEY_ID + NONCE));
-      decipher.setAAD(this.#keyId);
-      decipher.setAuthTag(bytes.subarray(bytes.length - TAG));
-      const text = Buffer.concat([
-        decipher.update(bytes.subarray(KEY_ID + NONCE, bytes.length - TAG)),
-        decipher.final(),
-      ]);
-      return fromWire(text.toString('utf8'));
-    } catch {
-      return undefined;
-    }
-  }
-
-  #seal(locator: Locator): string {
-    const nonce = this.#random(NONCE);
-    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce);
-    cipher.setAAD(this.#keyId);
-    const sealed = Buffer.concat([cipher.update(toWire(locator), 'utf8'), cipher.final()]);
-    return Buffer.concat([this.#keyId, nonce, sealed, cipher.getAuthTag()]).toString('base64url');
+    const text = TOKEN.test(token) ? this.#seal.open(token) : undefined;
+    return text === undefined ? undefined : fromWire(text);
   }
 }
 

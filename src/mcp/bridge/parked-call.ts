@@ -1,0 +1,303 @@
+/**
+ * One call of a modern client. Where its legacy server asks something, the exchange that waits is answered with
+ * `input_required`, and the call stays (it is parked) until the client sends the request again with the answer. A
+ * state machine over questions, the exchange that attends, and the outcome; knows no HTTP and no link.
+ *
+ * At most one exchange attends. The key of a question is never used again in its call, so an answer only ever reaches
+ * the question it was given to, however old the `requestState` is that it comes with.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { Timer } from '../../core/ports.ts';
+import type { Cancel } from '../../lib/cancel.ts';
+import { members } from '../../lib/json-text.ts';
+import { parseObject } from '../../lib/json-value.ts';
+import type { Importance, McpOutcome, Peer, Question } from '../call.ts';
+import type { Answered } from '../calls/run-call.ts';
+import { type Message, SLOT } from '../message.ts';
+import { answerOf, notificationOf } from './again.ts';
+import { declares, neededCapability } from './needs.ts';
+import { inputRequiredResult } from './outcomes.ts';
+import { requestDigest } from './request-state.ts';
+
+/** A request, the first or one that continues it, and whose it is. */
+export interface Asking {
+  readonly message: Message;
+  readonly principal: string;
+  /** Whom the limit of parked calls counts for. */
+  readonly visitor: object;
+  /** Raw JSON object: what the client can be asked. */
+  readonly capabilities: Buffer;
+  /** Raw JSON object: what results say of the server. */
+  readonly serverInfo: Buffer | undefined;
+}
+
+/** Where the exchange that attends writes what comes before its round. */
+export interface Sink {
+  notify(message: Buffer, importance: Importance): void;
+}
+
+/** What ends an exchange. */
+export type Round =
+  /** The response to the request that attends, whichever of the call's requests that is. */
+  | { readonly kind: 'answered'; readonly answered: Answered }
+  /** The result `input_required`. */
+  | { readonly kind: 'input'; readonly body: Buffer };
+
+/** Where a call can be found once it has asked something. */
+export interface Place {
+  /** The `requestState` that leads here. */
+  state(): string;
+  /** Runs `late` when nobody came back in time. */
+  expect(late: (reason: Error) => void): Timer;
+  free(): void;
+}
+
+interface Attending {
+  readonly sink: Sink;
+  resolve(round: Round): void;
+  reject(reason: Error): void;
+}
+
+interface Waiting {
+  readonly question: Question;
+  resolve(outcome: McpOutcome): void;
+  reject(reason: Error): void;
+  forget(): void;
+}
+
+/** What a call has from its first question on; most never ask. */
+interface Parking {
+  readonly place: Place;
+  readonly digest: string;
+  readonly waiting: Map<string, Waiting>;
+  readonly forgetCancel: () => void;
+  asked: number;
+  /** A round will be offered at the end of this tick. */
+  gathering: boolean;
+  timer: Timer | undefined;
+}
+
+const OVER = new GatewayError('CANCELLED', 'the call that asked is over');
+
+export class ParkedCall implements Peer {
+  readonly cancel: Cancel;
+  readonly #first: Asking;
+  readonly #takePlace: (call: ParkedCall, asking: Asking) => Place;
+  /** The request that continues the call, once there was a round. */
+  #again: Asking | undefined;
+  #attending: Attending | undefined;
+  #answered: Answered | undefined;
+  #over = false;
+  #parking: Parking | undefined;
+
+  constructor(asking: Asking, cancel: Cancel, takePlace: (call: ParkedCall, asking: Asking) => Place) {
+    this.#first = asking;
+    this.cancel = cancel;
+    this.#takePlace = takePlace;
+  }
+
+  /**
+   * Waits for what ends this exchange. Rejects when the call is cancelled, and with STATE_INVALID while another
+   * exchange attends. `sink` names the exchange when it leaves.
+   */
+  attend(sink: Sink): Promise<Round> {
+    if (this.#attending) return Promise.reject(attended());
+    const answered = this.#answered;
+    if (answered) {
+      this.#end(OVER);
+      return Promise.resolve(this.#outcome(answered));
+    }
+    if (this.#over || this.cancel.cancelled) return Promise.reject(this.cancel.reason ?? OVER);
+    this.#parking?.timer?.cancel();
+    return new Promise((resolve, reject) => {
+      this.#attending = { sink, resolve, reject };
+      this.#gather();
+    });
+  }
+
+  /** Its client went away: the call is cancelled, unless another exchange attends or it is parked. */
+  leave(sink: Sink, reason: Error): void {
+    if (this.#attending?.sink !== sink) return;
+    this.#end(reason);
+    this.cancel.cancel(reason);
+  }
+
+  /** The same request has come again. Throws STATE_INVALID when it is not the same, or one attends already. */
+  continue(asking: Asking): void {
+    const { principal, message } = asking;
+    if (principal !== this.#first.principal) throw otherCall('it was given to another client');
+    if (requestDigest(message) !== this.#parking?.digest)
+      throw otherCall(`this ${message.method} is not the request it was given for`);
+    if (this.#attending) throw attended();
+    this.#again = asking;
+  }
+
+  /**
+   * The client's `inputResponses` (raw JSON): questions that have no answer there are asked again in the next round,
+   * answers to what is no question (any more) are dropped. Throws INVALID_PARAMS, and then has settled none.
+   */
+  answer(inputResponses: Buffer | undefined): void {
+    const waiting = this.#parking?.waiting;
+    if (!inputResponses || !waiting) return;
+    const given = members(inputResponses).filter(({ name }) => waiting.has(name));
+    if (inputResponses[0] !== OPEN_BRACE || new Set(given.map(({ name }) => name)).size < given.length)
+      throw new GatewayError(
+        'INVALID_PARAMS',
+        '"inputResponses" must be an object with one member for each question',
+      );
+    for (const { name, start } of given)
+      if (inputResponses[start] !== OPEN_BRACE)
+        throw new GatewayError('INVALID_PARAMS', `"inputResponses.${name}" must be an object`);
+    for (const { name, start, end } of given)
+      this.#take(name)?.resolve({ kind: 'result', body: inputResponses.subarray(start, end) });
+  }
+
+  /** The outcome of the call; kept while it is parked. */
+  finish(answered: Answered): void {
+    if (this.#over || this.#answered) return;
+    this.#withdrawAll(OVER);
+    const attending = this.#attending;
+    if (attending) {
+      this.#end(OVER);
+      attending.resolve(this.#outcome(answered));
+    } else this.#answered = answered;
+  }
+
+  /** Lost while nobody attends: a stream ends with its round, and the next one begins with the retry. */
+  notify(message: Buffer, importance: Importance): void {
+    const sink = this.#attending?.sink;
+    if (!sink) return;
+    const again = this.#again;
+    const told = again ? notificationOf(message, importance, again.message) : message;
+    if (told) sink.notify(told, importance);
+  }
+
+  ask(question: Question): Promise<McpOutcome> {
+    try {
+      const parking = this.#admit(question);
+      return new Promise((resolve, reject) => this.#wait(parking, { question, resolve, reject }));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #admit({ message, cancel }: Question): Parking {
+    if (this.#over || this.#answered || this.cancel.cancelled) throw this.cancel.reason ?? OVER;
+    if (cancel.cancelled) throw cancel.reason;
+    const needed = neededCapability(message.method, paramsOf(message));
+    if (needed === undefined)
+      throw new GatewayError('METHOD_NOT_FOUND', `the client cannot be asked ${message.method}`);
+    const { capabilities } = this.#again ?? this.#first;
+    if (!declares(parseObject(capabilities) ?? {}, needed))
+      throw new GatewayError('METHOD_NOT_FOUND', `the client does not support ${needed}`);
+    const most = LIMITS.pendingAsks.value;
+    if (this.#parking && this.#parking.waiting.size >= most)
+      throw new GatewayError('OVERLOADED', `${most} questions of this call wait for the client already`);
+    this.#parking ??= this.#park();
+    return this.#parking;
+  }
+
+  #park(): Parking {
+    const digest = requestDigest(this.#first.message);
+    return {
+      place: this.#takePlace(this, this.#first),
+      digest,
+      waiting: new Map(),
+      forgetCancel: this.cancel.onCancel((reason) => this.#end(reason)),
+      asked: 0,
+      gathering: false,
+      timer: undefined,
+    };
+  }
+
+  #wait(parking: Parking, asked: Omit<Waiting, 'forget'>): void {
+    parking.asked += 1;
+    const key = `q${parking.asked}`;
+    const forget = asked.question.cancel.onCancel((reason) => this.#take(key)?.reject(reason));
+    parking.waiting.set(key, { ...asked, forget });
+    this.#gather();
+  }
+
+  /** Questions of one tick go together: a server may ask several at once. */
+  #gather(): void {
+    const parking = this.#parking;
+    if (!parking || parking.gathering || parking.waiting.size === 0) return;
+    parking.gathering = true;
+    queueMicrotask(() => {
+      parking.gathering = false;
+      this.#offer(parking);
+    });
+  }
+
+  #offer(parking: Parking): void {
+    const attending = this.#attending;
+    if (!attending || parking.waiting.size === 0) return;
+    const requests = [...parking.waiting].map(
+      ([
+        key,
+        {
+          question: { message },
+        },
+      ]) => ({
+        key,
+        method: message.method,
+        params: paramsOf(message),
+      }),
+    );
+    const { serverInfo } = this.#again ?? this.#first;
+    const body = inputRequiredResult(requests, parking.place.state(), serverInfo);
+    this.#attending = undefined;
+    parking.timer = parking.place.expect((reason) => this.cancel.cancel(reason));
+    attending.resolve({ kind: 'input', body });
+  }
+
+  /** A question that nobody waits for any more. */
+  #take(key: string): Waiting | undefined {
+    const waiting = this.#parking?.waiting.get(key);
+    this.#parking?.waiting.delete(key);
+    waiting?.forget();
+    return waiting;
+  }
+
+  #withdrawAll(reason: Error): void {
+    for (const key of [...(this.#parking?.waiting.keys() ?? [])]) this.#take(key)?.reject(reason);
+  }
+
+  #outcome(answered: Answered): Round {
+    return { kind: 'answered', answered: this.#again ? answerOf(answered, this.#again.message) : answered };
+  }
+
+  #end(reason: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#answered = undefined;
+    this.#withdrawAll(reason);
+    const attending = this.#attending;
+    this.#attending = undefined;
+    const parking = this.#parking;
+    parking?.timer?.cancel();
+    parking?.forgetCancel();
+    parking?.place.free();
+    attending?.reject(reason);
+  }
+}
+
+const OPEN_BRACE = 0x7b;
+const NO_PARAMS = Buffer.from('{}');
+
+function paramsOf({ text }: Message): Buffer {
+  return text.has(SLOT.params) ? text.raw(SLOT.params) : NO_PARAMS;
+}
+
+/** A second exchange is refused rather than served beside the first: an answer is given once. */
+function attended(): GatewayError {
+  return new GatewayError(
+    'STATE_INVALID',
+    'the call of this requestState is being continued by another request',
+  );
+}
+
+function otherCall(reason: string): GatewayError {
+  return new GatewayError('STATE_INVALID', `the requestState does not belong here: ${reason}`);
+}

@@ -1,0 +1,111 @@
+/**
+ * All calls of modern clients that have asked something: found by what their client brings back, counted, ended when
+ * nobody comes. A call that never asks is not here.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { Clock, Log } from '../../core/ports.ts';
+import type { Closable } from '../../core/scope.ts';
+import type { Cancel } from '../../lib/cancel.ts';
+import type { Seal } from '../../lib/seal.ts';
+import { type Asking, ParkedCall, type Place } from './parked-call.ts';
+import { type ParkedState, RequestStates } from './request-state.ts';
+
+export interface ParkedCallsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The seal in force: a reload may bring another key. */
+  seal(): Seal;
+  /** This process, as no other one and no earlier run is called. */
+  readonly owner: string;
+  readonly maxTotal?: number;
+  /** Of one visitor. */
+  readonly maxEach?: number;
+  readonly ttlMs?: number;
+}
+
+export class ParkedCalls implements Closable {
+  readonly #options: ParkedCallsOptions;
+  readonly #maxTotal: number;
+  readonly #maxEach: number;
+  readonly #ttlMs: number;
+  readonly #calls = new Map<string, ParkedCall>();
+  readonly #byVisitor = new Map<object, Set<ParkedCall>>();
+  #lastId = 0;
+  #closed = false;
+
+  constructor(options: ParkedCallsOptions) {
+    this.#options = options;
+    this.#maxTotal = options.maxTotal ?? LIMITS.parkedTotal.value;
+    this.#maxEach = options.maxEach ?? LIMITS.parkedCalls.value;
+    this.#ttlMs = options.ttlMs ?? LIMITS.parked.value;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** A call begins. `cancel`: its own, which it also ends by when it is parked for too long. */
+  begin(asking: Asking & { readonly cancel: Cancel }): ParkedCall {
+    return new ParkedCall(asking, asking.cancel, this.#takePlace);
+  }
+
+  /**
+   * The call that `asking` continues; then `answer` and `attend`, without waiting in between. Throws STATE_INVALID, and
+   * leaves the call as it is, when it is over, not this request's, or continued by another one already.
+   */
+  resume(state: ParkedState, asking: Asking): ParkedCall {
+    const call = state.owner === this.#options.owner ? this.#calls.get(state.id) : undefined;
+    if (!call) {
+      throw new GatewayError(
+        'STATE_INVALID',
+        `the call of this requestState is over: it was answered, cancelled, or waited for more than ${this.#ttlMs / 1000} s; call again without it`,
+      );
+    }
+    call.continue(asking);
+    return call;
+  }
+
+  /** The visitor has ended: its calls are cancelled. */
+  endOf(visitor: object, reason: Error): void {
+    for (const call of [...(this.#byVisitor.get(visitor) ?? [])]) call.cancel.cancel(reason);
+  }
+
+  close(): void {
+    this.#closed = true;
+    const reason = new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down');
+    for (const call of [...this.#calls.values()]) call.cancel.cancel(reason);
+  }
+
+  readonly #takePlace = (call: ParkedCall, { visitor, principal }: Asking): Place => {
+    const others = this.#byVisitor.get(visitor);
+    this.#check(others?.size ?? 0);
+    this.#lastId += 1;
+    const id = String(this.#lastId);
+    const own = others ?? new Set();
+    own.add(call);
+    this.#byVisitor.set(visitor, own);
+    this.#calls.set(id, call);
+    const { clock, seal, owner, log } = this.#options;
+    return {
+      state: () => new RequestStates(seal()).forParked({ id, owner, principal }),
+      expect: (late) =>
+        clock.after(this.#ttlMs, () => {
+          log.debug({ parked: id, ms: this.#ttlMs }, 'nobody came back with the answer to a question');
+          late(new GatewayError('CANCELLED', `the client did not answer within ${this.#ttlMs} ms`));
+        }),
+      free: () => {
+        this.#calls.delete(id);
+        own.delete(call);
+        if (own.size === 0) this.#byVisitor.delete(visitor);
+      },
+    };
+  };
+
+  #check(ofVisitor: number): void {
+    if (this.#closed) throw new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down');
+    if (ofVisitor < this.#maxEach && this.#calls.size < this.#maxTotal) return;
+    const whose = ofVisitor < this.#maxEach ? 'all clients' : 'the client';
+    throw new GatewayError('OVERLOADED', `too many calls of ${whose} wait for an answer already`);
+  }
+}
