@@ -9,7 +9,7 @@ import { requestMessage } from '../../lib/json-rpc.ts';
 import { lex, quote, Shape, splice } from '../../lib/json-text.ts';
 import { parseObject } from '../../lib/json-value.ts';
 import { type Message, readMessage } from '../message.ts';
-import { declares, neededCapability } from './needs.ts';
+import { missingCapability, neededCapability } from './needs.ts';
 import type { InputRequired } from './outcomes.ts';
 
 /** Why a question has no answer; the text is for whoever made the call. */
@@ -45,7 +45,8 @@ export function inputs(requests: InputRequired['requests'], client: AskedClient)
     if (needed === undefined) throw new Unanswerable(method, 'a client cannot be asked that');
     if (needed === BY_URL && client.version < BY_URL_SINCE)
       throw new Unanswerable(method, `revision ${client.version} of the client knows no elicitation by URL`);
-    if (!declares(declared, needed)) throw new Unanswerable(method, `the client does not support ${needed}`);
+    const missing = missingCapability(declared, needed);
+    if (missing !== undefined) throw new Unanswerable(method, `the client does not support ${missing}`);
     const asked = needed === BY_URL ? identified(params, client.ports) : params;
     const message = wellFormed(method, () => readMessage(requestMessage(at + 1, method, asked)));
     return { key, message };

@@ -32,7 +32,7 @@ export async function withRounds(first: McpOutcome, again: Again, asking: Asking
     const wanted = outcome.kind === 'result' ? readInputRequired(outcome.body) : undefined;
     if (!wanted) return outcome;
     if (rounds === MAX_ROUNDS) throw neverContent(asking.call.method);
-    let responses = NO_ANSWERS;
+    let responses: Buffer = NO_ANSWERS;
     if (wanted.requests.length === 0) await pause(asking);
     else {
       try {

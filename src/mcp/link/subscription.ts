@@ -129,8 +129,9 @@ export class Subscription implements Closable {
         acknowledged: () => this.#opened(stream),
       })
       .then(
-        (outcome) => this.#ended(stream, refusalOf(outcome), outcome.body.toString('utf8', 0, 200)),
-        (error: unknown) => this.#ended(stream, false, error),
+        (outcome) =>
+          this.#ended(stream, { reason: outcome.body.toString('utf8', 0, 200) }, isRefusal(outcome)),
+        (error: unknown) => this.#ended(stream, { err: error }),
       );
   }
 
@@ -147,13 +148,13 @@ export class Subscription implements Closable {
     this.#advance();
   }
 
-  #ended(stream: Stream, refused: boolean, why: unknown): void {
+  #ended(stream: Stream, why: object, refused = false): void {
     if (stream === this.#opening) {
       this.#opening = undefined;
       this.#acknowledgeTimer?.cancel();
     } else if (stream === this.#current) this.#current = undefined;
     else return;
-    this.#options.log.debug({ reason: why }, 'subscriptions/listen has ended');
+    this.#options.log.debug(why, `${METHOD} has ended`);
     if (refused) this.#refused = stream.filter;
     else this.#again(stream);
     this.#advance();
@@ -194,7 +195,7 @@ const METHOD_NOT_FOUND = -32601;
 const INVALID_PARAMS = -32602;
 
 /** Asked the same again it would say the same. */
-function refusalOf({ kind, body }: McpOutcome): boolean {
+function isRefusal({ kind, body }: McpOutcome): boolean {
   const code = kind === 'error' ? parseObject(body)?.['code'] : undefined;
   return code === METHOD_NOT_FOUND || code === INVALID_PARAMS;
 }
