@@ -1,12 +1,22 @@
-/** Work on JSON that is already validated: elements of an array, replaced spans, one-line form, string literals. */
+/**
+ * Work on JSON text by its spans: elements of an array, members of an object, spans replaced and members taken out,
+ * one-line form, string literals.
+ */
+import { type MemberSpan, spaceBefore } from './json-back.ts';
 import {
+  CLOSE_BRACE,
   CLOSE_BRACKET,
+  COMMA,
+  decodeString,
+  OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
+  skipColon,
   skipSpace,
   skipString,
   skipValue,
   sourceOf,
+  unexpected,
 } from './json-syntax.ts';
 
 /** Part of a buffer: [start, end). */
@@ -34,6 +44,69 @@ export function elements(bytes: Buffer, start: number, end: number): number[] {
     if (bytes[next] !== CLOSE_BRACKET) next = skipSpace(source, next + 1);
   }
   return spans;
+}
+
+/** A member with its name, decoded. */
+export interface NamedSpan extends MemberSpan {
+  readonly name: string;
+}
+
+/**
+ * The members of an object in their order, up to the first one called `until`; one that comes twice is there twice.
+ * Empty when the value is no object. The text need not be validated: throws JsonSyntaxError where the object is broken.
+ */
+export function members(bytes: Buffer, span?: Span, until?: string): NamedSpan[] {
+  const end = span?.end ?? bytes.length;
+  const source = sourceOf(bytes, end);
+  const found: NamedSpan[] = [];
+  let next = skipSpace(source, span?.start ?? 0);
+  if (next >= end || bytes[next] !== OPEN_BRACE) return found;
+  next = skipSpace(source, next + 1);
+  if (next < end && bytes[next] === CLOSE_BRACE) return found;
+  for (;;) {
+    if (next >= end || bytes[next] !== QUOTE) throw unexpected(source, next);
+    const behindName = skipString(source, next + 1);
+    const start = skipColon(source, behindName);
+    const behind = skipValue(source, start, 1);
+    const name = decodeString(bytes, next, behindName);
+    found.push({ name, at: next, start, end: behind });
+    next = skipSpace(source, behind);
+    if (name === until || (next < end && bytes[next] === CLOSE_BRACE)) return found;
+    if (next >= end || bytes[next] !== COMMA) throw unexpected(source, next);
+    next = skipSpace(source, next + 1);
+  }
+}
+
+/**
+ * Edits that take members out of a validated object; they are all of one object, in their order. Neighbours go
+ * together, with one of the commas around them.
+ */
+export function without(bytes: Buffer, gone: readonly MemberSpan[]): Edit[] {
+  const source = sourceOf(bytes, bytes.length);
+  const edits: Edit[] = [];
+  let index = 0;
+  while (index < gone.length) {
+    const start = gone[index]!.at;
+    let end: number;
+    let follower: number;
+    do {
+      end = gone[index]!.end;
+      const next = skipSpace(source, end);
+      follower = bytes[next] === COMMA ? skipSpace(source, next + 1) : -1;
+      index += 1;
+    } while (index < gone.length && gone[index]!.at === follower);
+    if (follower >= 0) edits.push({ start, end: follower, with: NOTHING });
+    else edits.push({ start: commaBefore(bytes, start), end, with: NOTHING });
+  }
+  return edits;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Where the comma before a member is; `start` itself when the member is the first one. */
+function commaBefore(bytes: Buffer, start: number): number {
+  const at = spaceBefore(bytes, start) - 1;
+  return bytes[at] === COMMA ? at : start;
 }
 
 /** bytes[start, end) with the spans replaced; they ascend and do not overlap. A span of no length inserts. */

@@ -8,6 +8,8 @@
  * just read begins. Each step thus ends outside of strings again, at the same depth. Anything unusual (escapes, other
  * members, a member that comes twice, a result that is no object, an error) is left to the lexer.
  */
+import { spaceBefore } from './json-back.ts';
+
 /** What an answer answers, and the span of its `result` or `error` value in the bytes given. */
 export interface Answer {
   readonly id: number | string;
@@ -186,12 +188,5 @@ function isSpace(byte: number | undefined): boolean {
 function spaceAfter(bytes: Buffer, at: number): number {
   let next = at;
   while (isSpace(bytes[next])) next++;
-  return next;
-}
-
-/** The offset behind the last byte before `end` that is no whitespace. */
-function spaceBefore(bytes: Buffer, end: number): number {
-  let next = end;
-  while (isSpace(bytes[next - 1])) next--;
   return next;
 }

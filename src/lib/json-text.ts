@@ -22,7 +22,18 @@ import {
   unexpected,
 } from './json-syntax.ts';
 
-export { compact, type Edit, elements, quote, splice } from './json-edit.ts';
+export { type MemberSpan, memberBefore, spaceBefore } from './json-back.ts';
+export {
+  compact,
+  type Edit,
+  elements,
+  members,
+  type NamedSpan,
+  quote,
+  type Span,
+  splice,
+  without,
+} from './json-edit.ts';
 export { Shape } from './json-shape.ts';
 export { JsonSyntaxError, MAX_DEPTH } from './json-syntax.ts';
 

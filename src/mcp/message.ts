@@ -145,7 +145,11 @@ function invalid(message: string): GatewayError {
 /** The message with some members replaced: `[slot, new JSON text]`; members that are absent are left out. */
 export function withMembers(message: Message, members: readonly Member[], added?: Edit): Buffer {
   const { text } = message;
-  const edits: Edit[] = added ? [added] : [];
+  return splice(text.bytes, replacing(text, members, added ? [added] : []), text);
+}
+
+/** Adds the edits that replace members to others, which are in the order of the text. */
+export function replacing(text: JsonText, members: readonly Member[], edits: Edit[]): Edit[] {
   for (const [slot, value] of members) {
     const start = text.startOf(slot);
     if (start < 0) continue;
@@ -156,7 +160,7 @@ export function withMembers(message: Message, members: readonly Member[], added?
     if (at === edits.length) edits.push(edit);
     else edits.splice(at, 0, edit);
   }
-  return splice(text.bytes, edits, text);
+  return edits;
 }
 
 /** Slot and new JSON text. */

@@ -1,6 +1,6 @@
 /** Carries the trace of an HTTP request into the message, where servers over stdio find it too (SEP-414). */
 
-import { type Edit, type JsonText, quote } from '../lib/json-text.ts';
+import type { Edit, JsonText } from '../lib/json-text.ts';
 import { traceIdOf } from '../lib/trace-context.ts';
 import { SLOT } from './message.ts';
 
@@ -9,15 +9,21 @@ const CLOSE_BRACE = 0x7d;
 const BLANKS = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
 /**
- * Puts `_meta.traceparent` into a request. Undefined when there is nothing to carry, when the client has written one
- * itself, or when the request has no parameters.
+ * `"traceparent":...` for `params._meta`. Undefined when there is nothing to carry, or when the client has written one
+ * itself.
  */
-export function traceEdit(text: JsonText, headers: readonly string[]): Edit | undefined {
-  const at = headers.indexOf('traceparent');
-  const traceparent = at < 0 ? undefined : headers[at + 1];
+export function traceMember(text: JsonText, headers: readonly string[] | undefined): Buffer | undefined {
+  const at = headers ? headers.indexOf('traceparent') : -1;
+  const traceparent = at < 0 ? undefined : headers?.[at + 1];
   if (traceparent === undefined || traceIdOf(traceparent) === undefined || text.has(SLOT.traceparent))
     return undefined;
-  const member = Buffer.concat([Buffer.from('"traceparent":'), quote(traceparent)]);
+  return Buffer.from(`"traceparent":${JSON.stringify(traceparent)}`);
+}
+
+/** Puts `_meta.traceparent` into a request that has parameters. */
+export function traceEdit(text: JsonText, headers: readonly string[]): Edit | undefined {
+  const member = traceMember(text, headers);
+  if (!member) return undefined;
   if (text.has(SLOT.meta)) return insertion(text, SLOT.meta, member);
   const meta = Buffer.concat([Buffer.from('"_meta":{'), member, Buffer.from('}')]);
   return text.has(SLOT.params) ? insertion(text, SLOT.params, meta) : undefined;

@@ -1,4 +1,12 @@
-/** What a modern request says of its client: the reserved members of `params._meta` (revision 2026-07-28). */
+/**
+ * What a modern request says of its client: the reserved members of `params._meta` (revision 2026-07-28). Reads and
+ * writes them; whether the revision is one we speak, and whether headers agree, is the front's to judge.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { quote } from '../../lib/json-text.ts';
+import { LEVELS } from '../levels.ts';
+import { type Message, SLOT } from '../message.ts';
 
 /** Raw JSON texts where not said otherwise. */
 export interface Envelope {
@@ -10,3 +18,76 @@ export interface Envelope {
   /** Decoded; undefined: the client wants no log messages of this call. */
   readonly logLevel: string | undefined;
 }
+
+const PREFIX = 'io.modelcontextprotocol/';
+const VERSION = `${PREFIX}protocolVersion`;
+const INFO = `${PREFIX}clientInfo`;
+const CAPABILITIES = `${PREFIX}clientCapabilities`;
+const LOG_LEVEL = `${PREFIX}logLevel`;
+
+/** Slot and name of each member. */
+export const ENVELOPE_MEMBERS: readonly (readonly [number, string])[] = [
+  [SLOT.metaVersion, VERSION],
+  [SLOT.metaInfo, INFO],
+  [SLOT.metaCapabilities, CAPABILITIES],
+  [SLOT.metaLogLevel, LOG_LEVEL],
+];
+
+const OPEN_BRACE = 0x7b;
+const LIMIT = LIMITS.clientIdentity.value;
+
+/** Throws INVALID_PARAMS that names every member that is missing or wrong. */
+export function readEnvelope(message: Message): Envelope {
+  const { text } = message;
+  const version = text.text(SLOT.metaVersion);
+  const logLevel = text.text(SLOT.metaLogLevel);
+  const faults: string[] = [];
+  if (version === undefined) faults.push(`"${VERSION}" must be a string`);
+  if (text.first(SLOT.metaCapabilities) !== OPEN_BRACE) faults.push(`"${CAPABILITIES}" must be an object`);
+  if (text.has(SLOT.metaInfo) && text.first(SLOT.metaInfo) !== OPEN_BRACE)
+    faults.push(`"${INFO}" must be an object`);
+  if (text.has(SLOT.metaLogLevel) && (logLevel === undefined || !LEVELS.includes(logLevel)))
+    faults.push(`"${LOG_LEVEL}" must be one of ${LEVELS.join(', ')}`);
+  for (const [slot, name] of ENVELOPE_MEMBERS) {
+    if (text.endOf(slot) - text.startOf(slot) > LIMIT) faults.push(`"${name}" is longer than ${LIMIT} bytes`);
+  }
+  if (version === undefined || faults.length > 0)
+    throw new GatewayError('INVALID_PARAMS', `${message.method}: in params._meta, ${faults.join('; ')}`);
+  const info = text.has(SLOT.metaInfo) ? own(message, SLOT.metaInfo) : undefined;
+  return { version, capabilities: own(message, SLOT.metaCapabilities), info, logLevel };
+}
+
+/** Whoever keeps an envelope must not keep a large message with it. */
+function own({ text }: Message, slot: number): Buffer {
+  const raw = text.raw(slot);
+  return text.bytes.length > LIMIT ? Buffer.from(raw) : raw;
+}
+
+/** `"io.modelcontextprotocol/...":value` for each of its members. */
+export function envelopeMembers(envelope: Envelope): Buffer[] {
+  const { version, capabilities, info, logLevel } = envelope;
+  const found = [member(VERSION, quote(version)), member(CAPABILITIES, capabilities)];
+  if (info) found.push(member(INFO, info));
+  if (logLevel !== undefined) found.push(member(LOG_LEVEL, quote(logLevel)));
+  return found;
+}
+
+function member(name: string, value: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`"${name}":`), value]);
+}
+
+const JOINED = new WeakMap<Envelope, Buffer>();
+
+/** All its members with commas between them. Remembered: a legacy client's session has one for all its calls. */
+export function envelopeText(envelope: Envelope): Buffer {
+  let text = JOINED.get(envelope);
+  if (!text) {
+    text = Buffer.concat(
+      envelopeMembers(envelope).flatMap((each, at) => (at === 0 ? [each] : [COMMA, each])),
+    );
+    JOINED.set(envelope, text);
+  }
+  return text;
+}
+
+const COMMA = Buffer.from(',');
