@@ -114,7 +114,7 @@ export const LIMITS = {
     value: 64,
     unit: 'count',
     error: 'OVERLOADED',
-    what: 'Questions of upstream servers (sampling, elicitation, roots) that one session has not answered.',
+    what: 'Questions of upstream servers (sampling, elicitation, roots) that one session, or one call of a client without a session, has not answered.',
   },
   ask: {
     value: 10 * MINUTE,
@@ -157,6 +157,12 @@ export const LIMITS = {
     unit: 'ms',
     error: 'STATE_INVALID',
     what: 'Time such a call waits to be sent again with the answer; then the server is told that it is cancelled.',
+  },
+  parkedBytes: {
+    value: 64 * MIB,
+    unit: 'bytes',
+    error: 'OVERLOADED',
+    what: 'Requests, questions and results that are kept for all such calls.',
   },
   inputRounds: {
     value: 10,

@@ -1,7 +1,8 @@
 /** Which capability of a client a question needs (sampling, elicitation, roots and their parts), and whether it is declared. */
 
-import { lex, Shape } from '../../lib/json-text.ts';
+import { type JsonText, lex, Shape } from '../../lib/json-text.ts';
 import { isObject } from '../../lib/json-value.ts';
+import { syntaxToGateway } from '../message.ts';
 
 const SHAPE = new Shape({ mode: true, tools: true, toolChoice: true });
 const MODE = SHAPE.slot('mode');
@@ -14,9 +15,9 @@ export function neededCapability(method: string, params: Buffer): string | undef
     case 'roots/list':
       return 'roots';
     case 'elicitation/create':
-      return lex(params, SHAPE).text(MODE) === 'url' ? 'elicitation.url' : 'elicitation.form';
+      return read(params).text(MODE) === 'url' ? 'elicitation.url' : 'elicitation.form';
     case 'sampling/createMessage': {
-      const text = lex(params, SHAPE);
+      const text = read(params);
       return text.has(TOOLS) || text.has(TOOL_CHOICE) ? 'sampling.tools' : 'sampling';
     }
     default:
@@ -24,11 +25,26 @@ export function neededCapability(method: string, params: Buffer): string | undef
   }
 }
 
-/** `needed` as `neededCapability` says it. A bare `elicitation: {}` means forms, as it did before there were modes. */
-export function declares(capabilities: Record<string, unknown>, needed: string): boolean {
+/**
+ * Of what `neededCapability` says, what the client has not declared; undefined when nothing is missing. A bare
+ * `elicitation: {}` means forms, as it did before there were modes.
+ */
+export function missingCapability(
+  capabilities: Readonly<Record<string, unknown>>,
+  needed: string,
+): string | undefined {
   const [name, part] = needed.split('.') as [string, string | undefined];
   const declared = Object.hasOwn(capabilities, name) ? capabilities[name] : undefined;
-  if (!isObject(declared)) return false;
-  if (part === undefined || Object.hasOwn(declared, part)) return true;
-  return needed === 'elicitation.form' && !Object.hasOwn(declared, 'url');
+  if (!isObject(declared)) return name;
+  if (part === undefined || Object.hasOwn(declared, part)) return undefined;
+  return needed === 'elicitation.form' && !Object.hasOwn(declared, 'url') ? undefined : needed;
+}
+
+/** Throws INVALID_REQUEST where parsers may disagree about what is asked. */
+function read(params: Buffer): JsonText {
+  try {
+    return lex(params, SHAPE);
+  } catch (error) {
+    throw syntaxToGateway(error);
+  }
 }

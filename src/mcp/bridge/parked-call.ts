@@ -16,7 +16,7 @@ import type { Importance, McpOutcome, Peer, Question } from '../call.ts';
 import type { Answered } from '../calls/run-call.ts';
 import { type Message, SLOT } from '../message.ts';
 import { answerOf, notificationOf } from './again.ts';
-import { declares, neededCapability } from './needs.ts';
+import { missingCapability, neededCapability } from './needs.ts';
 import { inputRequiredResult } from './outcomes.ts';
 import { requestDigest } from './request-state.ts';
 
@@ -50,6 +50,9 @@ export interface Place {
   state(): string;
   /** Runs `late` when nobody came back in time. */
   expect(late: (reason: Error) => void): Timer;
+  /** Counts what is kept for the call; false when all calls keep too much already, and then it is not counted. */
+  keep(bytes: number): boolean;
+  /** Nothing is kept any more, and nobody finds the call. */
   free(): void;
 }
 
@@ -87,7 +90,8 @@ export class ParkedCall implements Peer {
   /** The request that continues the call, once there was a round. */
   #again: Asking | undefined;
   #attending: Attending | undefined;
-  #answered: Answered | undefined;
+  /** The outcome, while nobody attends who would take it. */
+  #kept: Answered | GatewayError | undefined;
   #over = false;
   #parking: Parking | undefined;
 
@@ -103,16 +107,12 @@ export class ParkedCall implements Peer {
    */
   attend(sink: Sink): Promise<Round> {
     if (this.#attending) return Promise.reject(attended());
-    const answered = this.#answered;
-    if (answered) {
-      this.#end(OVER);
-      return Promise.resolve(this.#outcome(answered));
-    }
     if (this.#over || this.cancel.cancelled) return Promise.reject(this.cancel.reason ?? OVER);
-    this.#parking?.timer?.cancel();
     return new Promise((resolve, reject) => {
       this.#attending = { sink, resolve, reject };
-      this.#gather();
+      this.#expectNobody();
+      if (this.#kept) this.#deliver(this.#kept);
+      else this.#gather();
     });
   }
 
@@ -124,7 +124,7 @@ export class ParkedCall implements Peer {
   }
 
   /** The same request has come again. Throws STATE_INVALID when it is not the same, or one attends already. */
-  continue(asking: Asking): void {
+  retried(asking: Asking): void {
     const { principal, message } = asking;
     if (principal !== this.#first.principal) throw otherCall('it was given to another client');
     if (requestDigest(message) !== this.#parking?.digest)
@@ -153,15 +153,13 @@ export class ParkedCall implements Peer {
       this.#take(name)?.resolve({ kind: 'result', body: inputResponses.subarray(start, end) });
   }
 
-  /** The outcome of the call; kept while it is parked. */
+  /** The outcome of the call; kept while nobody attends. Nobody gets the outcome of a cancelled one. */
   finish(answered: Answered): void {
-    if (this.#over || this.#answered) return;
+    if (this.#over || this.#kept) return;
+    if (this.cancel.cancelled) return this.#end(this.cancel.reason ?? OVER);
     this.#withdrawAll(OVER);
-    const attending = this.#attending;
-    if (attending) {
-      this.#end(OVER);
-      attending.resolve(this.#outcome(answered));
-    } else this.#answered = answered;
+    if (this.#attending) this.#deliver(answered);
+    else this.#kept = this.#parking?.place.keep(lengthOf(answered)) === false ? noRoom('result') : answered;
   }
 
   /** Lost while nobody attends: a stream ends with its round, and the next one begins with the retry. */
@@ -183,25 +181,41 @@ export class ParkedCall implements Peer {
   }
 
   #admit({ message, cancel }: Question): Parking {
-    if (this.#over || this.#answered || this.cancel.cancelled) throw this.cancel.reason ?? OVER;
+    if (this.#over || this.#kept || this.cancel.cancelled) throw this.cancel.reason ?? OVER;
     if (cancel.cancelled) throw cancel.reason;
-    const needed = neededCapability(message.method, paramsOf(message));
-    if (needed === undefined)
-      throw new GatewayError('METHOD_NOT_FOUND', `the client cannot be asked ${message.method}`);
-    const { capabilities } = this.#again ?? this.#first;
-    if (!declares(parseObject(capabilities) ?? {}, needed))
-      throw new GatewayError('METHOD_NOT_FOUND', `the client does not support ${needed}`);
+    this.#checkAskable(message);
     const most = LIMITS.pendingAsks.value;
     if (this.#parking && this.#parking.waiting.size >= most)
       throw new GatewayError('OVERLOADED', `${most} questions of this call wait for the client already`);
     this.#parking ??= this.#park();
+    if (!this.#parking.place.keep(sizeOf(message))) throw noRoom('question');
     return this.#parking;
   }
 
+  #checkAskable(message: Message): void {
+    const params = paramsOf(message);
+    if (params[0] !== OPEN_BRACE)
+      throw new GatewayError('INVALID_PARAMS', `params of ${message.method} must be an object`);
+    const needed = neededCapability(message.method, params);
+    if (needed === undefined)
+      throw new GatewayError('METHOD_NOT_FOUND', `the client cannot be asked ${message.method}`);
+    const { capabilities } = this.#again ?? this.#first;
+    const missing = missingCapability(parseObject(capabilities) ?? {}, needed);
+    if (missing !== undefined)
+      throw new GatewayError('METHOD_NOT_FOUND', `the client does not support ${missing}`);
+  }
+
   #park(): Parking {
-    const digest = requestDigest(this.#first.message);
+    const { message } = this.#first;
+    const digest = requestDigest(message);
+    const place = this.#takePlace(this, this.#first);
+    // A call that could not be parked is not among the parked ones: it may still be answered.
+    if (!place.keep(sizeOf(message))) {
+      place.free();
+      throw noRoom('request');
+    }
     return {
-      place: this.#takePlace(this, this.#first),
+      place,
       digest,
       waiting: new Map(),
       forgetCancel: this.cancel.onCancel((reason) => this.#end(reason)),
@@ -216,7 +230,8 @@ export class ParkedCall implements Peer {
     const key = `q${parking.asked}`;
     const forget = asked.question.cancel.onCancel((reason) => this.#take(key)?.reject(reason));
     parking.waiting.set(key, { ...asked, forget });
-    this.#gather();
+    if (this.#attending) this.#gather();
+    else this.#expectSomebody(parking);
   }
 
   /** Questions of one tick go together: a server may ask several at once. */
@@ -233,30 +248,35 @@ export class ParkedCall implements Peer {
   #offer(parking: Parking): void {
     const attending = this.#attending;
     if (!attending || parking.waiting.size === 0) return;
-    const requests = [...parking.waiting].map(
-      ([
-        key,
-        {
-          question: { message },
-        },
-      ]) => ({
-        key,
-        method: message.method,
-        params: paramsOf(message),
-      }),
-    );
+    const requests = [...parking.waiting].map(([key, { question }]) => ({
+      key,
+      method: question.message.method,
+      params: paramsOf(question.message),
+    }));
     const { serverInfo } = this.#again ?? this.#first;
     const body = inputRequiredResult(requests, parking.place.state(), serverInfo);
     this.#attending = undefined;
-    parking.timer = parking.place.expect((reason) => this.cancel.cancel(reason));
+    this.#expectSomebody(parking);
     attending.resolve({ kind: 'input', body });
+  }
+
+  #expectSomebody(parking: Parking): void {
+    parking.timer ??= parking.place.expect((reason) => this.cancel.cancel(reason));
+  }
+
+  #expectNobody(): void {
+    if (!this.#parking) return;
+    this.#parking.timer?.cancel();
+    this.#parking.timer = undefined;
   }
 
   /** A question that nobody waits for any more. */
   #take(key: string): Waiting | undefined {
     const waiting = this.#parking?.waiting.get(key);
     this.#parking?.waiting.delete(key);
-    waiting?.forget();
+    if (!waiting) return undefined;
+    this.#parking?.place.keep(-sizeOf(waiting.question.message));
+    waiting.forget();
     return waiting;
   }
 
@@ -264,21 +284,29 @@ export class ParkedCall implements Peer {
     for (const key of [...(this.#parking?.waiting.keys() ?? [])]) this.#take(key)?.reject(reason);
   }
 
-  #outcome(answered: Answered): Round {
-    return { kind: 'answered', answered: this.#again ? answerOf(answered, this.#again.message) : answered };
+  /** To the exchange that attends; the call is over. */
+  #deliver(outcome: Answered | GatewayError): void {
+    const attending = this.#attending;
+    this.#attending = undefined;
+    this.#end(OVER);
+    if (outcome instanceof GatewayError) attending?.reject(outcome);
+    else attending?.resolve({ kind: 'answered', answered: this.#addressed(outcome) });
+  }
+
+  #addressed(answered: Answered): Answered {
+    return this.#again ? answerOf(answered, this.#again.message) : answered;
   }
 
   #end(reason: Error): void {
     if (this.#over) return;
     this.#over = true;
-    this.#answered = undefined;
+    this.#kept = undefined;
     this.#withdrawAll(reason);
+    this.#expectNobody();
+    this.#parking?.forgetCancel();
+    this.#parking?.place.free();
     const attending = this.#attending;
     this.#attending = undefined;
-    const parking = this.#parking;
-    parking?.timer?.cancel();
-    parking?.forgetCancel();
-    parking?.place.free();
     attending?.reject(reason);
   }
 }
@@ -286,8 +314,20 @@ export class ParkedCall implements Peer {
 const OPEN_BRACE = 0x7b;
 const NO_PARAMS = Buffer.from('{}');
 
+function lengthOf({ pieces }: Answered): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
+function sizeOf({ text }: Message): number {
+  return text.end - text.start;
+}
+
 function paramsOf({ text }: Message): Buffer {
   return text.has(SLOT.params) ? text.raw(SLOT.params) : NO_PARAMS;
+}
+
+function noRoom(what: string): GatewayError {
+  return new GatewayError('OVERLOADED', `calls that wait for their clients leave no room for this ${what}`);
 }
 
 /** A second exchange is refused rather than served beside the first: an answer is given once. */

@@ -21,6 +21,7 @@ export interface ParkedCallsOptions {
   readonly maxTotal?: number;
   /** Of one visitor. */
   readonly maxEach?: number;
+  readonly maxBytes?: number;
   readonly ttlMs?: number;
 }
 
@@ -28,9 +29,11 @@ export class ParkedCalls implements Closable {
   readonly #options: ParkedCallsOptions;
   readonly #maxTotal: number;
   readonly #maxEach: number;
+  readonly #maxBytes: number;
   readonly #ttlMs: number;
   readonly #calls = new Map<string, ParkedCall>();
   readonly #byVisitor = new Map<object, Set<ParkedCall>>();
+  #bytes = 0;
   #lastId = 0;
   #closed = false;
 
@@ -38,11 +41,17 @@ export class ParkedCalls implements Closable {
     this.#options = options;
     this.#maxTotal = options.maxTotal ?? LIMITS.parkedTotal.value;
     this.#maxEach = options.maxEach ?? LIMITS.parkedCalls.value;
+    this.#maxBytes = options.maxBytes ?? LIMITS.parkedBytes.value;
     this.#ttlMs = options.ttlMs ?? LIMITS.parked.value;
   }
 
   get size(): number {
     return this.#calls.size;
+  }
+
+  /** Kept for all of them. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** A call begins. `cancel`: its own, which it also ends by when it is parked for too long. */
@@ -62,7 +71,7 @@ export class ParkedCalls implements Closable {
         `the call of this requestState is over: it was answered, cancelled, or waited for more than ${this.#ttlMs / 1000} s; call again without it`,
       );
     }
-    call.continue(asking);
+    call.retried(asking);
     return call;
   }
 
@@ -78,15 +87,18 @@ export class ParkedCalls implements Closable {
   }
 
   readonly #takePlace = (call: ParkedCall, { visitor, principal }: Asking): Place => {
-    const others = this.#byVisitor.get(visitor);
-    this.#check(others?.size ?? 0);
+    const own = this.#byVisitor.get(visitor) ?? new Set();
+    this.#check(own.size);
     this.#lastId += 1;
     const id = String(this.#lastId);
-    const own = others ?? new Set();
-    own.add(call);
-    this.#byVisitor.set(visitor, own);
     this.#calls.set(id, call);
+    this.#byVisitor.set(visitor, own.add(call));
     const { clock, seal, owner, log } = this.#options;
+    let kept = 0;
+    const count = (bytes: number): void => {
+      kept += bytes;
+      this.#bytes += bytes;
+    };
     return {
       state: () => new RequestStates(seal()).forParked({ id, owner, principal }),
       expect: (late) =>
@@ -94,7 +106,13 @@ export class ParkedCalls implements Closable {
           log.debug({ parked: id, ms: this.#ttlMs }, 'nobody came back with the answer to a question');
           late(new GatewayError('CANCELLED', `the client did not answer within ${this.#ttlMs} ms`));
         }),
+      keep: (bytes) => {
+        if (bytes > 0 && this.#bytes + bytes > this.#maxBytes) return false;
+        count(bytes);
+        return true;
+      },
       free: () => {
+        count(-kept);
         this.#calls.delete(id);
         own.delete(call);
         if (own.size === 0) this.#byVisitor.delete(visitor);
