@@ -96,7 +96,7 @@ export function withRequestState(body: Buffer, state: string): Buffer {
 /** A whole `input_required` result; `serverInfo` is raw JSON. */
 export function inputRequiredResult(
   requests: readonly InputRequest[],
-  state: string,
+  state: string | undefined,
   serverInfo: Buffer | undefined,
 ): Buffer {
   const pieces = [Buffer.from('{"resultType":"input_required","inputRequests":{')];
@@ -104,7 +104,8 @@ export function inputRequiredResult(
     const head = `${index === 0 ? '' : ','}${quote(key)}:{"method":${quote(method)},"params":`;
     pieces.push(Buffer.from(head), params, CLOSE);
   }
-  pieces.push(Buffer.from(`},"requestState":${quote(state)}`));
+  pieces.push(CLOSE);
+  if (state !== undefined) pieces.push(Buffer.from(`,"requestState":${quote(state)}`));
   if (serverInfo) pieces.push(COMMA, META_OPEN, serverInfo, CLOSE, CLOSE, CLOSE);
   else pieces.push(CLOSE);
   return Buffer.concat(pieces);
