@@ -8,6 +8,7 @@ import { silentLog } from '../src/core/ports.ts';
 import { type Layer, stack } from '../src/core/service.ts';
 import type { NO_SIGNALS } from '../src/core/signals.ts';
 import { findAnswer, resultMessage } from '../src/lib/json-rpc.ts';
+import { Seal } from '../src/lib/seal.ts';
 import { numberText, readMessage, SLOT, withMembers } from '../src/mcp/message.ts';
 import { TokenSeal } from '../src/mcp/sessions/token.ts';
 import { createAccessLog } from '../src/observe/access-log.ts';
@@ -63,7 +64,7 @@ function jsonParts(): Part[] {
 }
 
 function sealedIds(): Part[] {
-  const seal = new TokenSeal(randomBytes(32), randomBytes);
+  const seal = new TokenSeal(new Seal(randomBytes(32), randomBytes));
   const token = seal.seal({
     sid: randomBytes(16).toString('base64url'),
     owner: randomBytes(6).toString('base64url'),

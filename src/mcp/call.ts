@@ -2,6 +2,7 @@
  * The neutral call: what a front makes of a client's request, whatever era or transport it came by. Layers wrap
  * `Service<McpCall, McpOutcome>`; the session at the bottom sends it to its target.
  */
+import type { Exchange } from '../core/exchange.ts';
 import type { CallRecord } from '../core/signals.ts';
 import type { Cancel } from '../lib/cancel.ts';
 import type { Envelope } from './bridge/envelope.ts';
@@ -17,6 +18,16 @@ export interface McpCall {
   readonly headers: readonly string[] | undefined;
   /** What a modern client says of itself with each request; undefined for legacy clients. */
   readonly envelope?: Envelope | undefined;
+  /** The client's request headers, where it repeats arguments in them (modern HTTP). */
+  readonly inbound?: Exchange['headers'] | undefined;
+  /** What a modern server gave the client to send again with its answers. */
+  readonly state?: UpstreamState | undefined;
+}
+
+/** A server's own `requestState`, unsealed. */
+export interface UpstreamState {
+  readonly target: string;
+  readonly state: string;
 }
 
 /** Raw JSON text of a result or of an error object. */

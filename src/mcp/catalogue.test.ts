@@ -27,6 +27,7 @@ async function fetched(pages: readonly McpOutcome[], kind: ListKind = 'tools'): 
   const cursors: (string | undefined)[] = [];
   const skipped: string[] = [];
   const catalogue = await fetchCatalogue(kind, {
+    era: 'legacy',
     page: (cursor) => {
       cursors.push(cursor?.toString());
       return Promise.resolve(pages[Math.min(cursors.length, pages.length) - 1] as McpOutcome);
@@ -75,6 +76,7 @@ test('a server that never comes to an end is stopped', async () => {
   await fails([result('{"tools":[],"nextCursor":"same"}')], 'UPSTREAM_PROTOCOL', /repeats its cursor/);
   let page = 0;
   const endless = fetchCatalogue('tools', {
+    era: 'legacy',
     page: () => {
       page += 1;
       return Promise.resolve(result(`{"tools":[],"nextCursor":"${page}"}`));

@@ -5,7 +5,10 @@
 import { GatewayError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { elements, JsonSyntaxError, type JsonText, lex, Shape } from '../lib/json-text.ts';
+import { type ParamHeader, readParamHeaders } from './bridge/param-headers.ts';
+import { type Caching, readCaching, stricter, UNCACHED } from './caching.ts';
 import type { McpOutcome } from './call.ts';
+import type { Era } from './revisions.ts';
 
 export const LIST_KINDS = ['tools', 'prompts', 'resources', 'templates'] as const;
 export type ListKind = (typeof LIST_KINDS)[number];
@@ -57,6 +60,8 @@ export interface Item {
   readonly text: JsonText;
   /** A call may be repeated after an uncertain failure: the server calls it read-only or idempotent. */
   readonly repeatable: boolean;
+  /** Arguments of a tool that clients repeat in headers (`x-mcp-header`). */
+  readonly repeated: readonly ParamHeader[];
 }
 
 export interface Catalogue {
@@ -65,13 +70,24 @@ export interface Catalogue {
   /** The result as it came, when it was one page and all of it is shown: a view that changes nothing passes it on. */
   readonly whole: Buffer | undefined;
   readonly bytes: number;
+  readonly era: Era;
+  /** What the server says of how long, and by whom, the list may be kept; legacy servers say nothing. */
+  readonly caching: Caching;
 }
 
 let versions = 0;
 
-export const EMPTY: Catalogue = { version: 0, items: [], whole: undefined, bytes: 0 };
+export const EMPTY: Catalogue = {
+  version: 0,
+  items: [],
+  whole: undefined,
+  bytes: 0,
+  era: 'legacy',
+  caching: UNCACHED,
+};
 
 const TRUE = 0x74;
+const NOT_REPEATED: readonly ParamHeader[] = [];
 /** A server that pages forever, or whose cursor never changes, must not fill the memory. */
 const MAX_BYTES = LIMITS.catalogueBytes.value;
 const MAX_PAGES = LIMITS.cataloguePages.value;
@@ -81,6 +97,7 @@ export interface Paging {
   page(cursor: Buffer | undefined): Promise<McpOutcome>;
   /** Told of an item that cannot be shown. */
   skipped(reason: string): void;
+  readonly era: Era;
 }
 
 /** Fetches every page of a list. Throws GatewayError when the server answers with an error or with nonsense. */
@@ -89,6 +106,7 @@ export async function fetchCatalogue(kind: ListKind, paging: Paging): Promise<Ca
   let cursor: Buffer | undefined;
   let bytes = 0;
   let whole: Buffer | undefined;
+  let caching = UNCACHED;
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const outcome = await paging.page(cursor);
     if (outcome.kind === 'error') {
@@ -103,9 +121,10 @@ export async function fetchCatalogue(kind: ListKind, paging: Paging): Promise<Ca
       );
     const read = readPage(kind, outcome.body, paging);
     items.push(...read.items);
+    caching = page === 0 ? read.caching : stricter(caching, read.caching);
     if (!read.cursor) {
       if (page === 0 && read.complete) whole = outcome.body;
-      return { version: ++versions, items, whole, bytes };
+      return { version: ++versions, items, whole, bytes, era: paging.era, caching };
     }
     if (cursor && read.cursor.equals(cursor))
       throw new GatewayError('UPSTREAM_PROTOCOL', `${LISTS[kind].method} repeats its cursor`);
@@ -125,14 +144,28 @@ export function itemBytes(item: Item): Buffer {
   return item.text.bytes.subarray(item.text.start, item.text.end);
 }
 
-const pageShapes = new Map<ListKind, { shape: Shape; items: number; cursor: number }>();
+interface PageShape {
+  readonly shape: Shape;
+  readonly items: number;
+  readonly cursor: number;
+  readonly ttlMs: number;
+  readonly cacheScope: number;
+}
 
-function pageShape(kind: ListKind): { shape: Shape; items: number; cursor: number } {
+const pageShapes = new Map<ListKind, PageShape>();
+
+function pageShape(kind: ListKind): PageShape {
   let found = pageShapes.get(kind);
   if (!found) {
     const { member } = LISTS[kind];
-    const shape = new Shape({ [member]: true, nextCursor: true });
-    found = { shape, items: shape.slot(member), cursor: shape.slot('nextCursor') };
+    const shape = new Shape({ [member]: true, nextCursor: true, ttlMs: true, cacheScope: true });
+    found = {
+      shape,
+      items: shape.slot(member),
+      cursor: shape.slot('nextCursor'),
+      ttlMs: shape.slot('ttlMs'),
+      cacheScope: shape.slot('cacheScope'),
+    };
     pageShapes.set(kind, found);
   }
   return found;
@@ -143,10 +176,11 @@ interface Page {
   readonly cursor: Buffer | undefined;
   /** No item was left out. */
   readonly complete: boolean;
+  readonly caching: Caching;
 }
 
 function readPage(kind: ListKind, body: Buffer, paging: Paging): Page {
-  const { shape, items: slot, cursor } = pageShape(kind);
+  const { shape, items: slot, cursor, ttlMs, cacheScope } = pageShape(kind);
   try {
     const text = lex(body, shape);
     if (!text.has(slot) || text.first(slot) !== 0x5b) {
@@ -163,7 +197,9 @@ function readPage(kind: ListKind, body: Buffer, paging: Paging): Page {
     }
     const more = text.has(cursor) && text.first(cursor) === 0x22;
     const complete = items.length === spans.length / 2;
-    return { items, cursor: more ? text.raw(cursor) : undefined, complete };
+    const ttl = text.has(ttlMs) ? text.raw(ttlMs).toString('latin1') : undefined;
+    const caching = readCaching(ttl, text.has(cacheScope) ? text.text(cacheScope) : undefined);
+    return { items, cursor: more ? text.raw(cursor) : undefined, complete, caching };
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
     throw new GatewayError('UPSTREAM_PROTOCOL', `the answer to ${LISTS[kind].method} is ${error.message}`);
@@ -186,7 +222,8 @@ function readItem(
       return undefined;
     }
     const repeatable = text.first(ITEM_SLOT.readOnly) === TRUE || text.first(ITEM_SLOT.idempotent) === TRUE;
-    return { key, text, repeatable };
+    const repeated = kind === 'tools' ? readParamHeaders(body.subarray(at.start, at.end)) : undefined;
+    return { key, text, repeatable, repeated: repeated ?? NOT_REPEATED };
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
     at.paging.skipped(error.message);

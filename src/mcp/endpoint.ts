@@ -1,20 +1,29 @@
 /**
- * One MCP backend over its whole life: outlives generations, holds the view in force and begins, resumes and ends
- * sessions on it. Fronts ask it for sessions; it knows no transport.
+ * One MCP backend over its whole life: outlives generations, holds the view in force, and the clients: sessions that it
+ * begins, resumes and ends, and visitors. Fronts ask it for them; it knows no transport.
  */
 
 import { asGatewayError, GatewayError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
-import { quote } from '../lib/json-text.ts';
 import { isObject, parseObject } from '../lib/json-value.ts';
+import type { Envelope } from './bridge/envelope.ts';
+import { ParkedCalls } from './bridge/parked-calls.ts';
+import { type OpenedState, RequestStates } from './bridge/request-state.ts';
 import type { McpOutcome } from './call.ts';
 import type { ListKind } from './catalogue.ts';
-import type { ClientIdentity, ServerInfo } from './link/handshake.ts';
-import { mergeInfo } from './merge-info.ts';
+import type { ClientIdentity, ServerInfo } from './link/opened.ts';
+import { type MergeInput, mergeDiscover, mergeInfo } from './merge-info.ts';
 import { type Message, SLOT } from './message.ts';
-import { isLegacyRevision, LATEST_LEGACY, olderRevision } from './revisions.ts';
+import {
+  type Era,
+  isLegacyRevision,
+  isModern,
+  LATEST_LEGACY,
+  MODERN_REVISION,
+  olderRevision,
+} from './revisions.ts';
 import { Session } from './sessions/session.ts';
 import type { Lookup, SessionTable } from './sessions/session-table.ts';
 import { fingerprint, type Locator } from './sessions/token.ts';
@@ -22,6 +31,8 @@ import { PROBE_READER } from './target/catalogues.ts';
 import { joinedFailure } from './target/failures.ts';
 import type { Target, TargetWatcher } from './target/target.ts';
 import { View } from './view/view.ts';
+import { Visitor } from './visitors/visitor.ts';
+import { VisitorTable } from './visitors/visitor-table.ts';
 
 export interface EndpointOptions {
   readonly key: string;
@@ -45,11 +56,18 @@ export interface Begun {
 
 export class Endpoint implements Closable, TargetWatcher {
   readonly options: EndpointOptions;
+  /** Calls of modern clients that wait for them to answer a question. */
+  readonly parked: ParkedCalls;
+  readonly #visitors: VisitorTable;
   #view: View;
   #unwatch: (() => void)[] = [];
 
   constructor(options: EndpointOptions) {
+    const { ports, sessions } = options;
     this.options = options;
+    this.#visitors = new VisitorTable({ ports });
+    const owner = ports.random(6).toString('base64url');
+    this.parked = new ParkedCalls({ clock: ports.clock, log: ports.log, seal: () => sessions.seal, owner });
     this.#view = new View({
       members: [],
       prefixMode: 'conditional',
@@ -71,19 +89,19 @@ export class Endpoint implements Closable, TargetWatcher {
     for (const unwatch of this.#unwatch) unwatch();
     this.#view = view;
     this.#unwatch = view.members.map(({ target }) => target.watch(this));
-    for (const session of this.#mine()) session.rebase(view);
+    for (const client of this.#clients()) client.rebase(view);
   }
 
   changed(_target: Target, kind: ListKind): void {
-    for (const session of this.#mine()) session.listChanged(kind);
+    for (const client of this.#clients()) client.listChanged(kind);
   }
 
   up(target: Target): void {
-    for (const session of this.#mine()) session.links.cameUp(target);
+    for (const client of this.#clients()) client.links.cameUp(target);
   }
 
   notification(target: Target, message: Message): void {
-    for (const session of this.#mine()) session.fromShared(target, message);
+    for (const client of this.#clients()) client.fromShared(target, message);
   }
 
   find(token: string, principal: string): Promise<Lookup> {
@@ -94,20 +112,33 @@ export class Endpoint implements Closable, TargetWatcher {
     return this.sessions.here(token, this.options.key, principal);
   }
 
+  /** The client behind a request of its own: known from earlier ones by what it says of itself and what it proves. */
+  visit(envelope: Envelope, client: ClientContext, revision = MODERN_REVISION): Visitor {
+    const own = this.#ownHeaders(client);
+    const { capabilities, info } = envelope;
+    const key = [
+      client.principal,
+      revision,
+      own.join('\n'),
+      capabilities.toString('latin1'),
+      info?.toString('latin1') ?? '',
+    ].join('\0');
+    return this.#visitors.get(key, () => this.#visitor(envelope, client, revision));
+  }
+
+  /** What a client sends back as `requestState`. Throws STATE_INVALID. */
+  openState(state: string, principal: string): OpenedState {
+    return new RequestStates(this.sessions.seal).open(state, principal);
+  }
+
   /** Answers initialize and begins a session; nothing is opened upstream until a call needs it. */
   async begin(message: Message, client: ClientContext): Promise<Begun> {
     this.sessions.check();
     const identity = readIdentity(message);
-    const infos = await this.#serverInfos(client);
-    const view = this.#view;
+    const infos = await this.#serverInfos(client, 'legacy');
     const version = infos.reduce((oldest, { info }) => olderRevision(oldest, info.version), identity.version);
     const agreed: ClientIdentity = { ...identity, version };
-    const body = mergeInfo({
-      version,
-      single: view.single !== undefined,
-      infos,
-      gatewayVersion: this.options.version,
-    });
+    const body = mergeInfo(this.#merging(infos), version);
     return {
       session: this.#session(agreed, client, this.sessions.newId()),
       outcome: { kind: 'result', body },
@@ -135,7 +166,7 @@ export class Endpoint implements Closable, TargetWatcher {
       throw new GatewayError('SESSION_UNKNOWN', 'Session not found', { cause });
     }
     const capabilities = parseObject(session.options.identity.capabilities) ?? {};
-    session.renew({ headers, reader: readerKey(capabilities, headers) });
+    session.renew({ headers, ...readerKeys(capabilities, headers) });
   }
 
   /** A session of another process goes on here, when every target can be connected anew. Undefined: it cannot. */
@@ -157,11 +188,14 @@ export class Endpoint implements Closable, TargetWatcher {
   drain(): void {
     for (const session of this.#mine())
       session.draining.cancel(new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down'));
+    for (const visitor of this.#visitors.values()) visitor.drain();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     for (const unwatch of this.#unwatch) unwatch();
+    this.parked.close();
     this.sessions.endAll(this.options.key);
+    await this.#visitors.close();
   }
 
   *#mine(): Iterable<Session> {
@@ -169,16 +203,61 @@ export class Endpoint implements Closable, TargetWatcher {
       if (session.options.backend === this.options.key) yield session;
   }
 
+  *#clients(): Iterable<Session | Visitor> {
+    yield* this.#mine();
+    yield* this.#visitors.values();
+  }
+
+  /** Credentials of clients go to one server or to none. */
+  #ownHeaders({ headers }: ClientContext): readonly string[] {
+    return this.#view.single?.target.connector.takesHeaders ? headers : [];
+  }
+
+  #merging(infos: MergeInput['infos']): MergeInput {
+    return { single: this.#view.single !== undefined, infos, gatewayVersion: this.options.version };
+  }
+
+  #visitor(said: Envelope, client: ClientContext, revision: string): Visitor {
+    const envelope = {
+      version: MODERN_REVISION,
+      capabilities: alone(said.capabilities),
+      info: said.info && alone(said.info),
+      logLevel: undefined,
+    };
+    const capabilities = parseObject(envelope.capabilities) ?? {};
+    const modern = isModern(revision);
+    const headers = this.#ownHeaders(client);
+    return new Visitor({
+      era: modern ? 'modern' : 'legacy',
+      version: revision,
+      principal: client.principal,
+      identity: {
+        version: modern ? LATEST_LEGACY : revision,
+        capabilities: envelope.capabilities,
+        info: envelope.info ?? UNKNOWN_CLIENT,
+      },
+      envelope,
+      askable: Object.keys(capabilities).length > 0,
+      ...readerKeys(capabilities, headers),
+      headers,
+      view: this.#view,
+      ports: this.options.ports,
+      seal: () => this.sessions.seal,
+      discover: async () =>
+        mergeDiscover(this.#merging(await this.#serverInfos({ ...client, headers }, 'modern'))),
+    });
+  }
+
   #session(identity: ClientIdentity, client: ClientContext, id: string): Session {
     const capabilities = parseObject(identity.capabilities) ?? {};
-    const own = this.#view.single?.target.connector.takesHeaders ? client.headers : [];
+    const own = this.#ownHeaders(client);
     return new Session({
       id,
       backend: this.options.key,
       principal: client.principal,
       identity,
       capabilities: new Set(Object.keys(capabilities)),
-      reader: readerKey(capabilities, own),
+      ...readerKeys(capabilities, own),
       headers: own,
       view: this.#view,
       ports: this.options.ports,
@@ -186,11 +265,10 @@ export class Endpoint implements Closable, TargetWatcher {
   }
 
   /** What the targets said of themselves; a target that is not up is waited for, and tried again, within its deadline. */
-  async #serverInfos(client: ClientContext): Promise<{ name: string; info: ServerInfo }[]> {
+  async #serverInfos(client: ClientContext, era: Era): Promise<{ name: string; info: ServerInfo }[]> {
     const { members, failOpen, single } = this.#view;
-    const read = await Promise.all(
-      members.map(({ target }) => infoOf(target, single ? client : undefined, this.options)),
-    );
+    const asking = { client: single ? client : undefined, era, version: this.options.version };
+    const read = await Promise.all(members.map(({ target }) => infoOf(target, asking)));
     const infos: { name: string; info: ServerInfo }[] = [];
     const failed: GatewayError[] = [];
     read.forEach((each, index) => {
@@ -211,22 +289,17 @@ export class Endpoint implements Closable, TargetWatcher {
  */
 async function infoOf(
   target: Target,
-  client: ClientContext | undefined,
-  options: EndpointOptions,
+  { client, era, version }: { client: ClientContext | undefined; era: Era; version: string },
 ): Promise<ServerInfo | GatewayError> {
   try {
-    return target.info ?? (await target.ensure());
+    return await target.infoAs(era);
   } catch (cause) {
     const error = asGatewayError(cause);
     if (error.code !== 'UPSTREAM_CHALLENGE' || !client || client.headers.length === 0) return error;
     const events = { notification() {}, ask: () => Promise.reject(error), closed() {} };
-    const identity = {
-      version: LATEST_LEGACY,
-      capabilities: Buffer.from('{}'),
-      info: ownInfo(options.version),
-    };
+    const identity = { version: LATEST_LEGACY, capabilities: Buffer.from('{}'), info: ownInfo(version) };
     try {
-      const { link, info } = await target.openSession(identity, events, client.headers);
+      const { link, info } = await target.openSession(identity, events, client.headers, era);
       void link.close();
       return info;
     } catch (refused) {
@@ -238,6 +311,8 @@ async function infoOf(
 function ownInfo(version: string): Buffer {
   return Buffer.from(JSON.stringify({ name: 'agentgateway', version }));
 }
+
+const UNKNOWN_CLIENT = Buffer.from('{"name":"unknown","version":"0"}');
 
 function readIdentity(message: Message): ClientIdentity {
   const { text } = message;
@@ -251,9 +326,7 @@ function readIdentity(message: Message): ClientIdentity {
   }
   if (!isObject(parseObject(capabilities)))
     throw new GatewayError('INVALID_PARAMS', '"params.capabilities" must be an object');
-  const info = text.has(SLOT.clientInfo)
-    ? text.raw(SLOT.clientInfo)
-    : Buffer.from(`{"name":${quote('unknown')},"version":"0"}`);
+  const info = text.has(SLOT.clientInfo) ? text.raw(SLOT.clientInfo) : UNKNOWN_CLIENT;
   // A revision we do not know is answered with the newest we do; the client decides whether it can live with that.
   const version = isLegacyRevision(asked) ? asked : LATEST_LEGACY;
   // Copied: the spans point into a request body that must not live as long as the session.
@@ -268,9 +341,13 @@ function alone(bytes: Buffer): Buffer {
 }
 
 /** Clients without capabilities and credentials of their own see what the probe sees. */
-function readerKey(capabilities: Record<string, unknown>, headers: readonly string[]): string {
+function readerKeys(
+  capabilities: Record<string, unknown>,
+  headers: readonly string[],
+): { reader: string; credentials: string } {
   const names = Object.keys(capabilities).sort();
-  if (names.length === 0 && headers.length === 0) return PROBE_READER;
+  const credentials = headers.length === 0 ? PROBE_READER : fingerprint(JSON.stringify(headers));
+  if (names.length === 0) return { reader: credentials, credentials };
   const sorted = names.map((name) => [name, capabilities[name]]);
-  return fingerprint(JSON.stringify([sorted, headers]));
+  return { reader: fingerprint(JSON.stringify([sorted, headers])), credentials };
 }

@@ -6,6 +6,7 @@ import { type MergeInput, mergeInfo, unionCapabilities } from './merge-info.ts';
 function server(name: string, result: Record<string, unknown>): { name: string; info: ServerInfo } {
   const { capabilities = {}, instructions, serverInfo } = result;
   const info = {
+    era: 'legacy',
     version: '2025-11-25',
     capabilities,
     serverInfo,
@@ -16,9 +17,7 @@ function server(name: string, result: Record<string, unknown>): { name: string; 
 }
 
 const merge = (infos: MergeInput['infos'], more: Partial<MergeInput> = {}): unknown =>
-  JSON.parse(
-    mergeInfo({ version: '2025-06-18', single: false, gatewayVersion: '1.2.3', infos, ...more }).toString(),
-  );
+  JSON.parse(mergeInfo({ single: false, gatewayVersion: '1.2.3', infos, ...more }, '2025-06-18').toString());
 
 test('a single server speaks for itself, in the revision that was agreed with the client', () => {
   const own = {

@@ -1,33 +1,75 @@
-/** The answer to initialize: one server's own words, or several servers' joined. Pure. */
+/** The answers to initialize and server/discover: one server's own words, or several servers' joined. Pure. */
 import { isObject } from '../lib/json-value.ts';
-import type { ServerInfo } from './link/handshake.ts';
+import type { ServerInfo } from './link/opened.ts';
+import { REVISIONS } from './revisions.ts';
 
 export interface MergeInput {
-  /** Agreed revision. */
-  readonly version: string;
   readonly single: boolean;
   readonly infos: readonly { readonly name: string; readonly info: ServerInfo }[];
   readonly gatewayVersion: string;
 }
 
-export function mergeInfo(input: MergeInput): Buffer {
+/** The result of initialize. `version`: the revision agreed on. */
+export function mergeInfo(input: MergeInput, version: string): Buffer {
   const [only] = input.infos;
-  if (input.single && only) return passOn(only.info, input.version);
-  const instructions = joinInstructions(input.infos);
+  if (input.single && only?.info.era === 'legacy') return passOn(only.info, { protocolVersion: version });
+  const { capabilities, serverInfo, instructions } = said(input);
+  return Buffer.from(
+    JSON.stringify({ protocolVersion: version, capabilities, serverInfo, ...instructionsOf(instructions) }),
+  );
+}
+
+/**
+ * The result of server/discover. What clients may speak is what the gateway speaks, whatever the servers do. Nobody
+ * else may keep it, and not for long: a reload changes it.
+ */
+export function mergeDiscover(input: MergeInput): Buffer {
+  const [only] = input.infos;
+  if (input.single && only?.info.era === 'modern') return passOn(only.info, { supportedVersions: REVISIONS });
+  const { capabilities, serverInfo, instructions } = said(input);
   return Buffer.from(
     JSON.stringify({
-      protocolVersion: input.version,
-      capabilities: unionCapabilities(input.infos.map(({ info }) => info.capabilities)),
-      serverInfo: { name: 'agentgateway', version: input.gatewayVersion },
-      ...(instructions === undefined ? {} : { instructions }),
+      resultType: 'complete',
+      ttlMs: 0,
+      cacheScope: 'private',
+      supportedVersions: REVISIONS,
+      capabilities: modernCapabilities(capabilities),
+      ...instructionsOf(instructions),
+      _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
     }),
   );
 }
 
-/** The server's own answer, with the revision that this client and we have agreed on. */
-function passOn(info: ServerInfo, version: string): Buffer {
+interface Said {
+  readonly capabilities: Readonly<Record<string, unknown>>;
+  readonly serverInfo: unknown;
+  readonly instructions: string | undefined;
+}
+
+function said({ single, infos, gatewayVersion }: MergeInput): Said {
+  const own = { name: 'agentgateway', version: gatewayVersion };
+  const [only] = infos;
+  if (single && only) {
+    const { capabilities, serverInfo, instructions } = only.info;
+    return { capabilities, serverInfo: serverInfo ?? own, instructions };
+  }
+  const capabilities = unionCapabilities(infos.map(({ info }) => info.capabilities));
+  return { capabilities, serverInfo: own, instructions: joinInstructions(infos) };
+}
+
+function instructionsOf(instructions: string | undefined): { instructions?: string } {
+  return instructions === undefined ? {} : { instructions };
+}
+
+/** The tasks of 2025-11-25 are no part of the newer revision, where they are an extension of another shape. */
+function modernCapabilities(capabilities: Said['capabilities']): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(capabilities).filter(([name]) => name !== 'tasks'));
+}
+
+/** The server's own answer, but for what this client and we have agreed on. */
+function passOn(info: ServerInfo, ours: Readonly<Record<string, unknown>>): Buffer {
   const value = JSON.parse(info.raw.toString('utf8')) as Record<string, unknown>;
-  return Buffer.from(JSON.stringify({ ...value, protocolVersion: version }));
+  return Buffer.from(JSON.stringify({ ...value, ...ours }));
 }
 
 /** Capabilities whose methods name no target: nobody could tell whom a task id belongs to. */

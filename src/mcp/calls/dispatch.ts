@@ -4,16 +4,19 @@
  */
 import { GatewayError } from '../../core/errors.ts';
 import { quote } from '../../lib/json-text.ts';
+import { PAIRS } from '../bridge/pairs.ts';
+import type { ParamHeader } from '../bridge/param-headers.ts';
 import type { McpCall, McpOutcome } from '../call.ts';
 import { type ListKind, listOfMethod } from '../catalogue.ts';
-import { numberText, SLOT, withMembers } from '../message.ts';
-import type { Session } from '../sessions/session.ts';
+import { SLOT } from '../message.ts';
 import type { LinkWithInfo } from '../target/catalogues.ts';
 import { named } from '../target/target.ts';
-import { traceEdit } from '../trace.ts';
-import { exposeUris } from '../view/rewrite.ts';
+import { exposeTaskId, exposeUris } from '../view/rewrite.ts';
 import type { Member } from '../view/view.ts';
+import type { Caller } from './caller.ts';
+import type { Links } from './links.ts';
 import { type Found, readListing, resolveKnown, resolveName } from './lists.ts';
+import { Seats } from './seats.ts';
 
 type Splices = readonly (readonly [number, Buffer])[];
 
@@ -24,53 +27,67 @@ interface Routed {
   readonly splices: Splices;
   /** May be sent again when it is unknown whether the upstream has carried it out. */
   readonly repeatable: boolean;
+  /** Arguments of the tool that modern servers want repeated in headers. */
+  readonly repeated: readonly ParamHeader[];
 }
 
 const EMPTY: Promise<McpOutcome> = Promise.resolve({ kind: 'result', body: Buffer.from('{}') });
 const NONE: Splices = [];
+const NOT_REPEATED: readonly ParamHeader[] = [];
 
 /** May throw instead of rejecting: the caller catches both. */
-export function dispatch(session: Session, call: McpCall): Promise<McpOutcome> {
+export function dispatch(caller: Caller, call: McpCall): Promise<McpOutcome> {
   const { method } = call;
   const list = listOfMethod(method);
-  if (list) return listed(session, call, list);
+  if (list) return listed(caller, call, list);
   switch (method) {
+    case 'server/discover':
+      return discovered(caller, call);
     case 'ping':
       return EMPTY;
     case 'initialize':
       throw new GatewayError('INVALID_REQUEST', 'the session is initialized already');
     case 'logging/setLevel':
-      return session.setLevel(call.message.text.text(SLOT.level)).then(() => EMPTY);
+      return caller.setLevel(call.message.text.text(SLOT.level)).then(() => EMPTY);
     case 'tools/call':
-      return byName(session, call, 'tools');
+      return byName(caller, call, 'tools');
     case 'prompts/get':
-      return byName(session, call, 'prompts');
+      return byName(caller, call, 'prompts');
     case 'resources/read':
-      return send(session, call, byUri(session, call, SLOT.uri));
+      return send(caller, call, byUri(caller, call, SLOT.uri));
     case 'resources/subscribe':
     case 'resources/unsubscribe':
-      return subscribe(session, call);
+      return subscribe(caller, call);
     case 'completion/complete':
-      return byReference(session, call);
+      return byReference(caller, call);
+    case 'tasks/get':
+    case 'tasks/update':
+    case 'tasks/cancel':
+      return send(caller, call, byTask(caller, call));
     default:
-      return send(session, call, passThrough(session, call));
+      return send(caller, call, passThrough(caller, call));
   }
 }
 
-async function listed(session: Session, call: McpCall, kind: ListKind): Promise<McpOutcome> {
+function discovered(caller: Caller, call: McpCall): Promise<McpOutcome> {
+  if (!caller.discover) return send(caller, call, passThrough(caller, call));
+  return caller.discover().then((body) => ({ kind: 'result', body }));
+}
+
+async function listed(caller: Caller, call: McpCall, kind: ListKind): Promise<McpOutcome> {
   if (call.message.text.has(SLOT.cursor)) {
     throw new GatewayError(
       'INVALID_PARAMS',
       'unknown cursor: the gateway answers lists whole and gives out no cursors',
     );
   }
-  const listing = await readListing(session, kind);
-  if (listing) return { kind: 'result', body: listing.body };
-  return send(session, call, passThrough(session, call));
+  const listing = await readListing(caller, kind);
+  if (listing) return { kind: 'result', body: listing.bodyFor(caller.era) };
+  return send(caller, call, passThrough(caller, call));
 }
 
-function byName(session: Session, call: McpCall, kind: 'tools' | 'prompts'): Promise<McpOutcome> {
-  return sendNamed(session, call, { kind, slot: SLOT.name, missing: `${call.method} needs "params.name"` });
+function byName(caller: Caller, call: McpCall, kind: 'tools' | 'prompts'): Promise<McpOutcome> {
+  return sendNamed(caller, call, { kind, slot: SLOT.name, missing: `${call.method} needs "params.name"` });
 }
 
 interface Named {
@@ -81,79 +98,118 @@ interface Named {
 }
 
 /** Resolves the name without waiting where every catalogue is at hand. */
-function sendNamed(session: Session, call: McpCall, named: Named): Promise<McpOutcome> {
+function sendNamed(caller: Caller, call: McpCall, named: Named): Promise<McpOutcome> {
   const { kind, slot } = named;
   const exposed = call.message.text.text(slot);
   if (exposed === undefined) throw new GatewayError('INVALID_PARAMS', named.missing);
   call.record.kind = kind === 'tools' ? 'tool' : 'prompt';
   call.record.name = exposed;
-  const go = ({ member, native, repeatable }: Found): Promise<McpOutcome> => {
+  const go = ({ member, native, repeatable, repeated }: Found): Promise<McpOutcome> => {
     const splices: Splices = native === exposed ? NONE : [[slot, quote(native)]];
-    return send(session, call, { member, native, splices, repeatable: kind === 'prompts' || repeatable });
+    const again = kind === 'prompts' || repeatable;
+    return send(caller, call, { member, native, splices, repeatable: again, repeated });
   };
-  const known = resolveKnown(session, kind, exposed);
-  return known ? go(known) : resolveName(session, kind, exposed).then(go);
+  const known = resolveKnown(caller, kind, exposed);
+  return known ? go(known) : resolveName(caller, kind, exposed).then(go);
 }
 
-function byUri(session: Session, call: McpCall, slot: number): Routed {
+function byUri(caller: Caller, call: McpCall, slot: number): Routed {
   const exposed = call.message.text.text(slot);
   if (exposed === undefined) throw new GatewayError('INVALID_PARAMS', `${call.method} needs a "uri"`);
   call.record.kind = 'resource';
-  const { member, uri } = session.view.resolveUri(exposed);
-  return { member, native: uri, splices: uri === exposed ? NONE : [[slot, quote(uri)]], repeatable: true };
+  const { member, uri } = caller.view.resolveUri(exposed);
+  const splices: Splices = uri === exposed ? NONE : [[slot, quote(uri)]];
+  return { member, native: uri, splices, repeatable: true, repeated: NOT_REPEATED };
 }
 
-function byReference(session: Session, call: McpCall): Promise<McpOutcome> {
+/** A task leads back to the server that made it: merged endpoints put its target into the id. */
+function byTask(caller: Caller, call: McpCall): Routed {
+  const exposed = call.message.text.text(SLOT.taskId);
+  if (caller.view.single || exposed === undefined) return { ...passThrough(caller, call), native: exposed };
+  const { member, uri: native } = caller.view.resolveTask(exposed);
+  const splices: Splices = [[SLOT.taskId, quote(native)]];
+  return { member, native, splices, repeatable: call.method === 'tasks/get', repeated: NOT_REPEATED };
+}
+
+function byReference(caller: Caller, call: McpCall): Promise<McpOutcome> {
   const { text } = call.message;
-  if (text.text(SLOT.refType) === 'ref/resource')
-    return send(session, call, byUri(session, call, SLOT.refUri));
+  if (text.text(SLOT.refType) === 'ref/resource') return send(caller, call, byUri(caller, call, SLOT.refUri));
   const missing = 'completion/complete needs "ref.name" or "ref.uri"';
-  return sendNamed(session, call, { kind: 'prompts', slot: SLOT.refName, missing });
+  return sendNamed(caller, call, { kind: 'prompts', slot: SLOT.refName, missing });
 }
 
 /** Methods we do not know have a meaning only where there is one server to ask. */
-function passThrough(session: Session, call: McpCall): Routed {
-  const member = session.view.single;
+function passThrough(caller: Caller, call: McpCall): Routed {
+  const member = caller.view.single;
   if (!member) throw new GatewayError('METHOD_NOT_FOUND', `Method not found: ${call.method}`);
-  return { member, native: undefined, splices: NONE, repeatable: false };
+  return { member, native: undefined, splices: NONE, repeatable: false, repeated: NOT_REPEATED };
 }
 
-async function subscribe(session: Session, call: McpCall): Promise<McpOutcome> {
-  const routed = byUri(session, call, SLOT.uri);
+/** A modern server has no such request: what is subscribed to becomes part of one stream that listens. */
+async function subscribe(caller: Caller, call: McpCall): Promise<McpOutcome> {
+  const routed = byUri(caller, call, SLOT.uri);
   const { target } = routed.member;
   const uri = routed.native as string;
+  const { links } = caller;
+  call.record.target = routed.member.name;
+  const open = links.ready(target) ?? (await links.get(target));
+  const modern = open.link.era === 'modern';
   if (call.method === 'resources/unsubscribe') {
-    return session.links.unsubscribe(target, uri) ? send(session, call, routed) : EMPTY;
+    return links.unsubscribe(target, uri) && !modern ? send(caller, call, routed) : EMPTY;
   }
-  const outcome = await send(session, call, routed);
-  if (outcome.kind === 'result') session.links.subscribed(target, uri);
+  const outcome = modern ? await EMPTY : await send(caller, call, routed);
+  if (outcome.kind === 'result') await links.subscribed(target, uri);
   return outcome;
 }
 
-async function send(session: Session, call: McpCall, routed: Routed): Promise<McpOutcome> {
+async function send(caller: Caller, call: McpCall, routed: Routed): Promise<McpOutcome> {
   const { member, native } = routed;
   const { target } = member;
   call.record.target = member.name;
   if (native !== undefined) call.record.name = native;
+  const { seats } = caller;
+  if (!seats || !Seats.needed(target)) return sendOver(caller.links, caller, { call, routed });
+  const links = await seats.take(target, call.cancel);
+  try {
+    return await sendOver(links, caller, { call, routed });
+  } finally {
+    seats.free(links, target);
+  }
+}
+
+interface Sent {
+  readonly call: McpCall;
+  readonly routed: Routed;
+}
+
+async function sendOver(links: Links, caller: Caller, sent: Sent): Promise<McpOutcome> {
+  const { call, routed } = sent;
+  const { member } = routed;
+  const { target } = member;
   let open: LinkWithInfo | undefined;
   try {
-    open = session.links.ready(target) ?? (await session.links.get(target));
-    return shown(await over(open, session, { call, routed }), member);
+    open = links.ready(target) ?? (await links.get(target));
+    return shown(await over(open, caller, sent), { call, open, member });
   } catch (cause) {
     const error = named(member.name, cause);
     if (!mayRepeat(error, call, routed) || !open) throw error;
-    session.links.drop(target, open);
+    links.drop(target, open);
   }
   try {
-    return shown(await over(await session.links.get(target), session, { call, routed }), member);
+    open = await links.get(target);
+    return shown(await over(open, caller, sent), { call, open, member });
   } catch (cause) {
     throw named(member.name, cause);
   }
 }
 
-function shown(outcome: McpOutcome, member: Member): McpOutcome {
+function shown(
+  outcome: McpOutcome,
+  { call, open, member }: { call: McpCall; open: LinkWithInfo; member: Member },
+): McpOutcome {
   if (!member.mapsUris || outcome.kind === 'error') return outcome;
-  const body = exposeUris(outcome.body, member.name);
+  let body = exposeUris(outcome.body, member.name);
+  if (open.link.era === 'modern') body = exposeTaskId(body, member.name, call.method);
   return body === outcome.body ? outcome : { kind: 'result', body };
 }
 
@@ -169,28 +225,10 @@ function mayRepeat(error: GatewayError, call: McpCall, { member, repeatable }: R
   return !call.cancel.cancelled && (refused || (lost && repeatable));
 }
 
-function over(
-  { link }: LinkWithInfo,
-  session: Session,
-  sent: { call: McpCall; routed: Routed },
-): Promise<McpOutcome> {
-  const { call, routed } = sent;
-  const { text } = call.message;
-  const tool = call.method === 'tools/call' ? routed.native : undefined;
-  return link.call({
-    method: call.method,
-    name: routed.native,
-    write: (id) => rewritten(call, id, routed.splices),
-    progressToken: text.has(SLOT.metaProgressToken) ? text.raw(SLOT.metaProgressToken) : undefined,
-    peer: call.peer,
-    cancel: call.cancel,
-    deadline: session.view.deadline(routed.member, tool),
-    headers: call.headers,
-  });
-}
-
-function rewritten({ message, headers }: McpCall, id: number, splices: Splices): Buffer {
-  const ours = numberText(id);
-  const trace = headers && traceEdit(message.text, headers);
-  return withMembers(message, [[SLOT.id, ours], [SLOT.metaProgressToken, ours], ...splices], trace);
+function over(open: LinkWithInfo, caller: Caller, { call, routed }: Sent): Promise<McpOutcome> {
+  const { member, native, splices, repeated } = routed;
+  const tool = call.method === 'tools/call' ? native : undefined;
+  const deadline = caller.view.deadline(member, tool);
+  const crossing = { call, caller, open, target: member.name, native, splices, deadline, repeated };
+  return PAIRS[caller.era][open.link.era](crossing);
 }

@@ -1,21 +1,26 @@
 /**
- * The upstream links of one session, opened when they are first needed: an abandoned session costs its upstreams
+ * The upstream links of one client, opened when they are first needed: an abandoned session costs its upstreams
  * nothing. A link that was lost is opened anew and told again what the client had asked for.
  */
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
-import type { Clock, Timer } from '../../core/ports.ts';
+import type { Clock, Log, Ports, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import type { McpOutcome, Question } from '../call.ts';
 import type { ClientIdentity } from '../link/handshake.ts';
 import type { LinkEvents } from '../link/link.ts';
 import { sendLevel, sendPing, sendSubscribe } from '../link/own-calls.ts';
+import { Subscription } from '../link/subscription.ts';
 import type { Message } from '../message.ts';
+import type { Era } from '../revisions.ts';
 import type { LinkWithInfo } from '../target/catalogues.ts';
 import { removed, type Target } from '../target/target.ts';
 
 export interface LinksOwner {
+  readonly era: Era;
   readonly identity: ClientIdentity;
   readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Ports['random'];
   /** The client's own headers that may travel to this target (flat list). */
   headersFor(target: Target): readonly string[];
   /** Targets whose one link serves everyone. */
@@ -31,17 +36,22 @@ interface Held {
   open: LinkWithInfo | undefined;
   /** The upstream's stream for messages of its own is being opened. */
   listening: Promise<void> | undefined;
+  /** What takes the place of that stream, and of resources/subscribe, on a modern link. */
+  subscription: Subscription | undefined;
 }
 
 /** How long a call waits for that stream; a server that never answers the GET must not hold the calls. */
 const LISTEN_PATIENCE_MS = 2000;
 const LISTEN_AGAIN_MS = 1000;
+const NOTHING: ReadonlySet<string> = new Set();
 
 export class Links implements Closable {
   readonly #owner: LinksOwner;
   readonly #held = new Map<Target, Held>();
   /** Native URIs subscribed per target. */
   readonly #subscriptions = new Map<Target, Set<string>>();
+  /** Native task ids watched per target (the tasks extension). */
+  readonly #tasks = new Map<Target, Set<string>>();
   /** Targets whose link was lost while somebody listened. */
   readonly #again = new Map<Target, Timer>();
   #level: string | undefined;
@@ -88,6 +98,7 @@ export class Links implements Closable {
     const held = this.#held.get(target);
     if (held?.open !== lost) return;
     this.#held.delete(target);
+    held.subscription?.close();
     lost.link.retire();
     this.#owner.linkClosed(target);
     this.#listenAgain(target);
@@ -107,16 +118,27 @@ export class Links implements Closable {
     await Promise.allSettled(this.opened().map(({ open }) => sendLevel(open, level)));
   }
 
-  subscribed(target: Target, uri: string): void {
+  /** Remembered for links that come later; a legacy server has been told of it already. Resolves when it is heard. */
+  async subscribed(target: Target, uri: string): Promise<void> {
     const uris = this.#subscriptions.get(target) ?? new Set();
     this.#subscriptions.set(target, uris.add(uri));
-    if (target.connector.lifecycle === 'shared') target.interest.subscribe(uri, this);
+    if (target.connector.lifecycle === 'shared') await target.wantResource(uri, this);
+    else await this.#resubscribe(target);
   }
 
-  /** Whether the server must be told: others may still want the resource over a shared link. */
+  /** Whether a legacy server must be told: others may still want the resource over a shared link. */
   unsubscribe(target: Target, uri: string): boolean {
     this.#subscriptions.get(target)?.delete(uri);
-    return target.connector.lifecycle !== 'shared' || target.interest.unsubscribe(uri, this);
+    if (target.connector.lifecycle === 'shared') return target.dropResource(uri, this);
+    void this.#resubscribe(target);
+    return true;
+  }
+
+  /** Tasks whose changes the client wants to hear of: all of them at each call. */
+  async watchTasks(target: Target, ids: ReadonlySet<string>): Promise<void> {
+    this.#tasks.set(target, new Set(ids));
+    await this.get(target);
+    await this.#resubscribe(target);
   }
 
   isSubscribed(target: Target, uri: string): boolean {
@@ -157,7 +179,9 @@ export class Links implements Closable {
     const held = this.#held.get(target);
     this.#held.delete(target);
     this.#subscriptions.delete(target);
+    this.#tasks.delete(target);
     target.abandon(this);
+    held?.subscription?.close();
     await held?.opening.then(({ link }) => link.close(reason)).catch(() => undefined);
   }
 
@@ -175,12 +199,15 @@ export class Links implements Closable {
       ask: (question) => this.#owner.askClient(question),
       listening: () => this.#listening,
       closed: () => {
+        held.subscription?.close();
         this.#owner.linkClosed(target);
         this.#listenAgain(target);
       },
     };
-    const opening = target.openSession(identity, events, headers).then((open) => this.#ready(held, open));
-    const held: Held = { target, opening, open: undefined, listening: undefined };
+    const opening = target
+      .openSession(identity, events, headers, this.#owner.era)
+      .then((open) => this.#ready(held, open));
+    const held: Held = { target, opening, open: undefined, listening: undefined, subscription: undefined };
     this.#held.set(target, held);
     opening.catch(() => {
       if (this.#held.get(target) === held) this.#held.delete(target);
@@ -194,6 +221,12 @@ export class Links implements Closable {
       throw this.#closed ? sessionEnded() : removed(held.target.name);
     }
     held.open = open;
+    if (open.link.era === 'modern') {
+      const { clock, log, random } = this.#owner;
+      held.subscription = new Subscription({ open, clock, log, random });
+      void this.#resubscribe(held.target);
+      return open;
+    }
     if (this.#listening) this.#follow(held, open);
     this.#restore(held.target, open);
     return open;
@@ -216,23 +249,43 @@ export class Links implements Closable {
     this.#again.set(target, timer);
   }
 
+  /** The stream of a modern link listens to all that is wanted of its server. */
+  async #resubscribe(target: Target): Promise<void> {
+    const subscription = this.#held.get(target)?.subscription;
+    if (!subscription) return;
+    // What everyone is told, the target's own connection hears, unless it has not the credentials to connect.
+    const lists = this.#listening && this.#owner.headersFor(target).length > 0;
+    subscription.want({
+      tools: lists,
+      prompts: lists,
+      resources: lists,
+      uris: this.#subscriptions.get(target) ?? NOTHING,
+      taskIds: this.#tasks.get(target) ?? NOTHING,
+    });
+    await this.#patiently(subscription.ready());
+  }
+
   /** The upstream stream is open while somebody listens. A server may ask over it as soon as it is called. */
   #follow(held: Held, { link }: LinkWithInfo): void {
+    if (held.subscription) return void this.#resubscribe(held.target);
     if (!this.#listening) return link.wire.unlisten?.();
     const heard = link.wire.listen?.();
     if (!heard) return;
-    const settled = new Promise<void>((resolve) => {
+    held.listening = this.#patiently(heard).then(() => {
+      held.listening = undefined;
+    });
+  }
+
+  /** Calls do not need the stream: that it failed, or is not there yet, is no reason not to send them. */
+  #patiently(heard: Promise<void>): Promise<void> {
+    return new Promise<void>((resolve) => {
       const patience = this.#owner.clock.after(LISTEN_PATIENCE_MS, resolve);
-      // Calls do not need the stream: that it failed is no reason not to send them.
       heard
         .catch(() => undefined)
         .finally(() => {
           patience.cancel();
           resolve();
         });
-    });
-    held.listening = settled.then(() => {
-      held.listening = undefined;
     });
   }
 }

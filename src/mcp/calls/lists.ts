@@ -1,15 +1,16 @@
-/** The merged lists as one session sees them, and the way back from an exposed name to its target. */
+/** The merged lists as one caller sees them, and the way back from an exposed name to its target. */
 
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import type { ParamHeader } from '../bridge/param-headers.ts';
 import { type Catalogue, LISTS, type ListKind } from '../catalogue.ts';
 import type { ServerInfo } from '../link/handshake.ts';
-import type { Session } from '../sessions/session.ts';
 import { listOver, PROBE_READER } from '../target/catalogues.ts';
 import { joinedFailure } from '../target/failures.ts';
 import { named, type Target } from '../target/target.ts';
 import type { Listing } from '../view/listing.ts';
 import { mayBeShortened } from '../view/naming.ts';
 import type { Member, View } from '../view/view.ts';
+import type { Caller } from './caller.ts';
 
 type Part = { readonly target: Member; readonly catalogue: Catalogue };
 type Read = {
@@ -18,35 +19,36 @@ type Read = {
 };
 
 /** Undefined: the one server there is offers no such list, so the question is passed on to it. */
-export async function readListing(session: Session, kind: ListKind): Promise<Listing | undefined> {
-  const { single } = session.view;
-  if (single && (await infoFor(session, single.target)).capabilities[LISTS[kind].capability] === undefined)
+export async function readListing(caller: Caller, kind: ListKind): Promise<Listing | undefined> {
+  const { single } = caller.view;
+  if (single && (await infoFor(caller, single.target)).capabilities[LISTS[kind].capability] === undefined)
     return undefined;
-  const { parts, missing } = await readParts(session, kind);
-  if (missing.length > 0 && (!session.view.failOpen || parts.length === 0))
-    throw incomplete(session.view, missing);
-  return session.view.listing(kind, parts);
+  const { parts, missing } = await readParts(caller, kind);
+  if (missing.length > 0 && (!caller.view.failOpen || parts.length === 0))
+    throw incomplete(caller.view, missing);
+  return caller.view.listing(kind, parts);
 }
 
 export interface Found {
   readonly member: Member;
   readonly native: string;
   readonly repeatable: boolean;
+  readonly repeated: readonly ParamHeader[];
 }
 
 /** Throws UNKNOWN_ITEM, saying which targets could not be asked, or that two targets claim the name. */
 export async function resolveName(
-  session: Session,
+  caller: Caller,
   kind: 'tools' | 'prompts',
   exposed: string,
 ): Promise<Found> {
-  const { view } = session;
-  const { parts, missing } = await readParts(session, kind);
+  const { view } = caller;
+  const { parts, missing } = await readParts(caller, kind);
   const listing = view.listing(kind, parts);
   const found = listing.names.get(exposed);
   const member = found && view.member(found.target);
-  if (found && member) return { member, native: found.native, repeatable: found.repeatable };
-  const judged = forTheOne(session, kind, exposed);
+  if (found && member) return { member, ...found };
+  const judged = forTheOne(caller, kind, exposed);
   if (judged) return judged;
   const what = kind === 'tools' ? 'tool' : 'prompt';
   if (listing.clashes.has(exposed)) {
@@ -55,7 +57,7 @@ export async function resolveName(
       `Unknown ${what}: ${exposed} (two targets offer it: give them a prefix or rename one)`,
     );
   }
-  if (missing.length > 0 && !view.failOpen) throw incomplete(session.view, missing);
+  if (missing.length > 0 && !view.failOpen) throw incomplete(caller.view, missing);
   const down = missing.length > 0 ? ` (not reachable: ${missing.map((each) => each.name).join(', ')})` : '';
   throw new GatewayError('UNKNOWN_ITEM', `Unknown ${what}: ${exposed}${down}`);
 }
@@ -64,35 +66,31 @@ export async function resolveName(
  * Without waiting, from the catalogues that are at hand: the common case of a call. A target that is down or still
  * connecting must not hold up calls to the others.
  */
-export function resolveKnown(
-  session: Session,
-  kind: 'tools' | 'prompts',
-  exposed: string,
-): Found | undefined {
+export function resolveKnown(caller: Caller, kind: 'tools' | 'prompts', exposed: string): Found | undefined {
   const parts: Part[] = [];
-  for (const member of session.view.members) {
+  for (const member of caller.view.members) {
     const catalogue =
-      session.privateList(member.target, kind) ??
-      member.target.catalogues.known(kind, session.options.reader);
+      caller.privateList(member.target, kind) ??
+      member.target.catalogues.known(kind, readerFor(caller, member.target));
     if (catalogue && member.target.info) parts.push({ target: member, catalogue });
   }
   // A list that would change nothing is not waited for.
-  if (parts.length === 0 && !mayBeShortened(exposed)) return forTheOne(session, kind, exposed);
-  const found = session.view.listing(kind, parts).names.get(exposed);
-  const member = found && session.view.member(found.target);
-  return found && member ? { member, native: found.native, repeatable: found.repeatable } : undefined;
+  if (parts.length === 0 && !mayBeShortened(exposed)) return forTheOne(caller, kind, exposed);
+  const found = caller.view.listing(kind, parts).names.get(exposed);
+  const member = found && caller.view.member(found.target);
+  return found && member ? { member, ...found } : undefined;
 }
 
 /** A server may have tools that it does not list; with one server and nothing curated it is the judge of that. */
-function forTheOne(session: Session, kind: 'tools' | 'prompts', exposed: string): Found | undefined {
-  const { single } = session.view;
+function forTheOne(caller: Caller, kind: 'tools' | 'prompts', exposed: string): Found | undefined {
+  const { single } = caller.view;
   if (!single || (kind === 'tools' && single.curation)) return undefined;
-  return { member: single, native: exposed, repeatable: false };
+  return { member: single, native: exposed, repeatable: false, repeated: [] };
 }
 
-async function readParts(session: Session, kind: ListKind): Promise<Read> {
-  const { members } = session.view;
-  const read = await Promise.all(members.map((member) => readPart(session, member, kind)));
+async function readParts(caller: Caller, kind: ListKind): Promise<Read> {
+  const { members } = caller.view;
+  const read = await Promise.all(members.map((member) => readPart(caller, member, kind)));
   const parts: Part[] = [];
   const missing: { name: string; error: GatewayError }[] = [];
   read.forEach((each, index) => {
@@ -103,51 +101,61 @@ async function readParts(session: Session, kind: ListKind): Promise<Read> {
   return { parts, missing };
 }
 
-async function readPart(session: Session, member: Member, kind: ListKind): Promise<Catalogue | GatewayError> {
+async function readPart(caller: Caller, member: Member, kind: ListKind): Promise<Catalogue | GatewayError> {
   const { target } = member;
   try {
-    const reading = session.links.again(target, () => readCatalogue(session, target, kind));
-    return await within(target.catalogues.deadlineMs, reading, session);
+    const reading = caller.links.again(target, () => readCatalogue(caller, target, kind));
+    return await within(target.catalogues.deadlineMs, reading, caller);
   } catch (error) {
     return named(target.name, asGatewayError(error));
   }
 }
 
 /** Connecting, opening a link and fetching each have a deadline; a merged list must not wait for their sum. */
-function within<T>(ms: number, work: Promise<T>, { options }: Session): Promise<T> {
+function within<T>(ms: number, work: Promise<T>, { ports }: Caller): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = (): void =>
       reject(new GatewayError('UPSTREAM_TIMEOUT', `its list was not there within ${ms} ms`));
-    const timer = options.ports.clock.after(ms, late);
+    const timer = ports.clock.after(ms, late);
     void work.then(resolve, reject).finally(() => timer.cancel());
   });
 }
 
-async function readCatalogue(session: Session, target: Target, kind: ListKind): Promise<Catalogue> {
-  const own = session.privateList(target, kind);
+/**
+ * Whose list it is. A modern server's depends on credentials alone, a legacy server's also on what the client can do;
+ * one that speaks both may list other things to each era.
+ */
+function readerFor(caller: Caller, target: Target): string {
+  const era = target.eraFor(caller.era);
+  const reader = era === 'modern' ? caller.credentials : caller.reader;
+  return target.era === era ? reader : `${era}:${reader}`;
+}
+
+async function readCatalogue(caller: Caller, target: Target, kind: ListKind): Promise<Catalogue> {
+  const own = caller.privateList(target, kind);
   if (own) return own;
-  await infoFor(session, target);
-  const mine = session.links.opened().find((each) => each.target === target);
+  await infoFor(caller, target);
+  const mine = caller.links.opened().find((each) => each.target === target);
   if (mine?.open.link.divergent) {
-    const { clock, log } = session.options.ports;
+    const { clock, log } = caller.ports;
     const catalogue = await listOver(mine.open, kind, {
       clock,
       log,
       deadlineMs: target.catalogues.deadlineMs,
     });
-    session.keepPrivate(target, kind, catalogue);
+    caller.keepPrivate(target, kind, catalogue);
     return catalogue;
   }
-  const { reader } = session.options;
+  const reader = readerFor(caller, target);
   return target.catalogues.get(kind, reader, () =>
-    reader === PROBE_READER ? target.probe() : session.links.get(target),
+    reader === PROBE_READER ? target.probe() : caller.links.get(target),
   );
 }
 
-/** A server that wants the client's own credentials is never up for the probe; the session's link speaks for it. */
-async function infoFor(session: Session, target: Target): Promise<ServerInfo> {
+/** A server that wants the client's own credentials is never up for the probe; the caller's link speaks for it. */
+async function infoFor(caller: Caller, target: Target): Promise<ServerInfo> {
   if (target.info) return target.info;
-  return session.options.headers.length > 0 ? (await session.links.get(target)).info : target.ensure();
+  return caller.headers.length > 0 ? (await caller.links.get(target)).info : target.ensure();
 }
 
 function incomplete(view: View, missing: Read['missing']): GatewayError {

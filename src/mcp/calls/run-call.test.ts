@@ -8,7 +8,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { CallRecord } from '../../core/signals.ts';
 import { readMessage } from '../message.ts';
-import { renderError, runCall } from './run-call.ts';
+import { renderError } from './run-call.ts';
 
 const world = (call: Handler): Promise<SessionWorld> =>
   sessionOver({
@@ -135,8 +135,8 @@ test('the trace of a call is that of its request, or the one its message carries
     ),
   );
   const context = { peer: new TestPeer(), route: undefined, headers: undefined };
-  await runCall(session, message, { ...context, traceId: 'of the request' });
-  await runCall(session, message, { ...context, traceId: undefined });
+  await session.run(message, { ...context, traceId: 'of the request' });
+  await session.run(message, { ...context, traceId: undefined });
   assert.deepEqual(
     ports.calls.map(({ traceId }) => traceId),
     ['of the request', '0af7651916cd43dd8448eb211c80319c'],
@@ -151,7 +151,7 @@ test('a mistake of ours is answered without its details, which are in the log', 
     Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"one_a"}}'),
   );
   const context = { peer: new TestPeer(), route: undefined, headers: undefined, traceId: undefined };
-  const { pieces, error } = await runCall(broken, message, context);
+  const { pieces, error } = await broken.run(message, context);
   assert.equal(error?.code, 'INTERNAL');
   assert.doesNotMatch(Buffer.concat(pieces).toString(), /secret/);
   assert.ok(ports.logged.some(({ level, message: text }) => level === 'error' && text === 'call failed'));

@@ -1,22 +1,31 @@
 /** One request of a client from its message to its answer: cancellation by id, the call's record, errors rendered once. */
-import { asGatewayError, CATALOGUE, GatewayError } from '../../core/errors.ts';
-import { LIMITS } from '../../core/limits.ts';
+import { asGatewayError, CATALOGUE, type GatewayError } from '../../core/errors.ts';
+import type { Exchange } from '../../core/exchange.ts';
 import type { CallRecord } from '../../core/signals.ts';
-import { Cancel } from '../../lib/cancel.ts';
+import type { Cancel } from '../../lib/cancel.ts';
 import { errorMessage, resultPieces } from '../../lib/json-rpc.ts';
 import { traceIdOf } from '../../lib/trace-context.ts';
-import type { McpCall, McpOutcome, Peer } from '../call.ts';
+import type { Envelope } from '../bridge/envelope.ts';
+import { errorStatus } from '../bridge/outcomes.ts';
+import type { McpCall, McpOutcome, Peer, UpstreamState } from '../call.ts';
 import { rawErrorMessage } from '../link/link.ts';
 import { type Message, SLOT } from '../message.ts';
-import type { Session } from '../sessions/session.ts';
+import type { Caller } from './caller.ts';
 import { dispatch } from './dispatch.ts';
 
 export interface CallContext {
   readonly peer: Peer;
+  readonly cancel: Cancel;
   readonly route: string | undefined;
   readonly traceId: string | undefined;
   /** For the upstream hop (flat list). */
   readonly headers: readonly string[] | undefined;
+  /** Why the call may not run: too many, or an id in use. */
+  readonly refused?: GatewayError | undefined;
+  readonly envelope?: Envelope | undefined;
+  /** The client's own request headers, where arguments are repeated in them. */
+  readonly inbound?: Exchange['headers'] | undefined;
+  readonly state?: UpstreamState | undefined;
 }
 
 export interface Answered {
@@ -24,45 +33,51 @@ export interface Answered {
   readonly pieces: readonly Buffer[];
   /** Why the gateway answered itself. */
   readonly error: GatewayError | undefined;
+  /** HTTP status where the transport gives each answer one (the modern front). */
+  readonly status: number;
 }
 
-export async function runCall(session: Session, message: Message, context: CallContext): Promise<Answered> {
-  const { clock, log, signals } = session.options.ports;
+export async function runCall(caller: Caller, message: Message, context: CallContext): Promise<Answered> {
+  const { clock, log, signals } = caller.ports;
   const startedAt = clock.monotonic();
-  const record = newRecord(session, message, { context, startedAt });
-  const cancel = new Cancel();
+  const record = newRecord(caller, message, { context, startedAt });
   let error: GatewayError | undefined;
   let outcome: McpOutcome | undefined;
   try {
-    if (session.calls.size >= LIMITS.callsInFlight.value)
-      throw new GatewayError('OVERLOADED', `the session has ${session.calls.size} calls in flight already`);
-    if (session.calls.has(message.id))
-      throw new GatewayError('INVALID_REQUEST', `id ${message.id} is in use by another request`);
-    session.calls.set(message.id, cancel);
-    try {
-      const call: McpCall = {
-        message,
-        method: message.method,
-        peer: context.peer,
-        cancel,
-        record,
-        headers: context.headers,
-      };
-      outcome = await dispatch(session, call);
-    } finally {
-      session.calls.delete(message.id);
-    }
+    if (context.refused) throw context.refused;
+    outcome = await dispatch(caller, newCall(message, context, record));
   } catch (cause) {
-    error = session.view.told(asGatewayError(cause));
+    error = caller.view.told(asGatewayError(cause));
     if (error.code === 'INTERNAL') log.error({ err: cause, method: message.method }, 'call failed');
   }
   record.ms = clock.monotonic() - startedAt;
   finishRecord(record, outcome, error);
   signals.callEnded(record);
   const id = Buffer.from(message.id);
-  if (!outcome) return { pieces: [renderError(id, error as GatewayError)], error };
-  if (outcome.kind === 'error') return { pieces: [rawErrorMessage(id, outcome.body)], error };
-  return { pieces: resultPieces(id, outcome.body), error };
+  if (!outcome) {
+    const failed = error as GatewayError;
+    return { pieces: [renderError(id, failed)], error, status: statusOf(failed) };
+  }
+  if (outcome.kind === 'error')
+    return { pieces: [rawErrorMessage(id, outcome.body)], error, status: errorStatus(outcome.body) };
+  return { pieces: resultPieces(id, outcome.body), error, status: 200 };
+}
+
+function newCall(message: Message, context: CallContext, record: CallRecord): McpCall {
+  const { peer, cancel, headers, envelope, inbound, state } = context;
+  return { message, method: message.method, peer, cancel, record, headers, envelope, inbound, state };
+}
+
+/** Only what is wrong with the request itself is an HTTP error; a failed call is an answer like any other. */
+const REQUEST_FAULTS: ReadonlySet<string> = new Set([
+  'METHOD_NOT_FOUND',
+  'HEADER_MISMATCH',
+  'CAPABILITY_MISSING',
+  'REVISION_UNSUPPORTED',
+]);
+
+function statusOf(error: GatewayError): number {
+  return REQUEST_FAULTS.has(error.code) || error.code === 'UPSTREAM_CHALLENGE' ? error.http : 200;
 }
 
 /** A GatewayError as a JSON-RPC error response; `data` says which error of the catalogue it is. */
@@ -76,14 +91,14 @@ export function renderError(id: Buffer | undefined, error: GatewayError): Buffer
 }
 
 function newRecord(
-  session: Session,
+  caller: Caller,
   message: Message,
   at: { context: CallContext; startedAt: number },
 ): CallRecord {
   return {
     startedAt: at.startedAt,
     method: message.method,
-    session: session.id,
+    session: caller.sessionId,
     route: at.context.route,
     target: undefined,
     kind: undefined,

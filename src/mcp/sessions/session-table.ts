@@ -5,6 +5,7 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { Ports, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
+import { Seal } from '../../lib/seal.ts';
 import type { Session } from './session.ts';
 import { fingerprint, type Locator, TokenSeal } from './token.ts';
 
@@ -36,7 +37,8 @@ const MAX_TOMBSTONES = 100_000;
 export class SessionTable implements SessionDirectory, Closable {
   readonly #ports: Ports;
   #settings: SessionSettings;
-  #seal: TokenSeal;
+  #seal: Seal;
+  #tokens: TokenSeal;
   readonly #sessions = new Map<string, Session>();
   /** Deleted sids, until their tokens could no longer be resumed. */
   readonly #tombstones = new Map<string, number>();
@@ -49,7 +51,8 @@ export class SessionTable implements SessionDirectory, Closable {
     const { ports } = options;
     this.#ports = ports;
     this.#settings = options;
-    this.#seal = new TokenSeal(options.key ?? ports.random(32), ports.random);
+    this.#seal = new Seal(options.key ?? ports.random(32), ports.random);
+    this.#tokens = new TokenSeal(this.#seal);
     this.#owner = ports.random(6).toString('base64url');
     this.#sweeper = this.#sweeping();
     this.#forgetGauge = ports.signals.gauge({
@@ -64,10 +67,18 @@ export class SessionTable implements SessionDirectory, Closable {
     const before = this.#settings;
     this.#settings = settings;
     const { key, idleMs } = settings;
-    if (key && !before.key?.equals(key)) this.#seal = new TokenSeal(key, this.#ports.random);
+    if (key && !before.key?.equals(key)) {
+      this.#seal = new Seal(key, this.#ports.random);
+      this.#tokens = new TokenSeal(this.#seal);
+    }
     if (idleMs === before.idleMs || this.#closed) return;
     this.#sweeper.cancel();
     this.#sweeper = this.#sweeping();
+  }
+
+  /** Seals what clients bring back to this process, or to another one with the same key. */
+  get seal(): Seal {
+    return this.#seal;
   }
 
   get size(): number {
@@ -95,7 +106,7 @@ export class SessionTable implements SessionDirectory, Closable {
   add(session: Session): string {
     this.check();
     const { id, backend, principal, identity } = session.options;
-    const token = this.#seal.seal({
+    const token = this.#tokens.seal({
       sid: id,
       owner: this.#owner,
       backend: fingerprint(backend),
@@ -127,7 +138,7 @@ export class SessionTable implements SessionDirectory, Closable {
   belongs(token: string, backend: string): boolean {
     const session = this.#sessions.get(token);
     if (session) return session.options.backend === backend;
-    return this.#seal.open(token)?.backend === fingerprint(backend);
+    return this.#tokens.open(token)?.backend === fingerprint(backend);
   }
 
   find(token: string, backend: string, principal: string): Promise<Lookup> {
@@ -165,7 +176,7 @@ export class SessionTable implements SessionDirectory, Closable {
     const session = this.here(token, backend, principal);
     if (session) return { kind: 'here', session };
     if (this.#sessions.has(token)) return { kind: 'gone' };
-    const locator = this.#seal.open(token);
+    const locator = this.#tokens.open(token);
     if (!locator || locator.backend !== fingerprint(backend) || locator.subject !== fingerprint(principal))
       return { kind: 'gone' };
     const age = this.#ports.clock.now() - locator.issued;

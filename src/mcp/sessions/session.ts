@@ -3,18 +3,26 @@
  * belong to no call go. Knows no HTTP; a front brings messages in and provides the way out.
  */
 import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { Ports, Timer } from '../../core/ports.ts';
 import { type Closable, Scope } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { Few } from '../../lib/few.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
+import type { Envelope } from '../bridge/envelope.ts';
+import { untagged } from '../bridge/untagged.ts';
 import type { Importance, McpOutcome, Question } from '../call.ts';
+import type { Caller } from '../calls/caller.ts';
 import { Links } from '../calls/links.ts';
+import { PrivateLists } from '../calls/private-lists.ts';
+import { type Answered, type CallContext, runCall } from '../calls/run-call.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
+import { LEVELS } from '../levels.ts';
 import type { ClientIdentity } from '../link/handshake.ts';
-import { type Message, SLOT, wholeMessage, withMembers } from '../message.ts';
-import { changedList, LEVELS, removed, type Target } from '../target/target.ts';
+import { type Message, SLOT, wholeMessage } from '../message.ts';
+import { MODERN_REVISION } from '../revisions.ts';
+import { changedList, removed, type Target } from '../target/target.ts';
 import { exposeUri } from '../view/naming.ts';
 import type { View } from '../view/view.ts';
 import { Asks } from './asks.ts';
@@ -34,6 +42,8 @@ export interface SessionOptions {
   readonly capabilities: ReadonlySet<string>;
   /** Distinguishes readers of catalogues: capabilities and rights. */
   readonly reader: string;
+  /** The same by credentials alone. */
+  readonly credentials: string;
   /** Client headers for the target of a single-target endpoint (flat list). */
   readonly headers: readonly string[];
   readonly view: View;
@@ -47,23 +57,28 @@ function credentialsWithdrawn(target: string): GatewayError {
   return new GatewayError('UPSTREAM_CLOSED', `target "${target}" no longer gets the client's credentials`);
 }
 
-export class Session implements Closable {
+export class Session implements Caller, Closable {
+  readonly era = 'legacy';
   options: SessionOptions;
   readonly links: Links;
+  /** A session is one client: a question that names no call goes to it. */
+  readonly seats = undefined;
   readonly asks: Asks;
   readonly scope = new Scope();
   /** Cancelled when the gateway stops: streams that only listen end, calls in flight may finish. */
   readonly draining = new Cancel();
   /** Calls in flight by the client's own request id. */
   readonly calls = new Few<string, Cancel>();
-  /** Lists of links that have announced a change of their own. */
-  readonly privateLists = new Map<string, Catalogue>();
+  readonly privateLists = new PrivateLists();
   view: View;
   lastSeen: number;
   /** Exchanges and streams that keep the session from being idle. */
   busy = 0;
   #outlet: Outlet | undefined;
   #level = 0;
+  /** Unless it says so, a legacy client leaves to the server what it is told. */
+  #asked: string | undefined;
+  #envelope: Envelope | undefined;
   #changed = new Set<'tools' | 'prompts' | 'resources'>();
   #changeTimer: Timer | undefined;
 
@@ -73,14 +88,17 @@ export class Session implements Closable {
     this.lastSeen = options.ports.clock.monotonic();
     this.asks = new Asks(options.ports.clock, options.capabilities);
     this.links = new Links({
+      era: this.era,
       identity: options.identity,
       clock: options.ports.clock,
+      log: options.ports.log,
+      random: options.ports.random,
       headersFor: (target) =>
         this.view.single?.target === target && target.connector.takesHeaders ? this.options.headers : [],
       sharedTargets: () => this.view.sharedTargets,
       fromUpstream: (target, message) => this.fromUpstream(target, message),
       askClient: (question) => this.ask(question, (message) => this.#deliver(message, 'keep')),
-      linkClosed: (target) => this.#forgetPrivate(target),
+      linkClosed: (target) => this.privateLists.forget(target),
     });
     this.scope.own(this.links);
   }
@@ -89,9 +107,56 @@ export class Session implements Closable {
     return this.options.id;
   }
 
+  get sessionId(): string {
+    return this.options.id;
+  }
+
+  get ports(): Ports {
+    return this.options.ports;
+  }
+
+  get reader(): string {
+    return this.options.reader;
+  }
+
+  get headers(): readonly string[] {
+    return this.options.headers;
+  }
+
+  get credentials(): string {
+    return this.options.credentials;
+  }
+
+  get version(): string {
+    return this.options.identity.version;
+  }
+
+  /** Modern servers are told with each request what this client said once. */
+  envelope(): Envelope {
+    const { capabilities, info } = this.options.identity;
+    this.#envelope ??= { version: MODERN_REVISION, capabilities, info, logLevel: this.#asked ?? 'info' };
+    return this.#envelope;
+  }
+
+  /** A session's questions are answered while its call waits; it is never given a state. */
+  sealState(): string {
+    throw new GatewayError('INTERNAL', 'a session has no request states');
+  }
+
+  /** Runs one request; the client may cancel it by its id. */
+  async run(message: Message, context: Omit<CallContext, 'cancel' | 'refused'>): Promise<Answered> {
+    const cancel = new Cancel();
+    const { peer, route, traceId, headers } = context;
+    const refused = this.#refusal(message.id);
+    if (!refused) this.calls.set(message.id, cancel);
+    const answered = await runCall(this, message, { peer, cancel, route, traceId, headers, refused });
+    if (!refused) this.calls.delete(message.id);
+    return answered;
+  }
+
   /** The client goes on with other credentials, and sees what they let it see. */
-  renew({ headers, reader }: Pick<SessionOptions, 'headers' | 'reader'>): void {
-    this.options = { ...this.options, headers, reader };
+  renew(renewed: Pick<SessionOptions, 'headers' | 'reader' | 'credentials'>): void {
+    this.options = { ...this.options, ...renewed };
     this.privateLists.clear();
   }
 
@@ -133,6 +198,8 @@ export class Session implements Closable {
     if (level === undefined || at < 0)
       throw new GatewayError('INVALID_PARAMS', `unknown log level; one of ${LEVELS.join(', ')}`);
     this.#level = at;
+    this.#asked = level;
+    this.#envelope = undefined;
     await this.links.setLevel(level);
   }
 
@@ -146,10 +213,10 @@ export class Session implements Closable {
     if (message.method === 'notifications/resources/updated' && member.mapsUris) {
       const uri = message.text.text(SLOT.uri);
       if (uri === undefined) return;
-      this.#deliver(withMembers(message, [[SLOT.uri, quote(exposeUri(uri, target.name))]]), 'keep');
+      this.#deliver(untagged(message, [[SLOT.uri, quote(exposeUri(uri, target.name))]]), 'keep');
       return;
     }
-    this.#deliver(wholeMessage(message), 'keep');
+    this.#deliver(untagged(message), 'keep');
   }
 
   /** A shared target's notification; only what this client asked for reaches it. */
@@ -178,7 +245,7 @@ export class Session implements Closable {
       if (kept.has(target)) continue;
       void this.links.release(target, removed(target.name));
       // Another server may have taken its name.
-      this.#forgetPrivate(target);
+      this.privateLists.forget(target);
     }
     // Several servers are shown no credentials of the client; a link that carries them ends, another one opens without.
     const exposed = before.single && !view.single ? before.single.target : undefined;
@@ -199,23 +266,25 @@ export class Session implements Closable {
   }
 
   privateList(target: Target, kind: ListKind): Catalogue | undefined {
-    return this.privateLists.get(`${target.name}|${kind}`);
+    return this.privateLists.get(target, kind);
   }
 
   keepPrivate(target: Target, kind: ListKind, catalogue: Catalogue): void {
     // A list that was under way when its target was removed must not become that of another with the same name.
-    if (this.view.member(target.name)?.target === target)
-      this.privateLists.set(`${target.name}|${kind}`, catalogue);
+    if (this.view.member(target.name)?.target === target) this.privateLists.keep(target, kind, catalogue);
   }
 
-  #forgetPrivate(target: Target): void {
-    for (const key of this.privateLists.keys())
-      if (key.startsWith(`${target.name}|`)) this.privateLists.delete(key);
+  #refusal(id: string): GatewayError | undefined {
+    const { size } = this.calls;
+    if (size >= LIMITS.callsInFlight.value)
+      return new GatewayError('OVERLOADED', `the session has ${size} calls in flight already`);
+    if (this.calls.has(id))
+      return new GatewayError('INVALID_REQUEST', `id ${id} is in use by another request`);
+    return undefined;
   }
 
   #linkChanged(target: Target, list: 'tools' | 'prompts' | 'resources'): void {
-    this.privateLists.delete(`${target.name}|${list}`);
-    if (list === 'resources') this.privateLists.delete(`${target.name}|templates`);
+    this.privateLists.drop(target, list);
     const mine = this.links.opened().find((each) => each.target === target);
     if (mine) mine.open.link.divergent = true;
     target.listChanged(list);

@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { SEED } from '../../../test/fixtures/json-samples.ts';
 import { seededBytes } from '../../../test/fixtures/test-ports.ts';
+import { Seal } from '../../lib/seal.ts';
 import { fingerprint, type Locator, MAX_TOKEN, TokenSeal } from './token.ts';
 
-const seal = (key = 7): TokenSeal => new TokenSeal(Buffer.alloc(32, key), seededBytes(key));
+const seal = (key = 7): TokenSeal => new TokenSeal(new Seal(Buffer.alloc(32, key), seededBytes(key)));
 
 const LOCATOR: Locator = {
   sid: 'c2Vzc2lvbi1pZC0xMjM0NQ',

@@ -4,7 +4,7 @@
  * never anything about upstream sessions or credentials.
  */
 import { createHash } from 'node:crypto';
-import { Seal } from '../../lib/seal.ts';
+import type { Seal } from '../../lib/seal.ts';
 
 export interface Locator {
   readonly sid: string;
@@ -28,8 +28,8 @@ const SHORT_INFO = '{"name":"mcp-client","version":"0"}';
 export class TokenSeal {
   readonly #seal: Seal;
 
-  constructor(key: Buffer, random: (bytes: number) => Buffer) {
-    this.#seal = new Seal(key, random);
+  constructor(seal: Seal) {
+    this.#seal = seal;
   }
 
   seal(locator: Locator): string {

@@ -8,6 +8,7 @@ import { type Curation, exposeName, exposeUri, isShown } from './naming.ts';
 
 function catalogue(kind: ListKind, page: string): Promise<Catalogue> {
   return fetchCatalogue(kind, {
+    era: 'legacy',
     page: () => Promise.resolve({ kind: 'result', body: Buffer.from(page) }),
     skipped() {},
   });
@@ -31,8 +32,8 @@ async function part(
 }
 
 const listing = (kind: ListKind, ...parts: Part[]): Listing => buildListing({ kind, limit: 64, parts });
-const shown = (kind: ListKind, { body }: Listing): unknown =>
-  (JSON.parse(body.toString()) as Record<string, unknown>)[LISTS[kind].member];
+const shown = (kind: ListKind, listed: Listing): unknown =>
+  (JSON.parse(listed.bodyFor('legacy').toString()) as Record<string, unknown>)[LISTS[kind].member];
 
 const ALONE = { prefix: '', mapsUris: false };
 
@@ -40,18 +41,21 @@ test('the page of a target that is shown as it is passes on whole', async () => 
   const page = '{ "tools" : [ {"name" : "a"} ], "_meta":{"n":1.0}}';
   const alone = await catalogue('tools', page);
   const target = { name: 'one', curation: undefined, ...ALONE };
-  assert.equal(listing('tools', { target, catalogue: alone }).body, alone.whole);
+  assert.equal(listing('tools', { target, catalogue: alone }).bodyFor('legacy'), alone.whole);
   const curated = { ...target, curation: { exclude: ['other'] } };
-  assert.equal(listing('tools', { target: curated, catalogue: alone }).body, alone.whole);
+  assert.equal(listing('tools', { target: curated, catalogue: alone }).bodyFor('legacy'), alone.whole);
 });
 
 test('a list of several pages, and one that is curated or prefixed, is put together from its items', async () => {
   const tools = [{ name: 'a' }, { name: 'b' }];
   const left = await part('tools', tools, { name: 'one', ...ALONE, curation: { exclude: ['a'] } });
-  assert.equal(listing('tools', left).body.toString(), '{"tools":[{"name":"b"}]}');
+  assert.equal(listing('tools', left).bodyFor('legacy').toString(), '{"tools":[{"name":"b"}]}');
   const prefixed = await part('tools', tools, { name: 'one' });
-  assert.equal(listing('tools', prefixed).body.toString(), '{"tools":[{"name":"one_a"},{"name":"one_b"}]}');
-  assert.equal(listing('prompts').body.toString(), '{"prompts":[]}');
+  assert.equal(
+    listing('tools', prefixed).bodyFor('legacy').toString(),
+    '{"tools":[{"name":"one_a"},{"name":"one_b"}]}',
+  );
+  assert.equal(listing('prompts').bodyFor('legacy').toString(), '{"prompts":[]}');
 });
 
 test('the way back from an exposed name is a map', async () => {
@@ -222,7 +226,12 @@ test('a generated list is what parsing, changing and printing would make of it',
         return { items, target };
       });
       const built = await Promise.all(wanted.map(({ items, target }) => part(kind, items, target)));
-      assert.equal(listing(kind, ...built).body.toString(), reference(kind, wanted));
+      assert.equal(
+        listing(kind, ...built)
+          .bodyFor('legacy')
+          .toString(),
+        reference(kind, wanted),
+      );
     }),
     { seed: SEED, numRuns: 500 },
   );

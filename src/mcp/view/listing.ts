@@ -3,7 +3,11 @@
  * Built from byte spans; nothing is parsed or stringified again.
  */
 import { type Edit, quote, splice } from '../../lib/json-text.ts';
+import { resultToLegacy, resultToModern } from '../bridge/outcomes.ts';
+import type { ParamHeader } from '../bridge/param-headers.ts';
+import { type Caching, cachingMembers, stricter, UNCACHED } from '../caching.ts';
 import { type Catalogue, ITEM_SLOT, type Item, itemBytes, LISTS, type ListKind } from '../catalogue.ts';
+import type { Era } from '../revisions.ts';
 import { type Curation, exposeName, exposeUri, isShown } from './naming.ts';
 
 export interface ListedTarget {
@@ -17,11 +21,12 @@ export interface Listed {
   readonly target: string;
   readonly native: string;
   readonly repeatable: boolean;
+  readonly repeated: readonly ParamHeader[];
 }
 
 export interface Listing {
-  /** The result object of the list method. */
-  readonly body: Buffer;
+  /** The result object of the list method, for a client of this era. */
+  bodyFor(era: Era): Buffer;
   /** Exposed name, or URI, to origin. */
   readonly names: ReadonlyMap<string, Listed>;
   /** Exposed names that two items claim: neither is shown. */
@@ -54,23 +59,48 @@ export function buildListing(input: ListingInput): Listing {
         entry.bytes.length !== item.text.end - item.text.start || !entry.bytes.equals(itemBytes(item));
       const other = names.get(entry.exposed);
       if (other && (other.target !== target.name || other.native !== item.key)) clashes.add(entry.exposed);
-      else names.set(entry.exposed, { target: target.name, native: item.key, repeatable: item.repeatable });
+      else {
+        const { key: native, repeatable, repeated } = item;
+        names.set(entry.exposed, { target: target.name, native, repeatable, repeated });
+      }
       shown.push(entry);
     }
   }
   for (const name of clashes) names.delete(name);
-  const whole = parts.length === 1 && !changed && clashes.size === 0 ? parts[0]?.catalogue.whole : undefined;
-  const body =
-    whole ??
+  const only = parts.length === 1 && !changed && clashes.size === 0 ? parts[0]?.catalogue : undefined;
+  if (only?.whole) return { bodyFor: inEras(asItCame(only, only.whole)), names, clashes };
+  const items = shown.filter((entry) => !clashes.has(entry.exposed)).map((entry) => entry.bytes);
+  const caching = parts.map(({ catalogue }) => catalogue.caching).reduce(stricter, UNLIMITED);
+  const join = (era: Era): Buffer =>
     joinItems(
       kind,
-      shown.filter((entry) => !clashes.has(entry.exposed)).map((entry) => entry.bytes),
+      items,
+      era === 'modern' ? `${cachingMembers(parts.length > 0 ? caching : UNCACHED)},` : '',
     );
-  return { body, names, clashes };
+  return { bodyFor: inEras(join), names, clashes };
 }
 
-function joinItems(kind: ListKind, items: readonly Buffer[]): Buffer {
-  const pieces: Buffer[] = [Buffer.from(`{"${LISTS[kind].member}":[`)];
+const UNLIMITED: Caching = { ttlMs: Number.MAX_SAFE_INTEGER, scope: 'public' };
+
+/** Each era's text is made when the first client of that era asks. */
+function inEras(make: (era: Era) => Buffer): Listing['bodyFor'] {
+  const made: { [era in Era]?: Buffer } = {};
+  return (era) => {
+    made[era] ??= make(era);
+    return made[era];
+  };
+}
+
+function asItCame({ era: spoken }: Catalogue, whole: Buffer): (era: Era) => Buffer {
+  return (era) => {
+    if (era === spoken) return whole;
+    if (era === 'legacy') return resultToLegacy(whole);
+    return resultToModern(whole, { cacheable: true, serverInfo: undefined });
+  };
+}
+
+function joinItems(kind: ListKind, items: readonly Buffer[], before: string): Buffer {
+  const pieces: Buffer[] = [Buffer.from(`{${before}"${LISTS[kind].member}":[`)];
   items.forEach((bytes, index) => {
     if (index > 0) pieces.push(COMMA);
     pieces.push(bytes);

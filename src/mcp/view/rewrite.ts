@@ -58,3 +58,23 @@ function uriEdits(body: Buffer, target: string): Edit[] {
   }
   return edits.sort((a, b) => a.start - b.start);
 }
+
+const TASK = new Shape({ taskId: true, resultType: true });
+const TASK_ID = TASK.slot('taskId');
+const RESULT_TYPE = TASK.slot('resultType');
+
+/** A task that a call became, or the state of one (the tasks extension): its id says whose it is. */
+export function exposeTaskId(body: Buffer, target: string, method: string): Buffer {
+  if (!body.includes('"taskId"')) return body;
+  try {
+    const result = lex(body, TASK);
+    const id = result.first(TASK_ID) === QUOTE ? result.text(TASK_ID) : undefined;
+    const isTask = method.startsWith('tasks/') || result.text(RESULT_TYPE) === 'task';
+    if (id === undefined || !isTask) return body;
+    const exposed = quote(exposeUri(id, target));
+    return splice(body, [{ start: result.startOf(TASK_ID), end: result.endOf(TASK_ID), with: exposed }]);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return body;
+    throw error;
+  }
+}

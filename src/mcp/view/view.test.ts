@@ -52,6 +52,7 @@ describe('a URI', () => {
 describe('a listing', () => {
   const page = (name: string) =>
     fetchCatalogue('tools', {
+      era: 'legacy',
       page: () => Promise.resolve({ kind: 'result', body: Buffer.from(`{"tools":[{"name":"${name}"}]}`) }),
       skipped() {},
     });
@@ -90,8 +91,8 @@ describe('a listing', () => {
   it('of one kind is not that of another, even when both are empty', () => {
     const view = viewFor(['a', 'b']);
     const parts = view.members.map((target) => ({ target, catalogue: EMPTY }));
-    assert.equal(view.listing('tools', parts).body.toString(), '{"tools":[]}');
-    assert.equal(view.listing('prompts', parts).body.toString(), '{"prompts":[]}');
+    assert.equal(view.listing('tools', parts).bodyFor('legacy').toString(), '{"tools":[]}');
+    assert.equal(view.listing('prompts', parts).bodyFor('legacy').toString(), '{"prompts":[]}');
   });
 
   it('that nobody has asked for lately is made again', async () => {
@@ -104,7 +105,7 @@ describe('a listing', () => {
       view.listing('tools', [{ target: one, catalogue: await page(`t${count}`) }]);
     const after = view.listing('tools', [{ target: one, catalogue: old }]);
     assert.notEqual(after, before);
-    assert.deepEqual(after.body, before.body);
+    assert.deepEqual(after.bodyFor('legacy'), before.bodyFor('legacy'));
   });
 });
 

@@ -92,6 +92,14 @@ export class View {
     return { member, uri: split.uri };
   }
 
+  /** The member and native id behind an exposed task id. Throws UNKNOWN_ITEM. */
+  resolveTask(exposed: string): { member: Member; uri: string } {
+    const split = resolveUri(exposed);
+    const member = split && this.#byName.get(split.target);
+    if (!member) throw new GatewayError('UNKNOWN_ITEM', `Unknown task: ${exposed}`);
+    return { member, uri: split.uri };
+  }
+
   /** The merged list of these catalogues; the same catalogues give the same listing object. */
   listing(kind: ListKind, parts: Parts): Listing {
     // Calls come in runs over the same catalogues: comparing them is cheaper than making a key of their versions.

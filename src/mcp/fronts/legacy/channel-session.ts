@@ -6,7 +6,7 @@ import { asGatewayError, GatewayError } from '../../../core/errors.ts';
 import type { Closable } from '../../../core/scope.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
 import type { Importance, McpOutcome, Peer, Question } from '../../call.ts';
-import { renderError, runCall } from '../../calls/run-call.ts';
+import { renderError } from '../../calls/run-call.ts';
 import type { ClientContext, Endpoint } from '../../endpoint.ts';
 import { isBatch, type Message, readMessage } from '../../message.ts';
 import type { Session } from '../../sessions/session.ts';
@@ -75,7 +75,7 @@ export class ChannelSession implements Peer, Closable {
     if (message.kind === 'notification') return session.notified(message);
     if (message.kind === 'response') return void session.asks.answered(message);
     const { route, traceId, headers } = context;
-    const call = runCall(session, message, { peer: this, route, traceId, headers });
+    const call = session.run(message, { peer: this, route, traceId, headers });
     this.#answering(
       call.then((answered) => {
         this.#options.deliver(Buffer.concat(answered.pieces), 'keep');

@@ -6,7 +6,6 @@ import { GatewayError } from '../../../core/errors.ts';
 import { type Exchange, header, type Reply } from '../../../core/exchange.ts';
 import { Flow } from '../../../lib/flow.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
-import { runCall } from '../../calls/run-call.ts';
 import type { Message } from '../../message.ts';
 import type { Session } from '../../sessions/session.ts';
 import { checkEventStream, prefersStream } from '../checks.ts';
@@ -112,7 +111,7 @@ export class StreamableHttpFront {
     };
     let left = requests.length;
     for (const request of requests) {
-      void runCall(session, request, context).then(({ pieces, error }) => {
+      void session.run(request, context).then(({ pieces, error }) => {
         left -= 1;
         if (left === 0) {
           session.busy -= 1;

@@ -1,0 +1,91 @@
+/**
+ * Links for the calls of one visitor: over stdio nothing says which call a server's question belongs to, so a call
+ * that may be asked something has a link to itself, and further ones wait or get another link.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { Closable } from '../../core/scope.ts';
+import type { Cancel } from '../../lib/cancel.ts';
+import type { Target } from '../target/target.ts';
+import type { Links } from './links.ts';
+
+interface Seat {
+  readonly links: Links;
+  readonly taken: Set<Target>;
+}
+
+interface Waiting {
+  readonly target: Target;
+  go(links: Links): void;
+}
+
+export class Seats implements Closable {
+  readonly #first: Links;
+  readonly #make: () => Links;
+  readonly #seats: Seat[] = [];
+  #waiting: Waiting[] = [];
+
+  /** `first` carries everything that needs no link to itself, and is the first that calls take. */
+  constructor(first: Links, make: () => Links) {
+    this.#first = first;
+    this.#make = make;
+  }
+
+  /** Whether calls to this target need a link to themselves. */
+  static needed({ connector, era }: Target): boolean {
+    return era === 'legacy' && !connector.relates && connector.lifecycle === 'session';
+  }
+
+  /** Waits when all are taken. Rejects when the call is cancelled first. */
+  take(target: Target, cancel: Cancel): Promise<Links> {
+    if (this.#seats.length === 0) this.#add(this.#first);
+    const free =
+      this.#seats.find(({ taken }) => !taken.has(target)) ??
+      (this.#seats.length < LIMITS.visitorLinks.value ? this.#add(this.#make()) : undefined);
+    if (free) {
+      free.taken.add(target);
+      return Promise.resolve(free.links);
+    }
+    if (this.#waiting.length >= LIMITS.callsInFlight.value)
+      return Promise.reject(new GatewayError('OVERLOADED', `too many calls wait for "${target.name}"`));
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        target,
+        go: (links) => {
+          forget();
+          resolve(links);
+        },
+      };
+      this.#waiting.push(waiting);
+      const forget = cancel.onCancel((reason) => {
+        this.#waiting = this.#waiting.filter((each) => each !== waiting);
+        reject(reason);
+      });
+    });
+  }
+
+  free(links: Links, target: Target): void {
+    const next = this.#waiting.findIndex((each) => each.target === target);
+    if (next >= 0) {
+      const [waiting] = this.#waiting.splice(next, 1);
+      waiting?.go(links);
+      return;
+    }
+    this.#seats.find((seat) => seat.links === links)?.taken.delete(target);
+  }
+
+  /** Every set of links but the first, which its owner knows. */
+  get others(): readonly Links[] {
+    return this.#seats.flatMap(({ links }) => (links === this.#first ? [] : [links]));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.others.map((links) => links.close()));
+  }
+
+  #add(links: Links): Seat {
+    const seat = { links, taken: new Set<Target>() };
+    this.#seats.push(seat);
+    return seat;
+  }
+}
