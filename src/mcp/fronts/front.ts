@@ -10,16 +10,20 @@ import { checkPost } from './checks.ts';
 import { errorReply } from './exchange.ts';
 import { SseFront } from './legacy/sse.ts';
 import { queryToken, StreamableHttpFront } from './legacy/streamable-http.ts';
+import { eraOf, namesModern } from './modern/classify.ts';
+import { ModernFront } from './modern/streamable-http.ts';
 import type { FrontOptions } from './options.ts';
 
 export class HttpFront implements Closable {
   readonly #options: FrontOptions;
   readonly #legacy: StreamableHttpFront;
+  readonly #modern: ModernFront;
   readonly #sse: SseFront;
 
   constructor(options: FrontOptions) {
     this.#options = options;
     this.#legacy = new StreamableHttpFront(options);
+    this.#modern = new ModernFront(options);
     this.#sse = new SseFront(options);
   }
 
@@ -46,6 +50,7 @@ export class HttpFront implements Closable {
 
   close(): void {
     this.#sse.close();
+    this.#modern.close();
   }
 
   async #post(exchange: Exchange): Promise<Answer> {
@@ -53,12 +58,18 @@ export class HttpFront implements Closable {
     try {
       checkPost(exchange);
       const body = await exchange.body.read(this.#options.limits.bodyBytes);
-      if (isBatch(body)) return await this.#legacy.batch(exchange, body);
+      if (isBatch(body)) return await this.#batch(exchange, body);
       message = readMessage(body);
-      return await this.#legacy.post(exchange, message);
+      const front = eraOf(exchange, message) === 'modern' ? this.#modern : this.#legacy;
+      return await front.post(exchange, message);
     } catch (cause) {
       return errorReply(exchange, asGatewayError(cause), message);
     }
+  }
+
+  #batch(exchange: Exchange, body: Buffer): Promise<Reply> {
+    if (!namesModern(exchange)) return this.#legacy.batch(exchange, body);
+    throw new GatewayError('INVALID_REQUEST', 'Invalid Request: this revision has no JSON-RPC batches');
   }
 
   async #other(exchange: Exchange): Promise<Answer> {
@@ -72,15 +83,18 @@ export class HttpFront implements Closable {
   #withoutBody(exchange: Exchange): Promise<Reply> | Reply {
     if (exchange.upgrade !== undefined)
       throw new GatewayError('BAD_REQUEST', 'MCP endpoints do not upgrade connections');
+    if (namesModern(exchange)) throw notAllowed('POST');
     switch (exchange.method) {
       case 'GET':
         return exchange.path.endsWith('/sse') ? this.#sse.open(exchange) : this.#legacy.get(exchange);
       case 'DELETE':
         return this.#legacy.delete(exchange);
       default:
-        throw new GatewayError('METHOD_NOT_ALLOWED', 'Method not allowed.', {
-          headers: ['allow', 'GET, POST, DELETE'],
-        });
+        throw notAllowed('GET, POST, DELETE');
     }
   }
+}
+
+function notAllowed(allowed: string): GatewayError {
+  return new GatewayError('METHOD_NOT_ALLOWED', 'Method not allowed.', { headers: ['allow', allowed] });
 }

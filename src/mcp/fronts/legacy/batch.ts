@@ -2,7 +2,7 @@
 import { GatewayError } from '../../../core/errors.ts';
 import { elements, JsonSyntaxError, lex, Shape } from '../../../lib/json-text.ts';
 import { renderError } from '../../calls/run-call.ts';
-import { type Message, readMessage, syntaxToGateway } from '../../message.ts';
+import { type Message, readMessage, SLOT, syntaxToGateway } from '../../message.ts';
 import { allowsBatch } from '../../revisions.ts';
 
 /** The complete response to one request. */
@@ -46,6 +46,11 @@ export function readBatch(body: Buffer, { max, version }: BatchRules): Message[]
     const message = readMessage(text.bytes.subarray(spans[at], spans[at + 1]));
     if (message.method === 'initialize')
       throw new GatewayError('INVALID_REQUEST', 'initialize must not be part of a batch');
+    if (message.text.has(SLOT.metaVersion))
+      throw new GatewayError(
+        'INVALID_REQUEST',
+        'requests of revision 2026-07-28 must not be part of a batch',
+      );
     messages.push(message);
   }
   return messages;

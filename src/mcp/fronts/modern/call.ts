@@ -1,0 +1,86 @@
+/**
+ * A modern request that is a call, whatever it came over: begun, or continued where the client brings back the
+ * `requestState` of a call that waits for it. Whoever brought the request gets its response; the call may outlive it.
+ */
+import { GatewayError } from '../../../core/errors.ts';
+import type { Exchange } from '../../../core/exchange.ts';
+import { Cancel } from '../../../lib/cancel.ts';
+import { resultPieces } from '../../../lib/json-rpc.ts';
+import type { Envelope } from '../../bridge/envelope.ts';
+import type { Asking, ParkedCall, Round, Sink } from '../../bridge/parked-call.ts';
+import type { OpenedState } from '../../bridge/request-state.ts';
+import { type Answered, runCall } from '../../calls/run-call.ts';
+import type { ClientContext, Endpoint } from '../../endpoint.ts';
+import { type Message, SLOT } from '../../message.ts';
+import { serverInfoOf } from './identity.ts';
+
+/** A request and all that came with it. */
+export interface Asked {
+  readonly message: Message;
+  readonly envelope: Envelope;
+  readonly client: ClientContext;
+  readonly route: string | undefined;
+  readonly traceId: string | undefined;
+  /** For the upstream hop (flat list). */
+  readonly headers: readonly string[] | undefined;
+  /** The request's own headers, where there are any. */
+  readonly inbound: Exchange['headers'] | undefined;
+}
+
+export interface Begun {
+  /** Told by `leave` when whoever brought the request goes away. */
+  readonly call: ParkedCall;
+  /** The response to this request. Rejects when the call is cancelled. */
+  readonly answered: Promise<Answered>;
+}
+
+/** Methods that a server may answer with `input_required`; elsewhere `requestState` means nothing to us. */
+const RETRIED: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/** `sink` gets what comes before the response. Throws what is wrong with the state the client brings back. */
+export function beginCall(endpoint: Endpoint, asked: Asked, sink: Sink): Begun {
+  const { message, envelope, client } = asked;
+  const state = stateOf(endpoint, message, client.principal);
+  const visitor = endpoint.visit(envelope, client);
+  const asking: Asking = {
+    message,
+    principal: client.principal,
+    visitor,
+    capabilities: envelope.capabilities,
+    serverInfo: serverInfoOf(endpoint),
+  };
+  if (state?.kind === 'parked') {
+    const { text } = message;
+    const call = endpoint.parked.resume(state, asking);
+    call.answer(text.has(SLOT.inputResponses) ? text.raw(SLOT.inputResponses) : undefined);
+    return { call, answered: attend(call, message, sink) };
+  }
+  const cancel = new Cancel();
+  const call = endpoint.parked.begin({ ...asking, cancel });
+  const answered = attend(call, message, sink);
+  const { route, traceId, headers, inbound } = asked;
+  visitor.enter();
+  const context = { peer: call, cancel, route, traceId, headers, inbound, envelope, state };
+  void runCall(visitor, message, context).then((outcome) => {
+    visitor.leave();
+    call.finish(outcome);
+  });
+  return { call, answered };
+}
+
+function attend(call: ParkedCall, { id }: Message, sink: Sink): Promise<Answered> {
+  return call.attend(sink).then((round) => answerOf(round, id));
+}
+
+function answerOf(round: Round, id: string): Answered {
+  if (round.kind === 'answered') return round.answered;
+  return { pieces: resultPieces(Buffer.from(id), round.body), error: undefined, status: 200 };
+}
+
+function stateOf(endpoint: Endpoint, { method, text }: Message, principal: string): OpenedState | undefined {
+  if (!text.has(SLOT.requestState) || !RETRIED.has(method)) return undefined;
+  const state = text.text(SLOT.requestState);
+  if (state === undefined)
+    throw new GatewayError('INVALID_PARAMS', `${method}: "requestState" must be a string`);
+  return endpoint.openState(state, principal);
+}

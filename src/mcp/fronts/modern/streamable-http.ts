@@ -1,0 +1,86 @@
+/**
+ * Streamable HTTP for revision 2026-07-28: every POST is a request for itself, and its reply all that belongs to it.
+ * A client that closes the reply has cancelled the request, unless the call waits for that client's own answer.
+ */
+import { asGatewayError } from '../../../core/errors.ts';
+import type { Exchange, Reply } from '../../../core/exchange.ts';
+import type { Closable } from '../../../core/scope.ts';
+import type { Envelope } from '../../bridge/envelope.ts';
+import { renderError } from '../../calls/run-call.ts';
+import type { Message } from '../../message.ts';
+import { accepted, clientContext, traceHeaders } from '../exchange.ts';
+import type { FrontOptions } from '../options.ts';
+import { beginCall } from './call.ts';
+import { checkNotification, checkRequest } from './checks.ts';
+import { Heart } from './heart.ts';
+import { serverInfoOf } from './identity.ts';
+import { ListenCall, readFilter } from './listening.ts';
+import { ModernReply, type ReplyOptions } from './reply.ts';
+
+export class ModernFront implements Closable {
+  readonly #options: FrontOptions;
+  readonly #replies: ReplyOptions;
+
+  constructor(options: FrontOptions) {
+    const { ports, limits } = options;
+    this.#options = options;
+    this.#replies = { heart: new Heart(ports.clock, limits.heartbeatMs), limits, ports };
+  }
+
+  /** Throws what is wrong with a message before it is a call. */
+  post(exchange: Exchange, message: Message): Promise<Reply> | Reply {
+    if (message.kind === 'notification') {
+      // The core has none over HTTP, and what an extension's means only a server of that extension would know.
+      checkNotification(exchange, message);
+      return accepted();
+    }
+    const envelope = checkRequest(exchange, message);
+    if (message.method === 'subscriptions/listen') return this.#listen(exchange, message, envelope);
+    return this.#call(exchange, message, envelope);
+  }
+
+  close(): void {
+    this.#replies.heart.close();
+  }
+
+  #call(exchange: Exchange, message: Message, envelope: Envelope): Promise<Reply> {
+    const { route, traceId } = exchange.record;
+    const asked = {
+      message,
+      envelope,
+      client: clientContext(exchange),
+      route,
+      traceId,
+      headers: traceHeaders(exchange),
+      inbound: exchange.headers,
+    };
+    const reply = new ModernReply(this.#replies, exchange, message);
+    const { call, answered } = beginCall(this.#options.endpoint, asked, reply);
+    reply.awaits(call);
+    answered.then(
+      ({ pieces, status, error }) => {
+        // An upstream's challenge is for the whole exchange: its headers are what a client logs in by.
+        if (error?.code === 'UPSTREAM_CHALLENGE') reply.refuse(error);
+        else reply.answer(status, pieces);
+      },
+      (cause: unknown) => reply.answer(200, [renderError(Buffer.from(message.id), asGatewayError(cause))]),
+    );
+    return reply.reply;
+  }
+
+  #listen(exchange: Exchange, message: Message, envelope: Envelope): Promise<Reply> {
+    const { endpoint } = this.#options;
+    const filter = readFilter(message);
+    const reply = new ModernReply(this.#replies, exchange, message);
+    const listening = new ListenCall({
+      visitor: endpoint.visit(envelope, clientContext(exchange)),
+      id: message.id,
+      serverInfo: serverInfoOf(endpoint),
+      send: (notification) => reply.notify(notification, 'keep'),
+      ended: (response) => reply.answer(200, [response]),
+    });
+    reply.awaits(listening);
+    listening.begin(filter).catch((cause: unknown) => reply.refuse(asGatewayError(cause)));
+    return reply.reply;
+  }
+}
