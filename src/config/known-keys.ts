@@ -110,8 +110,6 @@ const VALUES: Readonly<Record<string, string>> = {
   'listener.protocol': 'HTTPS TLS TCP HBONE',
   'gateway.protocol': 'HTTPS TLS TCP',
   'gatewayListener.protocol': 'HTTPS TLS TCP',
-  'mcp.statefulMode': 'stateless',
-  'shortMcp.statefulMode': 'stateless',
 };
 
 /** Keys that the Rust gateway reads in the mapping at `path`. */

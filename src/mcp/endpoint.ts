@@ -134,15 +134,19 @@ export class Endpoint implements Closable, TargetWatcher {
   /** Answers initialize and begins a session; nothing is opened upstream until a call needs it. */
   async begin(message: Message, client: ClientContext): Promise<Begun> {
     this.sessions.check();
-    const identity = readIdentity(message);
-    const infos = await this.#serverInfos(client, 'legacy');
-    const version = infos.reduce((oldest, { info }) => olderRevision(oldest, info.version), identity.version);
-    const agreed: ClientIdentity = { ...identity, version };
-    const body = mergeInfo(this.#merging(infos), version);
+    const { agreed, body } = await this.greet(message, client);
     return {
       session: this.#session(agreed, client, this.sessions.newId()),
       outcome: { kind: 'result', body },
     };
+  }
+
+  /** What initialize is answered, and who the client then is; nothing begins. */
+  async greet(message: Message, client: ClientContext): Promise<{ agreed: ClientIdentity; body: Buffer }> {
+    const identity = readIdentity(message);
+    const infos = await this.#serverInfos(client, 'legacy');
+    const version = infos.reduce((oldest, { info }) => olderRevision(oldest, info.version), identity.version);
+    return { agreed: { ...identity, version }, body: mergeInfo(this.#merging(infos), version) };
   }
 
   /** Whether a request brings the credentials that its session goes on with; where none travel on, any will do. */

@@ -19,6 +19,9 @@ export const LATEST_LEGACY = LEGACY_REVISIONS[0];
 /** What a client may speak here, whatever the servers behind speak. */
 export const REVISIONS: readonly string[] = [MODERN_REVISION, ...LEGACY_REVISIONS];
 
+/** What a request without a revision and without a session is taken to speak (streamable HTTP, 2025-06-18). */
+export const DEFAULT_REVISION = '2025-03-26';
+
 /** Whether a revision, known or not, is of the modern kind: revisions are dates. */
 export function isModern(version: string): boolean {
   return version >= MODERN_REVISION && /^\d{4}-\d\d-\d\d/.test(version);

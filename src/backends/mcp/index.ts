@@ -42,6 +42,7 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
     prefixMode: config.prefixMode,
     failureMode: config.failureMode,
     nameLimit: config.nameLimit,
+    stateless: config.statefulMode === 'stateless',
   });
   return {
     handle: (exchange) => endpoint.front.handle(exchange),

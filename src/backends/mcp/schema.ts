@@ -84,10 +84,10 @@ export function mcpSchema(kinds: readonly TargetDefinition[], targetPolicies?: z
       .enum(['failClosed', 'failOpen'])
       .default('failClosed')
       .meta({ description: 'A target that cannot answer fails a merged request, or is left out of it.' }),
-    statefulMode: z
-      .enum(['stateful'])
-      .default('stateful')
-      .meta({ description: 'Whether clients have sessions.' }),
+    statefulMode: z.enum(['stateful', 'stateless']).default('stateful').meta({
+      description:
+        'Whether legacy clients over streamable HTTP have sessions; without one, servers can ask them nothing.',
+    }),
     nameLimit: z
       .int()
       .min(16)

@@ -4,6 +4,7 @@
  */
 import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { Clock } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import type { Cancel } from '../../lib/cancel.ts';
 import type { Target } from '../target/target.ts';
@@ -22,13 +23,15 @@ interface Waiting {
 export class Seats implements Closable {
   readonly #first: Links;
   readonly #make: () => Links;
+  readonly #clock: Clock;
   readonly #seats: Seat[] = [];
   #waiting: Waiting[] = [];
 
   /** `first` carries everything that needs no link to itself, and is the first that calls take. */
-  constructor(first: Links, make: () => Links) {
+  constructor(first: Links, make: () => Links, clock: Clock) {
     this.#first = first;
     this.#make = make;
+    this.#clock = clock;
   }
 
   /** Whether calls to this target need a link to themselves. */
@@ -46,31 +49,13 @@ export class Seats implements Closable {
       free.taken.add(target);
       return Promise.resolve(free.links);
     }
-    if (this.#waiting.length >= LIMITS.callsInFlight.value)
-      return Promise.reject(new GatewayError('OVERLOADED', `too many calls wait for "${target.name}"`));
-    return new Promise((resolve, reject) => {
-      const waiting: Waiting = {
-        target,
-        go: (links) => {
-          forget();
-          resolve(links);
-        },
-      };
-      this.#waiting.push(waiting);
-      const forget = cancel.onCancel((reason) => {
-        this.#waiting = this.#waiting.filter((each) => each !== waiting);
-        reject(reason);
-      });
-    });
+    if (this.#waiting.length >= LIMITS.callsInFlight.value) return Promise.reject(busy(target));
+    return this.#wait(target, cancel);
   }
 
   free(links: Links, target: Target): void {
-    const next = this.#waiting.findIndex((each) => each.target === target);
-    if (next >= 0) {
-      const [waiting] = this.#waiting.splice(next, 1);
-      waiting?.go(links);
-      return;
-    }
+    const next = this.#waiting.find((each) => each.target === target);
+    if (next) return next.go(links);
     this.#seats.find((seat) => seat.links === links)?.taken.delete(target);
   }
 
@@ -83,9 +68,38 @@ export class Seats implements Closable {
     await Promise.all(this.others.map((links) => links.close()));
   }
 
+  #wait(target: Target, cancel: Cancel): Promise<Links> {
+    return new Promise((resolve, reject) => {
+      const over = (): void => {
+        this.#waiting = this.#waiting.filter((each) => each !== waiting);
+        timer.cancel();
+        forget();
+      };
+      const fail = (reason: Error): void => {
+        over();
+        reject(reason);
+      };
+      const waiting: Waiting = {
+        target,
+        go: (links) => {
+          over();
+          resolve(links);
+        },
+      };
+      this.#waiting.push(waiting);
+      const timer = this.#clock.after(LIMITS.connect.value, () => fail(busy(target)));
+      const forget = cancel.onCancel(fail);
+    });
+  }
+
   #add(links: Links): Seat {
     const seat = { links, taken: new Set<Target>() };
     this.#seats.push(seat);
     return seat;
   }
+}
+
+function busy({ name }: Target): GatewayError {
+  const most = LIMITS.visitorLinks.value;
+  return new GatewayError('OVERLOADED', `${most} calls of the client are waiting for "${name}" already`);
 }

@@ -9,6 +9,7 @@ import { isBatch, type Message, readMessage } from '../message.ts';
 import { checkPost } from './checks.ts';
 import { errorReply } from './exchange.ts';
 import { SseFront } from './legacy/sse.ts';
+import { StatelessFront } from './legacy/stateless.ts';
 import { queryToken, StreamableHttpFront } from './legacy/streamable-http.ts';
 import { eraOf, namesModern } from './modern/classify.ts';
 import { ModernFront } from './modern/streamable-http.ts';
@@ -17,12 +18,14 @@ import type { FrontOptions } from './options.ts';
 export class HttpFront implements Closable {
   readonly #options: FrontOptions;
   readonly #legacy: StreamableHttpFront;
+  readonly #stateless: StatelessFront;
   readonly #modern: ModernFront;
   readonly #sse: SseFront;
 
   constructor(options: FrontOptions) {
     this.#options = options;
     this.#legacy = new StreamableHttpFront(options);
+    this.#stateless = new StatelessFront(options);
     this.#modern = new ModernFront(options);
     this.#sse = new SseFront(options);
   }
@@ -50,7 +53,13 @@ export class HttpFront implements Closable {
 
   close(): void {
     this.#sse.close();
+    this.#stateless.close();
     this.#modern.close();
+  }
+
+  /** For legacy clients over streamable HTTP. */
+  get #older(): StreamableHttpFront | StatelessFront {
+    return this.#options.endpoint.view.stateless ? this.#stateless : this.#legacy;
   }
 
   async #post(exchange: Exchange): Promise<Answer> {
@@ -60,7 +69,7 @@ export class HttpFront implements Closable {
       const body = await exchange.body.read(this.#options.limits.bodyBytes);
       if (isBatch(body)) return await this.#batch(exchange, body);
       message = readMessage(body);
-      const front = eraOf(exchange, message) === 'modern' ? this.#modern : this.#legacy;
+      const front = eraOf(exchange, message) === 'modern' ? this.#modern : this.#older;
       return await front.post(exchange, message);
     } catch (cause) {
       return errorReply(exchange, asGatewayError(cause), message);
@@ -68,7 +77,7 @@ export class HttpFront implements Closable {
   }
 
   #batch(exchange: Exchange, body: Buffer): Promise<Reply> {
-    if (!namesModern(exchange)) return this.#legacy.batch(exchange, body);
+    if (!namesModern(exchange)) return this.#older.batch(exchange, body);
     throw new GatewayError('INVALID_REQUEST', 'Invalid Request: this revision has no JSON-RPC batches');
   }
 
@@ -84,9 +93,11 @@ export class HttpFront implements Closable {
     if (exchange.upgrade !== undefined)
       throw new GatewayError('BAD_REQUEST', 'MCP endpoints do not upgrade connections');
     if (namesModern(exchange)) throw notAllowed('POST');
+    if (exchange.method === 'GET' && exchange.path.endsWith('/sse')) return this.#sse.open(exchange);
+    if (this.#options.endpoint.view.stateless) throw notAllowed('POST');
     switch (exchange.method) {
       case 'GET':
-        return exchange.path.endsWith('/sse') ? this.#sse.open(exchange) : this.#legacy.get(exchange);
+        return this.#legacy.get(exchange);
       case 'DELETE':
         return this.#legacy.delete(exchange);
       default:

@@ -23,6 +23,8 @@ export interface ViewPlan {
   readonly prefixMode: 'conditional' | 'always' | 'never';
   readonly failureMode: 'failClosed' | 'failOpen';
   readonly nameLimit: number;
+  /** Legacy clients have no sessions. */
+  readonly stateless?: boolean;
 }
 
 export interface Member extends MemberPlan, ListedTarget {}
@@ -35,6 +37,7 @@ const MAX_LISTINGS = 64;
 export class View {
   readonly members: readonly Member[];
   readonly failOpen: boolean;
+  readonly stateless: boolean;
   readonly sharedTargets: readonly Target[];
   /** The one target of an endpoint that merges nothing: what is not merged passes through untouched. */
   readonly single: Member | undefined;
@@ -55,6 +58,7 @@ export class View {
     this.sharedTargets = this.members.flatMap(({ target }) =>
       target.connector.lifecycle === 'shared' ? [target] : [],
     );
+    this.stateless = plan.stateless ?? false;
     this.failOpen = plan.failureMode === 'failOpen';
     this.single = this.members.length === 1 && !mapsUris ? this.members[0] : undefined;
     this.#limit = plan.nameLimit;

@@ -63,7 +63,8 @@ export class Visitor implements Caller, Closable {
     this.view = options.view;
     this.lastSeen = options.ports.clock.monotonic();
     this.links = this.#newLinks();
-    this.seats = options.askable ? new Seats(this.links, () => this.#newLinks()) : undefined;
+    const { clock } = options.ports;
+    this.seats = options.askable ? new Seats(this.links, () => this.#newLinks(), clock) : undefined;
   }
 
   get era(): Era {

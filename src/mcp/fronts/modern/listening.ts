@@ -11,7 +11,7 @@ import type { Visitor } from '../../visitors/visitor.ts';
 import { acknowledgement, ending, tagged } from './tag.ts';
 
 export interface ListenOptions {
-  readonly visitor: Visitor;
+  readonly visitor: Pick<Visitor, 'listen'>;
   /** Raw JSON text of the request's id. */
   readonly id: string;
   /** Raw JSON object: what results say of the server. */

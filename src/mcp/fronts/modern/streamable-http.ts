@@ -9,13 +9,13 @@ import type { Envelope } from '../../bridge/envelope.ts';
 import { renderError } from '../../calls/run-call.ts';
 import type { Message } from '../../message.ts';
 import { accepted, clientContext, traceHeaders } from '../exchange.ts';
+import { Heart } from '../heart.ts';
 import type { FrontOptions } from '../options.ts';
+import { type ReplyOptions, SingleReply } from '../single-reply.ts';
 import { beginCall } from './call.ts';
 import { checkNotification, checkRequest } from './checks.ts';
-import { Heart } from './heart.ts';
 import { serverInfoOf } from './identity.ts';
 import { ListenCall, readFilter } from './listening.ts';
-import { ModernReply, type ReplyOptions } from './reply.ts';
 
 export class ModernFront implements Closable {
   readonly #options: FrontOptions;
@@ -54,7 +54,7 @@ export class ModernFront implements Closable {
       headers: traceHeaders(exchange),
       inbound: exchange.headers,
     };
-    const reply = new ModernReply(this.#replies, exchange, message);
+    const reply = new SingleReply(this.#replies, exchange, message);
     const { call, answered } = beginCall(this.#options.endpoint, asked, reply);
     reply.awaits(call);
     answered.then(
@@ -71,7 +71,7 @@ export class ModernFront implements Closable {
   #listen(exchange: Exchange, message: Message, envelope: Envelope): Promise<Reply> {
     const { endpoint } = this.#options;
     const filter = readFilter(message);
-    const reply = new ModernReply(this.#replies, exchange, message);
+    const reply = new SingleReply(this.#replies, exchange, message);
     const listening = new ListenCall({
       visitor: endpoint.visit(envelope, clientContext(exchange)),
       id: message.id,

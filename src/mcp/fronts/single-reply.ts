@@ -1,23 +1,23 @@
 /**
- * The answer to one modern POST: plain JSON when there is nothing but the result; an event stream as soon as
+ * The answer to one POST without a session: plain JSON when there is nothing but the result; an event stream as soon as
  * something has to be said before it, or when the client has waited for a heartbeat. The stream belongs to this one
  * request: nothing in it can be resumed, and a client that closes it gives the request up.
  */
-import { GatewayError } from '../../../core/errors.ts';
-import type { Exchange, Reply } from '../../../core/exchange.ts';
-import type { Ports } from '../../../core/ports.ts';
-import { Flow } from '../../../lib/flow.ts';
-import type { Importance } from '../../call.ts';
-import { renderError } from '../../calls/run-call.ts';
-import type { Message } from '../../message.ts';
-import { EventStream } from '../event-stream.ts';
-import { errorReply, JSON_HEADERS, STREAM_HEADERS } from '../exchange.ts';
-import type { StreamLimits } from '../options.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { Exchange, Reply } from '../../core/exchange.ts';
+import type { Ports } from '../../core/ports.ts';
+import { Flow } from '../../lib/flow.ts';
+import type { Importance } from '../call.ts';
+import { renderError } from '../calls/run-call.ts';
+import type { Message } from '../message.ts';
+import { EventStream } from './event-stream.ts';
+import { errorReply, JSON_HEADERS, STREAM_HEADERS } from './exchange.ts';
 import type { Beating, Heart } from './heart.ts';
+import type { StreamLimits } from './options.ts';
 
 /** What the client waits for. */
 export interface Work {
-  leave(reply: ModernReply, reason: Error): void;
+  leave(reply: SingleReply, reason: Error): void;
 }
 
 /** Of a front, for all its replies. */
@@ -30,7 +30,7 @@ export interface ReplyOptions {
 /** Beats until a client that hears nothing is given a sign of life. */
 const PATIENCE = 2;
 
-export class ModernReply implements Beating {
+export class SingleReply implements Beating {
   /** Settles when it is known how the POST is answered. */
   readonly reply: Promise<Reply>;
   readonly #options: ReplyOptions;

@@ -2,9 +2,9 @@
  * Keep-alive for everything that waits for an answer or listens: an idle connection is cut by some proxy sooner or
  * later. One timer for all of a front, because a timer per call costs more than its parse.
  */
-import type { Clock, Timer } from '../../../core/ports.ts';
-import type { Closable } from '../../../core/scope.ts';
-import { Few } from '../../../lib/few.ts';
+import type { Clock, Timer } from '../../core/ports.ts';
+import type { Closable } from '../../core/scope.ts';
+import { Few } from '../../lib/few.ts';
 
 export interface Beating {
   /** Twice per heartbeat: what has been quiet for two beats shows a sign of life. */

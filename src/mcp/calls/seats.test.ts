@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { settled, testPorts } from '../../../test/fixtures/test-ports.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { Cancel } from '../../lib/cancel.ts';
+import type { Target } from '../target/target.ts';
+import type { Links } from './links.ts';
+import { Seats } from './seats.ts';
+
+const named = (name: string): Target => ({ name }) as Target;
+const one = named('one');
+const two = named('two');
+
+function world() {
+  const ports = testPorts();
+  let made = 0;
+  const links = (): Links => ({ number: made++, close: () => Promise.resolve() }) as unknown as Links;
+  const first = links();
+  return { ports, first, seats: new Seats(first, links, ports.clock), made: () => made };
+}
+
+const MOST = LIMITS.visitorLinks.value;
+const NEVER = new Cancel();
+
+test('calls to different targets share links; calls to the same one have each its own', async () => {
+  const { seats, first, made } = world();
+  assert.equal(await seats.take(one, NEVER), first);
+  assert.equal(await seats.take(two, NEVER), first);
+  assert.notEqual(await seats.take(one, NEVER), first);
+  assert.equal(made(), 2);
+});
+
+test('a call that has no link left waits for one that ends', async () => {
+  const { seats, made } = world();
+  const taken = await Promise.all(Array.from({ length: MOST }, () => seats.take(one, NEVER)));
+  assert.equal(new Set(taken).size, MOST);
+  const waiting = seats.take(one, NEVER);
+  seats.free(taken[3] as Links, one);
+  assert.equal(await waiting, taken[3]);
+  seats.free(taken[3] as Links, one);
+  assert.equal(await seats.take(one, NEVER), taken[3]);
+  assert.equal(made(), MOST);
+});
+
+test('a wait ends with its call, and after a while', async () => {
+  const { seats, ports } = world();
+  for (let n = 0; n < MOST; n += 1) await seats.take(one, NEVER);
+  const cancel = new Cancel();
+  const cancelled = seats.take(one, cancel);
+  const late = seats.take(one, NEVER);
+  cancel.cancel(new GatewayError('CANCELLED', 'gone'));
+  await assert.rejects(cancelled, { code: 'CANCELLED' });
+  ports.clock.advance(LIMITS.connect.value);
+  await assert.rejects(late, { code: 'OVERLOADED' });
+  await settled();
+});
