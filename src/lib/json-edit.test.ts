@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compact, elements, quote, splice } from './json-edit.ts';
+import { compact, elements, members, quote, splice, without } from './json-edit.ts';
 
 describe('elements', () => {
   it('gives a start and an end for each element of an array', () => {
@@ -15,6 +15,78 @@ describe('elements', () => {
     for (const text of ['[]', '[ \n]', '{}', '1', '"[1]"', '']) {
       assert.deepEqual(elements(Buffer.from(text), 0, text.length), [], text);
     }
+  });
+});
+
+describe('members', () => {
+  const names = (text: string): string[] => members(Buffer.from(text)).map(({ name }) => name);
+
+  it('gives name, place and value of each member of an object', () => {
+    const bytes = Buffer.from('[{ "a" : 1 ,"b\\u0041\\"":"x,}" ,"":{"b":[2]},"é":[]\n}]');
+    const found = members(bytes, { start: 1, end: bytes.length - 1 });
+    assert.deepEqual(
+      found.map(({ name, start, end }) => [name, bytes.toString('utf8', start, end)]),
+      [
+        ['a', '1'],
+        ['bA"', '"x,}"'],
+        ['', '{"b":[2]}'],
+        ['é', '[]'],
+      ],
+    );
+    for (const { at } of found) assert.equal(bytes[at], '"'.charCodeAt(0));
+  });
+
+  it('gives a member that comes twice twice', () => {
+    assert.deepEqual(names('{"a":1,"a":2}'), ['a', 'a']);
+  });
+
+  it('gives none for an empty object and for a value that is no object', () => {
+    for (const text of ['{}', '{ \n}', ' {}', '[]', '1', '"{}"', '']) assert.deepEqual(names(text), [], text);
+  });
+
+  it('stops behind the first member of the name looked for', () => {
+    const found = members(Buffer.from('{"a":1,"b":2,"c":broken'), undefined, 'b');
+    assert.deepEqual(
+      found.map(({ name }) => name),
+      ['a', 'b'],
+    );
+  });
+
+  it('refuses an object that is broken', () => {
+    for (const text of [
+      '{',
+      '{"a"',
+      '{"a":',
+      '{"a":1',
+      '{"a":1,',
+      '{"a":1,}',
+      '{"a":1 "b":2}',
+      '{a:1}',
+      '{"a":[}',
+    ])
+      assert.throws(() => names(text), { name: 'JsonSyntaxError' }, text);
+  });
+});
+
+describe('without', () => {
+  const bytes = Buffer.from('{ "a":1 , "b":2,"c" : 3 }');
+  const rest = (gone: string): string => {
+    const spans = members(bytes).filter(({ name }) => gone.includes(name));
+    return splice(bytes, without(bytes, spans)).toString();
+  };
+
+  it('takes members out with the commas that they needed', () => {
+    for (const [gone, text] of [
+      ['', '{ "a":1 , "b":2,"c" : 3 }'],
+      ['a', '{ "b":2,"c" : 3 }'],
+      ['b', '{ "a":1 , "c" : 3 }'],
+      ['c', '{ "a":1 , "b":2 }'],
+      ['ab', '{ "c" : 3 }'],
+      ['ac', '{ "b":2 }'],
+      ['bc', '{ "a":1  }'],
+      ['abc', '{  }'],
+    ] as const)
+      assert.equal(rest(gone), text);
   });
 });
 

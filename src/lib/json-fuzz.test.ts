@@ -2,8 +2,27 @@ import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { brokenJson, jsonObject, jsonText, jsonValue, SEED } from '../../test/fixtures/json-samples.ts';
-import { compact, elements, JsonSyntaxError, type JsonText, lex, Shape, splice } from './json-text.ts';
+import {
+  brokenJson,
+  jsonObject,
+  jsonString,
+  jsonText,
+  jsonValue,
+  SEED,
+} from '../../test/fixtures/json-samples.ts';
+import {
+  compact,
+  elements,
+  JsonSyntaxError,
+  type JsonText,
+  lex,
+  memberBefore,
+  members,
+  Shape,
+  spaceBefore,
+  splice,
+  without,
+} from './json-text.ts';
 
 const RUNS = { seed: SEED, numRuns: 2000 };
 const NOTHING = new Shape({});
@@ -197,6 +216,102 @@ describe('elements', () => {
           each,
           texts.map((text) => text.trim()),
         );
+      }),
+      RUNS,
+    );
+  });
+});
+
+/** An object of any members, some of which look like the end of one. */
+const anyObject = fc
+  .array(fc.tuple(jsonString, fc.oneof(jsonValue, jsonString)), { maxLength: 6 })
+  .chain((chosen) => fc.tuple(fc.constantFrom('', ' ', '\n'), jsonObject(chosen)))
+  .map(([blank, text]) => `${blank}${text}${blank}`);
+
+const readBackwards = (bytes: Buffer, floor: number): unknown[] => {
+  const found: unknown[] = [];
+  let end = bytes.lastIndexOf('}');
+  for (;;) {
+    const member = memberBefore(bytes, end, floor);
+    if (!member) return found.reverse();
+    assert.ok(
+      member.at > floor && member.start > member.at && member.end > member.start && member.end <= end,
+    );
+    found.push([member.at, member.start, member.end]);
+    end = spaceBefore(bytes, member.at) - 1;
+    if (bytes[end] !== ','.charCodeAt(0)) return found.reverse();
+  }
+};
+
+describe('members', () => {
+  it('gives names and values as JSON.parse sees them', () => {
+    fc.assert(
+      fc.property(anyObject, (text) => {
+        const bytes = Buffer.from(text);
+        const found = members(bytes).map(({ name, start, end }) => [
+          name,
+          JSON.parse(bytes.toString('utf8', start, end)) as unknown,
+        ]);
+        // Not by assignment: of a member called __proto__ that would make something else.
+        assert.deepEqual(Object.fromEntries(found), JSON.parse(text));
+      }),
+      RUNS,
+    );
+  });
+
+  it('read backwards are the same ones', () => {
+    fc.assert(
+      fc.property(anyObject, (text) => {
+        const bytes = Buffer.from(text);
+        assert.deepEqual(
+          readBackwards(bytes, 0),
+          members(bytes).map(({ at, start, end }) => [at, start, end]),
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it('read backwards as far as a floor are the last ones', () => {
+    fc.assert(
+      fc.property(anyObject, fc.nat(200), (text, reach) => {
+        const bytes = Buffer.from(text);
+        const floor = Math.max(0, bytes.length - reach);
+        const expected = members(bytes).filter(({ at }) => at > floor);
+        assert.deepEqual(
+          readBackwards(bytes, floor),
+          expected.map(({ at, start, end }) => [at, start, end]),
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it('of what is no JSON are read backwards without harm', () => {
+    fc.assert(
+      fc.property(brokenJson, fc.nat(20), (bytes, floor) => {
+        readBackwards(bytes, floor);
+      }),
+      { ...RUNS, numRuns: 6000 },
+    );
+  });
+});
+
+describe('without', () => {
+  it('leaves the other members as they were', () => {
+    fc.assert(
+      fc.property(anyObject, fc.infiniteStream(fc.boolean()), (text, choice) => {
+        const bytes = Buffer.from(text);
+        const raw = (from: Buffer): string[] =>
+          members(from).map(({ at, end }) => from.toString('utf8', at, end));
+        const all = members(bytes).map((member) => ({ member, goes: choice.next().value as boolean }));
+        const gone = all.filter(({ goes }) => goes).map(({ member }) => member);
+        const rest = splice(bytes, without(bytes, gone));
+        assert.deepEqual(
+          raw(rest),
+          all.filter(({ goes }) => !goes).map(({ member }) => bytes.toString('utf8', member.at, member.end)),
+        );
+        JSON.parse(rest.toString());
       }),
       RUNS,
     );

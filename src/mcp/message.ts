@@ -143,12 +143,11 @@ function invalid(message: string): GatewayError {
 }
 
 /** The message with some members replaced: `[slot, new JSON text]`; members that are absent are left out. */
-export function withMembers(message: Message, members: readonly Member[], added?: Edit): Buffer {
-  const { text } = message;
-  return splice(text.bytes, replacing(text, members, added ? [added] : []), text);
+export function withMembers({ text }: Message, members: readonly Member[]): Buffer {
+  return splice(text.bytes, replacing(text, members, []), text);
 }
 
-/** Adds the edits that replace members to others, which are in the order of the text. */
+/** Adds the edits that replace members to other edits, which are in the order of the text. */
 export function replacing(text: JsonText, members: readonly Member[], edits: Edit[]): Edit[] {
   for (const [slot, value] of members) {
     const start = text.startOf(slot);

@@ -8,8 +8,6 @@ import {
   type Edit,
   type JsonText,
   type MemberSpan,
-  quote,
-  type Span,
   spaceBefore,
   splice,
   without,
@@ -48,21 +46,15 @@ export function sameEra(message: Message, rewrite: Rewrite): Buffer {
  * when "params" or "_meta" is no object.
  */
 export function toModern(message: Message, rewrite: Rewrite, envelope: Envelope): Buffer {
-  const { text, method } = message;
+  const { text } = message;
+  mustHold(message, SLOT.params, 'params');
+  mustHold(message, SLOT.meta, '_meta');
   const trace = traceMember(text, rewrite.headers);
   const put = trace ? [envelopeText(envelope), COMMA, trace] : [envelopeText(envelope)];
   const retry = rewrite.retry ? retryMembers(rewrite.retry) : [];
-  if (!text.has(SLOT.params) || text.first(SLOT.params) === LETTER_N)
-    return written(message, rewrite, [newParams(text, [...metaOf(put), ...behindComma(retry)])]);
-  if (text.first(SLOT.params) !== OPEN_BRACE)
-    throw new GatewayError('INVALID_PARAMS', `${method}: "params" must be an object`);
+  if (text.first(SLOT.params) !== OPEN_BRACE) return written(message, rewrite, [newParams(text, put, retry)]);
   const meta = { put, gone: spans(text, ENVELOPE_MEMBERS) };
-  const params = { put: retry, gone: spans(text, INPUT_MEMBERS) };
-  if (text.has(SLOT.meta) && text.first(SLOT.meta) !== OPEN_BRACE) {
-    if (text.first(SLOT.meta) !== LETTER_N)
-      throw new GatewayError('INVALID_PARAMS', `${method}: "_meta" must be an object`);
-  }
-  return written(message, rewrite, edited(text, meta, params));
+  return written(message, rewrite, edited(text, meta, { put: retry, gone: spans(text, INPUT_MEMBERS) }));
 }
 
 /**
@@ -89,7 +81,10 @@ const OPEN_BRACE = 0x7b;
 const LETTER_N = 0x6e;
 const COMMA = Buffer.from(',');
 const META_OPEN = Buffer.from('"_meta":{');
+const PARAMS_OPEN = Buffer.from(',"params":{');
+const OPEN = Buffer.from('{');
 const CLOSE = Buffer.from('}');
+const RESPONSES = Buffer.from('"inputResponses":');
 
 type Named = readonly (readonly [slot: number, name: string])[];
 
@@ -122,8 +117,8 @@ function edited(text: JsonText, meta: Change, params: Change): Edit[] {
     return changes(text, SLOT.params, { put: params.put, gone });
   }
   if (meta.put.length === 0 || (first >= 0 && first !== LETTER_N)) return changes(text, SLOT.params, params);
-  const put = params.put.length > 0 ? [...metaOf(meta.put), COMMA, ...params.put] : metaOf(meta.put);
-  return changes(text, SLOT.params, { put, gone: inOrder([...params.gone, ...spans(text, META)]) });
+  const gone = inOrder([...params.gone, ...spans(text, META)]);
+  return changes(text, SLOT.params, { put: metaOf(meta.put, params.put), gone });
 }
 
 /** The edits for the object at `slot`. */
@@ -161,30 +156,31 @@ function spans(text: JsonText, wanted: Named): MemberSpan[] {
 }
 
 /** Stable: what is put at a place comes before what is taken out there. */
-function inOrder<T extends Span>(found: T[]): T[] {
+function inOrder<T extends { readonly start: number }>(found: T[]): T[] {
   return found.length > 1 ? found.sort((a, b) => a.start - b.start) : found;
 }
 
-function metaOf(put: readonly Buffer[]): Buffer[] {
-  return [META_OPEN, ...put, CLOSE];
+function metaOf(put: readonly Buffer[], others: readonly Buffer[]): Buffer[] {
+  const meta = [META_OPEN, ...put, CLOSE];
+  return others.length > 0 ? [...meta, COMMA, ...others] : meta;
 }
 
 function retryMembers({ responses, state }: Retry): Buffer[] {
-  const found = [Buffer.from('"inputResponses":'), responses];
-  if (state !== undefined) found.push(Buffer.from(',"requestState":'), quote(state));
+  const found = [RESPONSES, responses];
+  if (state !== undefined) found.push(Buffer.from(`,"requestState":${JSON.stringify(state)}`));
   return found;
 }
 
-function behindComma(put: readonly Buffer[]): readonly Buffer[] {
-  return put.length > 0 ? [COMMA, ...put] : put;
+/** Parameters where there are none, or `null`. */
+function newParams(text: JsonText, meta: readonly Buffer[], others: readonly Buffer[]): Edit {
+  const put = [...metaOf(meta, others), CLOSE];
+  const start = text.startOf(SLOT.params);
+  if (start >= 0) return { start, end: text.endOf(SLOT.params), with: Buffer.concat([OPEN, ...put]) };
+  const at = text.end - 1;
+  return { start: at, end: at, with: Buffer.concat([PARAMS_OPEN, ...put]) };
 }
 
-/** Parameters where there are none, or `null`. */
-function newParams(text: JsonText, put: readonly Buffer[]): Edit {
-  if (text.has(SLOT.params)) {
-    const value = Buffer.concat([Buffer.from('{'), ...put, CLOSE]);
-    return { start: text.startOf(SLOT.params), end: text.endOf(SLOT.params), with: value };
-  }
-  const at = text.end - 1;
-  return { start: at, end: at, with: Buffer.concat([Buffer.from(',"params":{'), ...put, CLOSE]) };
+function mustHold({ text, method }: Message, slot: number, name: string): void {
+  if (!text.has(slot) || text.first(slot) === OPEN_BRACE || text.first(slot) === LETTER_N) return;
+  throw new GatewayError('INVALID_PARAMS', `${method}: "${name}" must be an object`);
 }
