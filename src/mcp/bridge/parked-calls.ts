@@ -68,7 +68,7 @@ export class ParkedCalls implements Closable {
     if (!call) {
       throw new GatewayError(
         'STATE_INVALID',
-        `the call of this requestState is over: it was answered, cancelled, or waited for more than ${this.#ttlMs / 1000} s; call again without it`,
+        `the call of this requestState is not here any more: it was answered or cancelled, its client stayed away for ${this.#ttlMs / 1000} s, or it began in another process; call again without it`,
       );
     }
     call.retried(asking);
