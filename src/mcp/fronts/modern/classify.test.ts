@@ -83,13 +83,16 @@ function* everything(): Iterable<Sent & { readonly name: string }> {
 function excused({ body, version, method }: Sent, theirs: Verdict): Verdict | undefined {
   const claimed = (body['params'] as { _meta?: Record<string, unknown> } | undefined)?._meta?.[VERSION];
   const known = (claimed ?? version?.trim()) === MODERN;
-  // It tells an unknown revision, and a header that is missing, in the step that follows.
-  if (theirs === 'modern' && !known) return -32022;
-  if (theirs === 'modern' && 'id' in body && (version === undefined || method === undefined)) return -32020;
   // Only modern clients send Mcp-Method, so a request with nothing but that is a malformed claim.
   if (theirs === 'legacy' && version === undefined && method !== undefined && body['method'] === 'tools/call')
     return -32602;
-  return undefined;
+  if (theirs !== 'modern') return undefined;
+  // A contradiction is told before the unknown revision, whichever that is.
+  if (!known && method !== undefined && method !== body['method']) return -32020;
+  // These are told in the step that follows there: an unknown revision, a header that is missing, an unknown method.
+  if (!known) return -32022;
+  if ('id' in body && (version === undefined || method === undefined)) return -32020;
+  return body['method'] === 'initialize' ? -32601 : undefined;
 }
 
 describe('the era of a message', () => {
