@@ -52,8 +52,11 @@ describe('members', () => {
     );
   });
 
-  it('refuses an object that is broken', () => {
+  it('refuses an object that is broken, or that something stands behind', () => {
     for (const text of [
+      '{}}',
+      '{} 1',
+      '{"a":1},',
       '{',
       '{"a"',
       '{"a":',

@@ -52,8 +52,9 @@ export interface NamedSpan extends MemberSpan {
 }
 
 /**
- * The members of an object in their order, up to the first one called `until`; one that comes twice is there twice.
- * Empty when the value is no object. The text need not be validated: throws JsonSyntaxError where the object is broken.
+ * The members of an object in their order; one that comes twice is there twice. Empty when the value is no object. With
+ * `until`, reading stops behind the first member of that name. The text need not be validated: throws JsonSyntaxError
+ * where the object is broken, or when something stands behind it.
  */
 export function members(bytes: Buffer, span?: Span, until?: string): NamedSpan[] {
   const end = span?.end ?? bytes.length;
@@ -62,19 +63,23 @@ export function members(bytes: Buffer, span?: Span, until?: string): NamedSpan[]
   let next = skipSpace(source, span?.start ?? 0);
   if (next >= end || bytes[next] !== OPEN_BRACE) return found;
   next = skipSpace(source, next + 1);
-  if (next < end && bytes[next] === CLOSE_BRACE) return found;
-  for (;;) {
+  const isEmpty = next < end && bytes[next] === CLOSE_BRACE;
+  while (!isEmpty) {
     if (next >= end || bytes[next] !== QUOTE) throw unexpected(source, next);
     const behindName = skipString(source, next + 1);
     const start = skipColon(source, behindName);
     const behind = skipValue(source, start, 1);
     const name = decodeString(bytes, next, behindName);
     found.push({ name, at: next, start, end: behind });
+    if (name === until) return found;
     next = skipSpace(source, behind);
-    if (name === until || (next < end && bytes[next] === CLOSE_BRACE)) return found;
+    if (next < end && bytes[next] === CLOSE_BRACE) break;
     if (next >= end || bytes[next] !== COMMA) throw unexpected(source, next);
     next = skipSpace(source, next + 1);
   }
+  const rest = skipSpace(source, next + 1);
+  if (rest < end) throw unexpected(source, rest);
+  return found;
 }
 
 /**

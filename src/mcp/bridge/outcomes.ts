@@ -46,8 +46,7 @@ export function resultToModern(body: Buffer, { cacheable, serverInfo }: ModernRe
 
 /** A modern server's result for a legacy client: without its `resultType`. */
 export function resultToLegacy(body: Buffer): Buffer {
-  if (body[2] === LETTER_R && FRONT.compare(body, 0, FRONT.length) === 0)
-    return splice(body, [{ start: 1, end: FRONT.length, with: NOTHING }]);
+  if (startsWith(body, FRONT, 0)) return splice(body, [{ start: 1, end: FRONT.length, with: NOTHING }]);
   const type = typeAtEnd(body) ?? (body.includes(NAME_TYPE) ? typeInside(body) : undefined);
   return type ? splice(body, without(body, [type])) : body;
 }
@@ -99,14 +98,14 @@ export function inputRequiredResult(
   state: string | undefined,
   serverInfo: Buffer | undefined,
 ): Buffer {
-  const pieces = [Buffer.from('{"resultType":"input_required","inputRequests":{')];
+  const pieces: Buffer[] = [Buffer.from('{"resultType":"input_required","inputRequests":{')];
   for (const [index, { key, method, params }] of requests.entries()) {
     const head = `${index === 0 ? '' : ','}${quote(key)}:{"method":${quote(method)},"params":`;
     pieces.push(Buffer.from(head), params, CLOSE);
   }
   pieces.push(CLOSE);
   if (state !== undefined) pieces.push(Buffer.from(`,"requestState":${quote(state)}`));
-  if (serverInfo) pieces.push(COMMA, META_OPEN, serverInfo, CLOSE, CLOSE, CLOSE);
+  if (serverInfo) pieces.push(COMMA, META_OPEN, serverInfo, CLOSE, CLOSE);
   else pieces.push(CLOSE);
   return Buffer.concat(pieces);
 }
@@ -144,7 +143,6 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const QUOTE_BYTE = 0x22;
 const COMMA_BYTE = 0x2c;
-const LETTER_R = 0x72;
 
 const NAME_TYPE = Buffer.from('"resultType"');
 const NAME_META = Buffer.from('"_meta"');
@@ -177,10 +175,16 @@ function typeAtEnd(body: Buffer): MemberSpan | undefined {
   for (;;) {
     const member = memberBefore(body, end, floor);
     if (!member) return undefined;
-    if (NAME_TYPE.compare(body, member.at, member.at + NAME_TYPE.length) === 0) return member;
+    if (startsWith(body, NAME_TYPE, member.at)) return member;
     end = spaceBefore(body, member.at) - 1;
     if (body[end] !== COMMA_BYTE) return undefined;
   }
+}
+
+function startsWith(body: Buffer, wanted: Buffer, at: number): boolean {
+  // The third byte first: most bodies differ there.
+  if (body[at + 2] !== wanted[2] || at + wanted.length > body.length) return false;
+  return wanted.compare(body, at, at + wanted.length) === 0;
 }
 
 function typeInside(body: Buffer): MemberSpan | undefined {
@@ -210,7 +214,11 @@ function has(there: readonly NamedSpan[], wanted: string): boolean {
 /** Edits that put texts, the last of which ends with a comma, first into the object whose brace is at `at`. */
 function firstMembers(bytes: Buffer, at: number, put: readonly Buffer[]): Edit[] {
   const start = at + 1;
-  const edits = put.map((piece) => ({ start, end: start, with: piece }));
+  const edits = put.map((piece): { start: number; end: number; with: Buffer } => ({
+    start,
+    end: start,
+    with: piece,
+  }));
   const last = edits.at(-1);
   if (last && isEmpty(bytes, start)) last.with = last.with.subarray(0, -1);
   return edits;

@@ -166,8 +166,9 @@ function metaOf(put: readonly Buffer[], others: readonly Buffer[]): Buffer[] {
 }
 
 function retryMembers({ responses, state }: Retry): Buffer[] {
-  const found = [RESPONSES, responses];
-  if (state !== undefined) found.push(Buffer.from(`,"requestState":${JSON.stringify(state)}`));
+  const found: Buffer[] = responses ? [RESPONSES, responses] : [];
+  if (responses && state !== undefined) found.push(COMMA);
+  if (state !== undefined) found.push(Buffer.from(`"requestState":${JSON.stringify(state)}`));
   return found;
 }
 
