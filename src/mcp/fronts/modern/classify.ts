@@ -12,8 +12,8 @@ import { field } from './checks.ts';
 /** Throws where body and headers contradict each other. */
 export function eraOf(exchange: Exchange, message: Message): Era {
   if (message.kind === 'response') return ofResponse(exchange);
-  if (message.kind === 'request' && message.method === 'initialize') return ofInitialize(exchange, message);
-  if (message.text.has(SLOT.metaVersion) || namesModern(exchange)) return 'modern';
+  if (isModernMessage(message)) return 'modern';
+  if (namesModern(exchange)) return withModernHeader(message);
   return message.kind === 'request' && onlyMethodHeader(exchange) ? 'modern' : 'legacy';
 }
 
@@ -31,10 +31,9 @@ function ofResponse(exchange: Exchange): Era {
   );
 }
 
-/** The legacy handshake by definition, unless it is a modern request in every other respect (and an unknown method). */
-function ofInitialize(exchange: Exchange, message: Message): Era {
-  if (hasModernEnvelope(message)) return 'modern';
-  if (!namesModern(exchange)) return 'legacy';
+/** A message without what a modern one says of itself: notifications need not say it, of a request it is a fault. */
+function withModernHeader({ kind, method }: Message): Era {
+  if (kind === 'notification' || method !== 'initialize') return 'modern';
   throw new GatewayError(
     'HEADER_MISMATCH',
     'Header mismatch: "initialize" belongs to older revisions than the MCP-Protocol-Version header names',
@@ -43,7 +42,13 @@ function ofInitialize(exchange: Exchange, message: Message): Era {
 
 const OPEN_BRACE = 0x7b;
 
-export function hasModernEnvelope({ text }: Message): boolean {
+/**
+ * By its body alone. `initialize` is the legacy handshake by definition, unless it is a modern request in every other
+ * respect: then it is one of a method that this revision does not have.
+ */
+export function isModernMessage({ kind, method, text }: Message): boolean {
+  if (kind === 'response' || !text.has(SLOT.metaVersion)) return false;
+  if (kind === 'notification' || method !== 'initialize') return true;
   const version = text.text(SLOT.metaVersion);
   return version !== undefined && isModern(version) && text.first(SLOT.metaCapabilities) === OPEN_BRACE;
 }

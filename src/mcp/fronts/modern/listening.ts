@@ -44,8 +44,8 @@ export class ListenCall {
     send(acknowledgement(id, honoured));
     for (const message of this.#early.splice(0)) this.#heard(message);
     // Nothing would ever come: the official SDK's servers end such a stream too.
-    if (isEmpty(honoured)) this.#end();
-    else ended.onCancel(() => this.#end());
+    if (isEmpty(honoured)) this.end();
+    else ended.onCancel(() => this.end());
   }
 
   /** The client does not want more. */
@@ -55,18 +55,19 @@ export class ListenCall {
     this.#listening?.close();
   }
 
-  #heard(message: Buffer): void {
-    if (this.#over) return;
-    if (this.#listening) this.#options.send(tagged(message, this.#options.id));
-    else if (this.#early.length < MAX_EARLY) this.#early.push(message);
-  }
-
-  #end(): void {
+  /** It ends from our side. */
+  end(): void {
     if (this.#over) return;
     this.#over = true;
     const { id, serverInfo, ended } = this.#options;
     ended(ending(id, serverInfo));
     this.#listening?.close();
+  }
+
+  #heard(message: Buffer): void {
+    if (this.#over) return;
+    if (this.#listening) this.#options.send(tagged(message, this.#options.id));
+    else if (this.#early.length < MAX_EARLY) this.#early.push(message);
   }
 }
 

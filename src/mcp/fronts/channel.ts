@@ -1,12 +1,18 @@
-/** The stdio front: one client over lines of JSON. What is not a message is answered with an error, never with silence. */
-import type { Channel, ChannelReceiver } from '../../../core/backend.ts';
-import { asGatewayError, GatewayError } from '../../../core/errors.ts';
-import { LIMITS } from '../../../core/limits.ts';
-import type { Ports } from '../../../core/ports.ts';
-import type { Importance } from '../../call.ts';
-import { renderError } from '../../calls/run-call.ts';
-import type { Endpoint } from '../../endpoint.ts';
-import { type ChannelContext, ChannelSession } from './channel-session.ts';
+/**
+ * The stdio front: one client over lines of JSON. It may speak either era, and both: one that wants to know asks
+ * server/discover first. What is not a message is answered with an error, never with silence.
+ */
+import type { Channel, ChannelReceiver } from '../../core/backend.ts';
+import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { Ports } from '../../core/ports.ts';
+import type { Importance } from '../call.ts';
+import { renderError } from '../calls/run-call.ts';
+import type { Endpoint } from '../endpoint.ts';
+import type { Message } from '../message.ts';
+import { type ChannelContext, ChannelSession } from './legacy/channel-session.ts';
+import { ChannelVisitor } from './modern/channel-visitor.ts';
+import { isModernMessage } from './modern/classify.ts';
 
 const CONTEXT: ChannelContext = {
   client: { principal: '', headers: [] },
@@ -17,22 +23,29 @@ const CONTEXT: ChannelContext = {
 
 export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelReceiver {
   const outlet = new BoundedOutlet(endpoint, channel);
-  const session = new ChannelSession({
-    endpoint,
-    deliver: (message, importance) => outlet.deliver(message, importance),
-    begun() {},
-    ended: () => channel.ended(),
-  });
+  const deliver = (message: Buffer, importance: Importance): boolean => outlet.deliver(message, importance);
+  const ended = (): void => channel.ended();
+  const session = new ChannelSession({ endpoint, deliver, begun() {}, ended });
+  const visitor = new ChannelVisitor({ endpoint, deliver });
+  const receive = (message: Message): void => {
+    if (isModernMessage(message)) visitor.receive(message);
+    else if (!visitor.cancelled(message)) session.receive(message, CONTEXT);
+  };
   return {
     receive: (bytes) => {
       try {
-        for (const message of session.read(bytes, LIMITS.batch.value)) session.receive(message, CONTEXT);
+        for (const message of session.read(bytes, LIMITS.batch.value)) receive(message);
       } catch (cause) {
         outlet.deliver(renderError(undefined, asGatewayError(cause)), 'keep');
       }
     },
-    settled: () => session.settled(),
-    close: () => session.close(),
+    settled: async () => {
+      await Promise.all([session.settled(), visitor.settled()]);
+    },
+    close: () => {
+      visitor.close();
+      return session.close();
+    },
   };
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FrontWorld } from '../../../../test/fixtures/scripted-front.ts';
-import type { ConnectorScript } from '../../../../test/fixtures/scripted-wire.ts';
-import { settled } from '../../../../test/fixtures/test-ports.ts';
-import { LIMITS } from '../../../core/limits.ts';
+import { FrontWorld } from '../../../test/fixtures/scripted-front.ts';
+import type { ConnectorScript } from '../../../test/fixtures/scripted-wire.ts';
+import { settled } from '../../../test/fixtures/test-ports.ts';
+import { LIMITS } from '../../core/limits.ts';
 import { connectChannel } from './channel.ts';
 
 const TOOL: ConnectorScript = { tools: [{ name: 'a' }], on: { 'tools/call': () => ({ content: [] }) } };
