@@ -9,12 +9,15 @@ import { Flow } from '../../lib/flow.ts';
 import { SSE_HEARTBEAT, sseEvent } from '../../lib/sse.ts';
 import type { Importance } from '../call.ts';
 import type { ReplayRing } from '../sessions/replay.ts';
+import { type Beating, type Heart, QUIET_BEATS } from './heart.ts';
 
 export interface EventStreamOptions {
   /** Undefined: events have no ids and cannot be resumed. */
   readonly replay: Replay | undefined;
   /** Bytes that may wait for a slow reader. */
   readonly maxQueue: number;
+  /** Keeps the connection alive while there is one. */
+  readonly heart: Heart;
   /** The reader has gone away, or was sent away. */
   detached(): void;
   /** A droppable message was dropped. */
@@ -35,7 +38,7 @@ interface Queued {
   readonly importance: Importance;
 }
 
-export class EventStream {
+export class EventStream implements Beating {
   readonly #options: EventStreamOptions;
   #flow: Flow | undefined;
   #paused = false;
@@ -44,6 +47,8 @@ export class EventStream {
   /** Messages in the queue that may be dropped. */
   #droppable = 0;
   #seq = 0;
+  /** Beats since something was written. */
+  #quiet = 0;
   #ended = false;
 
   constructor(options: EventStreamOptions) {
@@ -72,6 +77,7 @@ export class EventStream {
       cancel: () => this.#detach(flow),
     });
     this.#flow = flow;
+    this.#options.heart.add(this);
     this.#paused = false;
     this.#clearQueue();
     if (after !== undefined) this.#replay(after);
@@ -98,17 +104,18 @@ export class EventStream {
   }
 
   /** A comment, so that nothing between here and the client cuts an idle connection. */
-  heartbeat(): void {
-    if (!this.#paused) this.#flow?.push(SSE_HEARTBEAT);
+  beat(): void {
+    this.#quiet += 1;
+    if (this.#quiet < QUIET_BEATS || this.#paused) return;
+    this.#quiet = 0;
+    this.#flow?.push(SSE_HEARTBEAT);
   }
 
   /** Closes the connection but not the stream: the client comes back for the rest after `retryMs`. */
   pause(retryMs: number): void {
     if (!this.#options.replay || !this.#flow || this.#paused) return;
     this.prime(retryMs);
-    const flow = this.#flow;
-    this.#flow = undefined;
-    flow.end();
+    this.#release()?.end();
   }
 
   /** Raw bytes to the reader at hand: the `endpoint` event of the old transport. */
@@ -123,15 +130,20 @@ export class EventStream {
   }
 
   #finish(): void {
-    if (this.#queue.length > 0) return;
+    if (this.#queue.length === 0) this.#release()?.end();
+  }
+
+  #release(): Flow | undefined {
     const flow = this.#flow;
     this.#flow = undefined;
-    flow?.end();
+    this.#options.heart.remove(this);
+    return flow;
   }
 
   #write(queued: Queued): void {
     if (!this.#flow) return;
     if (!this.#paused) {
+      this.#quiet = 0;
       this.#flow.push(queued.bytes);
       return;
     }
@@ -190,7 +202,7 @@ export class EventStream {
 
   #detach(flow: Flow): void {
     if (this.#flow !== flow) return;
-    this.#flow = undefined;
+    this.#release();
     this.#clearQueue();
     this.#paused = false;
     this.#options.detached();

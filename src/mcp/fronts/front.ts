@@ -8,6 +8,7 @@ import type { Closable } from '../../core/scope.ts';
 import { isBatch, type Message, readMessage } from '../message.ts';
 import { checkPost } from './checks.ts';
 import { errorReply } from './exchange.ts';
+import { Heart } from './heart.ts';
 import { SseFront } from './legacy/sse.ts';
 import { StatelessFront } from './legacy/stateless.ts';
 import { queryToken, StreamableHttpFront } from './legacy/streamable-http.ts';
@@ -17,6 +18,7 @@ import type { FrontOptions } from './options.ts';
 
 export class HttpFront implements Closable {
   readonly #options: FrontOptions;
+  readonly #heart: Heart;
   readonly #legacy: StreamableHttpFront;
   readonly #stateless: StatelessFront;
   readonly #modern: ModernFront;
@@ -24,10 +26,12 @@ export class HttpFront implements Closable {
 
   constructor(options: FrontOptions) {
     this.#options = options;
-    this.#legacy = new StreamableHttpFront(options);
-    this.#stateless = new StatelessFront(options);
-    this.#modern = new ModernFront(options);
-    this.#sse = new SseFront(options);
+    this.#heart = new Heart(options.ports.clock, options.limits.heartbeatMs);
+    const parts = { ...options, heart: this.#heart };
+    this.#legacy = new StreamableHttpFront(parts);
+    this.#stateless = new StatelessFront(parts);
+    this.#modern = new ModernFront(parts);
+    this.#sse = new SseFront(parts);
   }
 
   handle(exchange: Exchange): Promise<Answer> {
@@ -53,8 +57,7 @@ export class HttpFront implements Closable {
 
   close(): void {
     this.#sse.close();
-    this.#stateless.close();
-    this.#modern.close();
+    this.#heart.close();
   }
 
   /** For legacy clients over streamable HTTP. */

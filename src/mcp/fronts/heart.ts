@@ -7,9 +7,12 @@ import type { Closable } from '../../core/scope.ts';
 import { Few } from '../../lib/few.ts';
 
 export interface Beating {
-  /** Twice per heartbeat: what has been quiet for two beats shows a sign of life. */
+  /** Twice per heartbeat. */
   beat(): void;
 }
+
+/** Beats without a word after which a sign of life is due. */
+export const QUIET_BEATS = 2;
 
 export class Heart implements Closable {
   readonly #clock: Clock;

@@ -2,12 +2,18 @@
 import type { Ports } from '../../core/ports.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { ReplayBudget } from '../sessions/replay.ts';
+import type { Heart } from './heart.ts';
 
 export interface FrontOptions {
   readonly endpoint: Endpoint;
   readonly ports: Ports;
   readonly budget: ReplayBudget;
   readonly limits: FrontLimits;
+}
+
+/** What the HTTP fronts of one endpoint share beside it. */
+export interface FrontParts extends FrontOptions {
+  readonly heart: Heart;
 }
 
 export interface FrontLimits extends StreamLimits {

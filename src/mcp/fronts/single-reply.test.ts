@@ -29,8 +29,8 @@ class World {
   readonly reply: SingleReply;
 
   constructor({ maxQueue = 1000 } = {}) {
-    const limits = { heartbeatMs: HEARTBEAT, maxQueue, retryMs: 1000 };
-    this.reply = new SingleReply({ heart: this.heart, limits, ports: this.ports }, this.exchange, REQUEST);
+    const options = { heart: this.heart, limits: { maxQueue }, ports: this.ports };
+    this.reply = new SingleReply(options, this.exchange, REQUEST);
     this.reply.awaits({ leave: (_reply, reason) => void this.left.push(reason) });
   }
 
@@ -157,7 +157,7 @@ describe('a client that goes away', () => {
 
 it('one timer serves every reply of a front', async () => {
   const { ports, heart } = new World();
-  const limits = { heartbeatMs: HEARTBEAT, maxQueue: 1000, retryMs: 1000 };
+  const limits = { maxQueue: 1000 };
   const replies = Array.from({ length: 100 }, () => {
     const reply = new SingleReply({ heart, limits, ports }, testExchange({ method: 'POST' }), REQUEST);
     reply.awaits({ leave() {} });

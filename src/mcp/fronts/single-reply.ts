@@ -12,7 +12,7 @@ import { renderError } from '../calls/run-call.ts';
 import type { Message } from '../message.ts';
 import { EventStream } from './event-stream.ts';
 import { errorReply, JSON_HEADERS, STREAM_HEADERS } from './exchange.ts';
-import type { Beating, Heart } from './heart.ts';
+import { type Beating, type Heart, QUIET_BEATS } from './heart.ts';
 import type { StreamLimits } from './options.ts';
 
 /** What the client waits for. */
@@ -23,12 +23,9 @@ export interface Work {
 /** Of a front, for all its replies. */
 export interface ReplyOptions {
   readonly heart: Heart;
-  readonly limits: StreamLimits;
+  readonly limits: Pick<StreamLimits, 'maxQueue'>;
   readonly ports: Ports;
 }
-
-/** Beats until a client that hears nothing is given a sign of life. */
-const PATIENCE = 2;
 
 export class SingleReply implements Beating {
   /** Settles when it is known how the POST is answered. */
@@ -39,8 +36,7 @@ export class SingleReply implements Beating {
   #work: Work | undefined;
   #resolve!: (reply: Reply) => void;
   #stream: EventStream | undefined;
-  /** Beats since something was said. */
-  #quiet = 0;
+  #beats = 0;
   #over = false;
 
   constructor(options: ReplyOptions, exchange: Exchange, request: Message) {
@@ -62,7 +58,6 @@ export class SingleReply implements Beating {
 
   notify(message: Buffer, importance: Importance): void {
     if (this.#over) return;
-    this.#quiet = 0;
     this.#open().send(message, importance);
   }
 
@@ -84,11 +79,8 @@ export class SingleReply implements Beating {
   }
 
   beat(): void {
-    this.#quiet += 1;
-    if (this.#quiet < PATIENCE) return;
-    this.#quiet = 0;
-    if (this.#stream) this.#stream.heartbeat();
-    else this.#open();
+    this.#beats += 1;
+    if (this.#beats >= QUIET_BEATS) this.#open();
   }
 
   /** False when it has ended before. */
@@ -108,10 +100,12 @@ export class SingleReply implements Beating {
 
   #open(): EventStream {
     if (this.#stream) return this.#stream;
-    const { limits, ports } = this.#options;
+    const { limits, ports, heart } = this.#options;
+    heart.remove(this);
     this.#stream = new EventStream({
       replay: undefined,
       maxQueue: limits.maxQueue,
+      heart,
       detached: () => this.#left(gone()),
       dropped: (importance) => ports.signals.count('mcp_messages_dropped_total', { importance }),
     });

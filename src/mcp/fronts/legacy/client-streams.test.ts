@@ -11,6 +11,8 @@ import { replyHeaderOf, replyOf, testExchange } from '../../../../test/fixtures/
 import { settled } from '../../../../test/fixtures/test-ports.ts';
 
 const SILENT: ConnectorScript = { tools: [{ name: 'a' }], on: { 'tools/call': () => undefined } };
+/** Of the fronts of a FrontWorld. */
+const HEARTBEAT = 10_000;
 const CALL = { name: 'a', _meta: { progressToken: 't' } };
 const PROGRESS = {
   jsonrpc: '2.0',
@@ -50,7 +52,7 @@ class Under {
 }
 
 async function calling(
-  { version = '2025-11-25', capabilities = {}, heartbeatMs = 10_000 } = {},
+  { version = '2025-11-25', capabilities = {}, heartbeatMs = HEARTBEAT } = {},
   headers = {},
 ): Promise<Under> {
   const world = new FrontWorld({ one: SILENT }, { limits: { heartbeatMs } });
@@ -277,6 +279,7 @@ describe('the listening stream', () => {
     const { world, client, reader } = await listening();
     const timers = world.ports.clock.waiting;
     reader.leave();
+    await world.ports.clock.advance(HEARTBEAT);
     assert.ok(world.ports.clock.waiting < timers);
     assert.equal(client.session.busy, 0);
   });

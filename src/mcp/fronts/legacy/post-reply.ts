@@ -9,13 +9,15 @@ import { wantsPriming } from '../../revisions.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { EventStream } from '../event-stream.ts';
 import { JSON_HEADERS, STREAM_HEADERS } from '../exchange.ts';
+import { type Beating, type Heart, QUIET_BEATS } from '../heart.ts';
 import type { StreamLimits } from '../options.ts';
 import { type BatchAnswer, joinBatch } from './batch.ts';
-import type { ClientStreams, Waiting } from './client-streams.ts';
+import type { ClientStreams } from './client-streams.ts';
 
 export interface PostReplyOptions {
   readonly session: Session;
   readonly streams: ClientStreams;
+  readonly heart: Heart;
   readonly limits: StreamLimits;
   /** Requests in the POST; more than one is a batch, answered with an array. */
   readonly requests: number;
@@ -23,16 +25,16 @@ export interface PostReplyOptions {
   readonly prefersStream: boolean;
 }
 
-export class PostReply implements Peer {
+export class PostReply implements Peer, Beating {
   /** Settles when it is known how the POST is answered. */
   readonly reply: Promise<Reply>;
   readonly #options: PostReplyOptions;
   readonly #answers: BatchAnswer[] = [];
-  readonly #waiting: Waiting;
   #resolve!: (reply: Reply) => void;
   #reject!: (error: Error) => void;
   #stream: EventStream | undefined;
   #left: number;
+  #beats = 0;
   #clientGone = false;
 
   constructor(options: PostReplyOptions) {
@@ -42,12 +44,18 @@ export class PostReply implements Peer {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#waiting = options.streams.wait(() => this.#open());
+    options.heart.add(this);
     if (options.prefersStream) this.#open();
   }
 
   get streaming(): boolean {
     return this.#stream !== undefined;
+  }
+
+  /** An idle connection is cut by some proxy sooner or later, so one that waits for long becomes a stream. */
+  beat(): void {
+    this.#beats += 1;
+    if (this.#beats >= QUIET_BEATS) this.#open();
   }
 
   resumable(): void {
@@ -81,7 +89,7 @@ export class PostReply implements Peer {
   /** Answers the POST with an HTTP error instead; false when its stream has begun already. */
   refuse(error: Error): boolean {
     if (this.#stream) return false;
-    this.#options.streams.served(this.#waiting);
+    this.#options.heart.remove(this);
     this.#reject(error);
     return true;
   }
@@ -93,8 +101,8 @@ export class PostReply implements Peer {
 
   #open(): EventStream {
     if (this.#stream) return this.#stream;
-    this.#options.streams.served(this.#waiting);
-    const { streams, session, limits } = this.#options;
+    const { streams, session, limits, heart } = this.#options;
+    heart.remove(this);
     const stream = streams.post();
     this.#stream = stream;
     const flow = stream.attach();
@@ -106,7 +114,7 @@ export class PostReply implements Peer {
   }
 
   #finish(): void {
-    this.#options.streams.served(this.#waiting);
+    this.#options.heart.remove(this);
     if (this.#stream) return this.#options.streams.finished(this.#stream);
     const [first] = this.#answers;
     const body = this.#options.batch ? joinBatch(this.#answers) : (first?.pieces ?? []);

@@ -161,6 +161,7 @@ describe('the session of a stream', () => {
     assert.equal((await client.post(INITIALIZE)).status, 404);
     await world.targets['one']?.target.close();
     await world.table.close();
+    world.front.close();
     assert.equal(world.ports.clock.waiting, 0);
   });
 

@@ -14,17 +14,17 @@ import type { Message } from '../../message.ts';
 import { checkEventStream, checkJson } from '../checks.ts';
 import { EventStream } from '../event-stream.ts';
 import { clientContext, errorReply, STREAM_HEADERS, traceHeaders } from '../exchange.ts';
-import type { FrontOptions } from '../options.ts';
+import type { FrontParts } from '../options.ts';
 import { ChannelSession } from './channel-session.ts';
 import { queryToken } from './streamable-http.ts';
 
 export class SseFront implements Closable {
-  readonly #options: FrontOptions;
+  readonly #options: FrontParts;
   readonly #connections = new Map<string, SseConnection>();
   /** Those without a session yet: they count like sessions, or they could be opened without end. */
   readonly #beginning = new Set<string>();
 
-  constructor(options: FrontOptions) {
+  constructor(options: FrontParts) {
     this.#options = options;
   }
 
@@ -97,28 +97,27 @@ class SseConnection implements Closable {
   readonly #closed: () => void;
   readonly #stream: EventStream;
   readonly #channel: ChannelSession;
-  readonly #timers: readonly Timer[];
+  readonly #initializeBy: Timer;
   #over = false;
 
-  constructor(options: FrontOptions, owner: { principal: string; begun(): void; closed(): void }) {
-    const { ports, limits, endpoint } = options;
+  constructor(options: FrontParts, owner: { principal: string; begun(): void; closed(): void }) {
+    const { ports, limits, endpoint, heart } = options;
     this.principal = owner.principal;
     this.#endpoint = endpoint;
     this.#closed = owner.closed;
     this.#stream = new EventStream({
       replay: undefined,
       maxQueue: limits.maxQueue,
+      heart,
       detached: () => this.close(),
       dropped: (importance) => ports.signals.count('mcp_messages_dropped_total', { importance }),
     });
-    const heartbeat = ports.clock.every(limits.heartbeatMs, () => this.#stream.heartbeat());
-    const initializeBy = ports.clock.after(LIMITS.sseInitialize.value, () => this.close());
-    this.#timers = [heartbeat, initializeBy];
+    this.#initializeBy = ports.clock.after(LIMITS.sseInitialize.value, () => this.close());
     this.#channel = new ChannelSession({
       endpoint,
       deliver: (message, importance) => this.#deliver(message, importance),
       begun: () => {
-        initializeBy.cancel();
+        this.#initializeBy.cancel();
         owner.begun();
       },
       ended: () => this.close(),
@@ -155,7 +154,7 @@ class SseConnection implements Closable {
   close(): void {
     if (this.#over) return;
     this.#over = true;
-    for (const timer of this.#timers) timer.cancel();
+    this.#initializeBy.cancel();
     this.#stream.end();
     this.#closed();
     this.#channel.close();

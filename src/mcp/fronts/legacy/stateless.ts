@@ -5,7 +5,6 @@
  */
 import { asGatewayError, GatewayError } from '../../../core/errors.ts';
 import { type Exchange, header, type Reply } from '../../../core/exchange.ts';
-import type { Closable } from '../../../core/scope.ts';
 import { Cancel } from '../../../lib/cancel.ts';
 import { Flow } from '../../../lib/flow.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
@@ -15,9 +14,8 @@ import { type Answered, renderError, runCall } from '../../calls/run-call.ts';
 import type { Message } from '../../message.ts';
 import { DEFAULT_REVISION } from '../../revisions.ts';
 import { accepted, clientContext, JSON_HEADERS, traceHeaders } from '../exchange.ts';
-import { Heart } from '../heart.ts';
-import type { FrontOptions } from '../options.ts';
-import { type ReplyOptions, SingleReply } from '../single-reply.ts';
+import type { FrontParts } from '../options.ts';
+import { SingleReply } from '../single-reply.ts';
 import { joinBatch, readBatch } from './batch.ts';
 import { checkRevision } from './checks.ts';
 
@@ -35,16 +33,11 @@ const NO_SESSION = new GatewayError(
 );
 const GONE = new GatewayError('CANCELLED', 'the client went away');
 
-export class StatelessFront implements Closable {
-  readonly #options: FrontOptions;
-  readonly #heart: Heart;
-  readonly #replies: ReplyOptions;
+export class StatelessFront {
+  readonly #options: FrontParts;
 
-  constructor(options: FrontOptions) {
-    const { ports, limits } = options;
+  constructor(options: FrontParts) {
     this.#options = options;
-    this.#heart = new Heart(ports.clock, limits.heartbeatMs);
-    this.#replies = { heart: this.#heart, limits, ports };
   }
 
   async post(exchange: Exchange, message: Message): Promise<Reply> {
@@ -76,13 +69,9 @@ export class StatelessFront implements Closable {
     return { status: 200, headers: JSON_HEADERS, body: Flow.inPieces(joinBatch(answers)) };
   }
 
-  close(): void {
-    this.#heart.close();
-  }
-
   #call(exchange: Exchange, message: Message): Promise<Reply> {
     const cancel = new Cancel();
-    const reply = new SingleReply(this.#replies, exchange, message);
+    const reply = new SingleReply(this.#options, exchange, message);
     reply.awaits({ leave: () => cancel.cancel(GONE) });
     const peer: Peer = {
       notify: (notification, importance) => reply.notify(notification, importance),

@@ -10,7 +10,7 @@ import type { Message } from '../../message.ts';
 import type { Session } from '../../sessions/session.ts';
 import { checkEventStream, prefersStream } from '../checks.ts';
 import { accepted, clientContext, JSON_HEADERS, STREAM_HEADERS, traceHeaders } from '../exchange.ts';
-import type { FrontOptions } from '../options.ts';
+import type { FrontParts } from '../options.ts';
 import { readBatch } from './batch.ts';
 import { checkRevision } from './checks.ts';
 import { ClientStreams } from './client-streams.ts';
@@ -19,10 +19,10 @@ import { PostReply } from './post-reply.ts';
 const SESSION = 'mcp-session-id';
 
 export class StreamableHttpFront {
-  readonly #options: FrontOptions;
+  readonly #options: FrontParts;
   readonly #streams = new WeakMap<Session, ClientStreams>();
 
-  constructor(options: FrontOptions) {
+  constructor(options: FrontParts) {
     this.#options = options;
   }
 
@@ -90,11 +90,12 @@ export class StreamableHttpFront {
     exchange: Exchange,
     { requests, batch }: { requests: readonly Message[]; batch: boolean },
   ): Promise<Reply> {
-    const { limits } = this.#options;
+    const { limits, heart } = this.#options;
     const streams = this.#streamsOf(session);
     const post = new PostReply({
       session,
       streams,
+      heart,
       limits,
       requests: requests.length,
       batch,

@@ -14,7 +14,7 @@ export function eraOf(exchange: Exchange, message: Message): Era {
   if (message.kind === 'response') return ofResponse(exchange);
   if (isModernMessage(message)) return 'modern';
   if (namesModern(exchange)) return withModernHeader(message);
-  return message.kind === 'request' && onlyMethodHeader(exchange) ? 'modern' : 'legacy';
+  return namesOnlyMethod(exchange, message) ? 'modern' : 'legacy';
 }
 
 /** Whether the version header names a modern revision, known or not. */
@@ -54,8 +54,10 @@ export function isModernMessage({ kind, method, text }: Message): boolean {
 }
 
 /** `Mcp-Method` without a version: only modern clients send it, but it says less than what a legacy client would. */
-function onlyMethodHeader(exchange: Exchange): boolean {
+function namesOnlyMethod(exchange: Exchange, { kind, method }: Message): boolean {
   return (
+    kind === 'request' &&
+    method !== 'initialize' &&
     header(exchange, 'mcp-method') !== undefined &&
     header(exchange, 'mcp-protocol-version') === undefined &&
     header(exchange, 'mcp-session-id') === undefined

@@ -4,27 +4,22 @@
  */
 import { asGatewayError } from '../../../core/errors.ts';
 import type { Exchange, Reply } from '../../../core/exchange.ts';
-import type { Closable } from '../../../core/scope.ts';
 import type { Envelope } from '../../bridge/envelope.ts';
 import { renderError } from '../../calls/run-call.ts';
 import type { Message } from '../../message.ts';
 import { accepted, clientContext, traceHeaders } from '../exchange.ts';
-import { Heart } from '../heart.ts';
-import type { FrontOptions } from '../options.ts';
-import { type ReplyOptions, SingleReply } from '../single-reply.ts';
+import type { FrontParts } from '../options.ts';
+import { SingleReply } from '../single-reply.ts';
 import { beginCall } from './call.ts';
 import { checkNotification, checkRequest } from './checks.ts';
 import { serverInfoOf } from './identity.ts';
 import { ListenCall, readFilter } from './listening.ts';
 
-export class ModernFront implements Closable {
-  readonly #options: FrontOptions;
-  readonly #replies: ReplyOptions;
+export class ModernFront {
+  readonly #options: FrontParts;
 
-  constructor(options: FrontOptions) {
-    const { ports, limits } = options;
+  constructor(options: FrontParts) {
     this.#options = options;
-    this.#replies = { heart: new Heart(ports.clock, limits.heartbeatMs), limits, ports };
   }
 
   /** Throws what is wrong with a message before it is a call. */
@@ -39,10 +34,6 @@ export class ModernFront implements Closable {
     return this.#call(exchange, message, envelope);
   }
 
-  close(): void {
-    this.#replies.heart.close();
-  }
-
   #call(exchange: Exchange, message: Message, envelope: Envelope): Promise<Reply> {
     const { route, traceId } = exchange.record;
     const asked = {
@@ -54,7 +45,7 @@ export class ModernFront implements Closable {
       headers: traceHeaders(exchange),
       inbound: exchange.headers,
     };
-    const reply = new SingleReply(this.#replies, exchange, message);
+    const reply = new SingleReply(this.#options, exchange, message);
     const { call, answered } = beginCall(this.#options.endpoint, asked, reply);
     reply.awaits(call);
     answered.then(
@@ -71,7 +62,7 @@ export class ModernFront implements Closable {
   #listen(exchange: Exchange, message: Message, envelope: Envelope): Promise<Reply> {
     const { endpoint } = this.#options;
     const filter = readFilter(message);
-    const reply = new SingleReply(this.#replies, exchange, message);
+    const reply = new SingleReply(this.#options, exchange, message);
     const listening = new ListenCall({
       visitor: endpoint.visit(envelope, clientContext(exchange)),
       id: message.id,
