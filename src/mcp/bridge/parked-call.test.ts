@@ -45,6 +45,7 @@ test('a question becomes input_required, and the retry delivers the answer and c
   parked.finish({ booked: true });
   await second.settled;
   assert.deepEqual(second.response, { jsonrpc: '2.0', id: 'two', result: { booked: true } });
+  assert.deepEqual([parked.cancel.listeners, question.cancel.listeners], [0, 0]);
   assert.deepEqual([world.calls.size, world.calls.bytes, world.ports.clock.waiting], [0, 0, 0]);
 });
 
@@ -194,6 +195,7 @@ test('an outcome that comes while the call is parked is kept for the retry', asy
   const question = parked.ask();
   await first.settled;
   parked.finish({ without: 'an answer' });
+  parked.finish({ finished: 'twice' });
   await settled();
   assert.deepEqual([question.heard, world.calls.size], ['CANCELLED', 1]);
   assert.equal(parked.ask().heard, 'waiting');

@@ -32,7 +32,8 @@ export class ParkedCalls implements Closable {
   readonly #maxBytes: number;
   readonly #ttlMs: number;
   readonly #calls = new Map<string, ParkedCall>();
-  readonly #byVisitor = new Map<object, Set<ParkedCall>>();
+  /** Weak: nothing to clear when a visitor is gone. */
+  readonly #byVisitor = new WeakMap<object, Set<ParkedCall>>();
   #bytes = 0;
   #lastId = 0;
   #closed = false;
@@ -115,7 +116,6 @@ export class ParkedCalls implements Closable {
         count(-kept);
         this.#calls.delete(id);
         own.delete(call);
-        if (own.size === 0) this.#byVisitor.delete(visitor);
       },
     };
   };

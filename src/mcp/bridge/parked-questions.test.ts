@@ -1,10 +1,9 @@
 /** What a server may ask the client of a parked call, and what counts as an answer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ParkedWorld } from '../../../test/fixtures/parked-world.ts';
+import { CountedCancel, ParkedWorld } from '../../../test/fixtures/parked-world.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
-import { Cancel } from '../../lib/cancel.ts';
 
 const ACCEPTED = { action: 'accept', content: {} };
 
@@ -44,7 +43,7 @@ test('a question that was withdrawn before it arrived is not asked', async () =>
   const world = new ParkedWorld();
   const parked = world.begin();
   const attendance = parked.attend();
-  const cancel = new Cancel();
+  const cancel = new CountedCancel();
   cancel.cancel(new GatewayError('CANCELLED', 'the server withdrew its request'));
   const question = parked.ask('roots/list', {}, cancel);
   await settled();
