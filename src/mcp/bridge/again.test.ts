@@ -4,7 +4,6 @@ import { answered, requestMessage } from '../../../test/fixtures/parked-world.ts
 import { GatewayError } from '../../core/errors.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { renderError } from '../calls/run-call.ts';
-import { rawErrorMessage } from '../link/link.ts';
 import { answerOf, notificationOf } from './again.ts';
 
 const text = (pieces: readonly Buffer[]): string => Buffer.concat(pieces).toString();
@@ -24,7 +23,7 @@ test('a result gets the id of the retry, and its bytes stay where they are', () 
 test('an error of the server or the gateway gets the id of the retry', () => {
   const error = new GatewayError('UPSTREAM_TIMEOUT', 'late');
   for (const message of [
-    rawErrorMessage(Buffer.from('1'), Buffer.from('{"code":-32000,"message":"no","data":{"id":1}}')),
+    Buffer.from('{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"no","data":{"id":1}}}'),
     renderError(Buffer.from('1'), error),
   ]) {
     const answer = answerOf({ pieces: [message], error, status: 200 }, requestMessage({ id: 'two' }));

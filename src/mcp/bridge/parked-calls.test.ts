@@ -18,6 +18,19 @@ async function parkedIn(world: ParkedWorld, visitor = world.visitor): Promise<[T
   return [parked, attendance];
 }
 
+test('a call that asks nothing has no place, no timer and no state, however long it takes', async () => {
+  const seal = (): never => assert.fail('sealed');
+  const world = new ParkedWorld({ seal, maxEach: 0 });
+  const parked = world.begin();
+  const attendance = parked.attend();
+  nothingLeft(world);
+  assert.equal(parked.cancel.listeners, 0);
+  await world.ports.clock.advance(3_600_000);
+  parked.finish();
+  await attendance.settled;
+  assert.equal(attendance.state, 'answered');
+});
+
 test('nobody comes back: the call is cancelled at its deadline, and the retry is told that it is gone', async () => {
   const world = new ParkedWorld({ ttlMs: 5000 });
   const [parked, { input }] = await parkedIn(world);
