@@ -63,31 +63,24 @@ function own({ text }: Message, slot: number): Buffer {
   return text.bytes.length > LIMIT ? Buffer.from(raw) : raw;
 }
 
-/** `"io.modelcontextprotocol/...":value` for each of its members. */
-export function envelopeMembers(envelope: Envelope): Buffer[] {
-  const { version, capabilities, info, logLevel } = envelope;
-  const found = [member(VERSION, quote(version)), member(CAPABILITIES, capabilities)];
-  if (info) found.push(member(INFO, info));
-  if (logLevel !== undefined) found.push(member(LOG_LEVEL, quote(logLevel)));
-  return found;
-}
+const TEXTS = new WeakMap<Envelope, Buffer>();
 
-function member(name: string, value: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`"${name}":`), value]);
-}
-
-const JOINED = new WeakMap<Envelope, Buffer>();
-
-/** All its members with commas between them. Remembered: a legacy client's session has one for all its calls. */
+/**
+ * The members as JSON text, with commas between them. Remembered: a legacy client's session has one envelope for all its
+ * calls.
+ */
 export function envelopeText(envelope: Envelope): Buffer {
-  let text = JOINED.get(envelope);
+  let text = TEXTS.get(envelope);
   if (!text) {
-    text = Buffer.concat(
-      envelopeMembers(envelope).flatMap((each, at) => (at === 0 ? [each] : [COMMA, each])),
-    );
-    JOINED.set(envelope, text);
+    text = written(envelope);
+    TEXTS.set(envelope, text);
   }
   return text;
 }
 
-const COMMA = Buffer.from(',');
+function written({ version, capabilities, info, logLevel }: Envelope): Buffer {
+  const pieces = [`"${VERSION}":`, quote(version), `,"${CAPABILITIES}":`, capabilities];
+  if (info) pieces.push(`,"${INFO}":`, info);
+  if (logLevel !== undefined) pieces.push(`,"${LOG_LEVEL}":`, quote(logLevel));
+  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));
+}

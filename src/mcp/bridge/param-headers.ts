@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { GatewayError } from '../../core/errors.ts';
 import type { Exchange } from '../../core/exchange.ts';
-import { members, type Span } from '../../lib/json-text.ts';
+import { members, type NamedSpan } from '../../lib/json-text.ts';
 import { isObject, parseObject } from '../../lib/json-value.ts';
 
 export interface ParamHeader {
@@ -31,9 +31,11 @@ export function readParamHeaders(tool: Buffer): readonly ParamHeader[] | undefin
 
 /** Flat list for the request to the server. An argument that is absent, `null`, or no primitive has no header. */
 export function paramHeaders(args: Buffer | undefined, wanted: readonly ParamHeader[]): string[] {
+  if (!args || wanted.length === 0) return [];
+  const top = members(args);
   const found: string[] = [];
   for (const { header, path } of wanted) {
-    const value = args && argument(args, path);
+    const value = argument(args, top, path);
     if (value) found.push(header, encodeHeaderValue(value.text));
   }
   return found;
@@ -45,8 +47,10 @@ export function checkParamHeaders(
   wanted: readonly ParamHeader[],
   headers: Exchange['headers'],
 ): void {
+  if (!args || wanted.length === 0) return;
+  const top = members(args);
   for (const { header, path, numeric } of wanted) {
-    const expected = args && argument(args, path);
+    const expected = argument(args, top, path);
     const given = headers[header];
     if (!expected || (given === undefined && !expected.safe)) continue;
     const where = `argument "${path.join('.')}"`;
@@ -147,16 +151,16 @@ interface Argument {
   readonly safe: boolean;
 }
 
-/** The argument at a path. Throws INVALID_REQUEST when a name on the path comes twice. */
-function argument(args: Buffer, path: readonly string[]): Argument | undefined {
-  let span: Span = { start: 0, end: args.length };
+/** The argument at a path, which begins at `top`. Throws INVALID_REQUEST when a name on the path comes twice. */
+function argument(args: Buffer, top: NamedSpan[], path: readonly string[]): Argument | undefined {
+  let found: NamedSpan | undefined;
   for (const name of path) {
-    const [found, second] = members(args, span).filter((member) => member.name === name);
-    if (!found) return undefined;
+    const [first, second] = (found ? members(args, found) : top).filter((member) => member.name === name);
+    if (!first) return undefined;
     if (second) throw new GatewayError('INVALID_REQUEST', `argument "${path.join('.')}" comes twice`);
-    span = found;
+    found = first;
   }
-  return primitive(args.toString('utf8', span.start, span.end));
+  return found && primitive(args.toString('utf8', found.start, found.end));
 }
 
 /** Undefined for `null`, objects, arrays, and numbers that have no decimal form of their own. */
