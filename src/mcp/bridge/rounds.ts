@@ -22,7 +22,6 @@ type Again = (retry: Retry) => Promise<McpOutcome>;
 
 /** Before a call is sent again of which the server wants nothing but that: as the official SDKs pause. */
 const PAUSE_MS = 250;
-const NO_ANSWERS = Buffer.from('{}');
 const MAX_ROUNDS = LIMITS.inputRounds.value;
 
 /** Rejects when the call is cancelled, when the server never is content, and with whatever `again` rejects with. */
@@ -32,7 +31,9 @@ export async function withRounds(first: McpOutcome, again: Again, asking: Asking
     const wanted = outcome.kind === 'result' ? readInputRequired(outcome.body) : undefined;
     if (!wanted) return outcome;
     if (rounds === MAX_ROUNDS) throw neverContent(asking.call.method);
-    let responses: Buffer = NO_ANSWERS;
+    const { reason } = asking.call.cancel;
+    if (reason) throw reason;
+    let responses: Buffer | undefined;
     if (wanted.requests.length === 0) await pause(asking);
     else {
       try {

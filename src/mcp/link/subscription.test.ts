@@ -106,7 +106,7 @@ for (const relates of [true, false])
       const play = await world(relates);
       play.subscription.want({
         ...wanted('tools', 'resources', 'file:b', 'file:a'),
-        taskIds: new Set(['t']),
+        taskIds: new Set(['u', 't']),
       });
       const { params, outgoing } = play.last;
       assert.deepEqual(params, {
@@ -119,10 +119,10 @@ for (const relates of [true, false])
           toolsListChanged: true,
           resourcesListChanged: true,
           resourceSubscriptions: ['file:a', 'file:b'],
-          taskIds: ['t'],
+          taskIds: ['t', 'u'],
         },
       });
-      assert.equal(outgoing.method, LISTEN);
+      assert.deepEqual([outgoing.method, outgoing.long], [LISTEN, true]);
       assert.equal(await play.ready(), false);
       play.acknowledge(play.last);
       assert.equal(await play.ready(), true);
@@ -154,6 +154,11 @@ for (const relates of [true, false])
       play.acknowledge(next);
       await settled();
       assert.deepEqual([play.open, await play.ready(), play.missed], [[next], true, 0]);
+      assert.equal(play.opened.ports.clock.waiting, 0, 'the end of the old one is no loss');
+      play.subscription.want(TOOLS);
+      play.acknowledge(play.last);
+      await settled();
+      assert.deepEqual([play.open, play.missed], [[play.last], 0]);
       await play.nothingLeft();
     });
 
@@ -161,13 +166,19 @@ for (const relates of [true, false])
       const play = await world(relates);
       for (const word of ['a', 'b', 'c', 'd']) play.subscription.want(wanted('tools', `file:${word}`));
       assert.equal(play.asked.length, 1);
+      let ready = false;
+      const waiting = play.subscription.ready().then(() => {
+        ready = true;
+      });
       play.acknowledge(play.last);
+      await settled();
       assert.deepEqual(play.filters, [
         { toolsListChanged: true, resourceSubscriptions: ['file:a'] },
         { toolsListChanged: true, resourceSubscriptions: ['file:d'] },
       ]);
-      assert.equal(await play.ready(), false, 'ready means what is wanted now');
+      assert.equal(ready, false, 'ready means what is wanted now');
       play.acknowledge(play.last);
+      await waiting;
       assert.equal(await play.ready(), true);
       assert.deepEqual(play.open, [play.last]);
       await play.nothingLeft();
@@ -219,6 +230,8 @@ for (const relates of [true, false])
         assert.equal(play.asked.length, 2);
         play.acknowledge(play.last);
         assert.deepEqual([await play.ready(), play.missed], [true, 0]);
+        play.subscription.want(TOOLS);
+        assert.equal(play.asked.length, 3, 'a refusal is not remembered for ever');
         await play.nothingLeft();
       }
     });
@@ -240,6 +253,43 @@ for (const relates of [true, false])
       assert.equal(play.opened.link.busy, 1);
       play.subscription.want(TOOLS);
       assert.equal(play.asked.length, 2);
+      await play.nothingLeft();
+    });
+
+    it('that ends while another is opened is not opened again, and what was missed is said', async () => {
+      const play = await world(relates);
+      play.subscription.want(TOOLS);
+      play.acknowledge(play.last);
+      play.subscription.want(wanted('tools', 'file:a'));
+      const [first, second] = play.asked;
+      assert.ok(first && second);
+      play.opened.wire.result(first.id, {});
+      await settled();
+      assert.equal(await play.ready(), false);
+      play.acknowledge(second);
+      await settled();
+      assert.deepEqual([play.asked.length, play.missed, await play.ready()], [2, 1, true]);
+      assert.equal(play.opened.ports.clock.waiting, 0);
+      await play.nothingLeft();
+    });
+
+    it('has one pause at a time, and none when nothing is wanted', async () => {
+      const play = await world(relates);
+      play.subscription.want(TOOLS);
+      play.acknowledge(play.last);
+      play.subscription.want(wanted('tools', 'file:a'));
+      const [first, second] = play.asked;
+      play.opened.wire.error(second?.id, -32603, 'not now');
+      await settled();
+      assert.equal(play.opened.ports.clock.waiting, 1);
+      play.opened.wire.result(first?.id, {});
+      await settled();
+      assert.equal(play.opened.ports.clock.waiting, 1);
+      play.subscription.want(NOTHING);
+      assert.deepEqual([play.opened.ports.clock.waiting, play.asked.length], [0, 2]);
+      play.subscription.want(TOOLS);
+      play.acknowledge(play.last);
+      assert.equal(play.missed, 0, 'nothing was wanted meanwhile');
       await play.nothingLeft();
     });
 
