@@ -1,109 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
-import fc from 'fast-check';
-import { SEED } from '../../../test/fixtures/json-samples.ts';
-import { callOver, type OpenedLink, openedLink } from '../../../test/fixtures/scripted-link.ts';
-import type { Received } from '../../../test/fixtures/scripted-wire.ts';
+import { ID, LISTEN, listening, NOTHING, TOOLS, wanted } from '../../../test/fixtures/listening.ts';
+import { callOver } from '../../../test/fixtures/scripted-link.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
-import type { Envelope } from '../bridge/envelope.ts';
-import { Subscription, type Wanted } from './subscription.ts';
-
-const LISTEN = 'subscriptions/listen';
-const ID = 'io.modelcontextprotocol/subscriptionId';
-const ENVELOPE: Envelope = {
-  version: '2026-07-28',
-  capabilities: Buffer.from('{"roots":{}}'),
-  info: Buffer.from('{"name":"t"}'),
-  logLevel: undefined,
-};
-
-const wanted = (...words: string[]): Wanted => ({
-  tools: words.includes('tools'),
-  prompts: words.includes('prompts'),
-  resources: words.includes('resources'),
-  uris: new Set(words.filter((word) => word.startsWith('file:'))),
-});
-const NOTHING = wanted();
-const TOOLS = wanted('tools');
-
-/** A subscription over a link, and the server's side of it. */
-class World {
-  readonly opened: OpenedLink;
-  readonly subscription: Subscription;
-  missed = 0;
-
-  constructor(opened: OpenedLink) {
-    const { link, ports } = opened;
-    this.opened = opened;
-    this.subscription = new Subscription({
-      ...ports,
-      open: { link, envelope: ENVELOPE },
-      missed: () => {
-        this.missed += 1;
-      },
-    });
-  }
-
-  /** Every listen request so far, oldest first. */
-  get asked(): Received[] {
-    return this.opened.wire.of(LISTEN);
-  }
-
-  get last(): Received {
-    const last = this.asked.at(-1);
-    assert.ok(last, 'the server was not asked to listen');
-    return last;
-  }
-
-  get filters(): unknown[] {
-    return this.asked.map(({ params }) => params['notifications']);
-  }
-
-  /** Requests the client side still wants. */
-  get open(): Received[] {
-    const gone = new Set(
-      this.opened.wire.of('notifications/cancelled').map(({ params }) => params['requestId']),
-    );
-    return this.asked.filter(({ id }) => !gone.has(id));
-  }
-
-  acknowledge({ id, params }: Received): void {
-    const { notifications } = params;
-    const method = 'notifications/subscriptions/acknowledged';
-    this.opened.wire.say({ method, params: { notifications, _meta: { [ID]: id } } }, Number(id));
-  }
-
-  async ready(): Promise<boolean> {
-    let ready = false;
-    void this.subscription.ready().then(() => {
-      ready = true;
-    });
-    await settled();
-    return ready;
-  }
-
-  /** Whatever is left would keep a gateway from forgetting the link. */
-  async nothingLeft(): Promise<void> {
-    this.subscription.close();
-    await settled();
-    assert.deepEqual([this.opened.link.busy, await this.ready()], [0, true]);
-    await this.opened.link.close();
-    assert.equal(this.opened.ports.clock.waiting, 0);
-  }
-}
-
-async function world(relates = true): Promise<World> {
-  const opened = await openedLink({ relates });
-  // The handshake's deadline is over: what waits from here on is the subscription's.
-  await opened.ports.clock.advance(1001);
-  return new World(opened);
-}
 
 for (const relates of [true, false])
   describe(`a subscription over ${relates ? 'HTTP' : 'stdio'}`, () => {
     it('asks for all that is wanted, as the client, and is ready when the server acknowledges', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want({
         ...wanted('tools', 'resources', 'file:b', 'file:a'),
         taskIds: new Set(['u', 't']),
@@ -132,7 +37,7 @@ for (const relates of [true, false])
     });
 
     it('leaves what the server then tells to the owner of the link', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want(TOOLS);
       play.acknowledge(play.last);
       const { id } = play.last;
@@ -143,7 +48,7 @@ for (const relates of [true, false])
     });
 
     it('is opened anew before the old one is closed when the wishes change', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want(TOOLS);
       play.acknowledge(play.last);
       play.subscription.want(wanted('tools', 'file:a'));
@@ -163,7 +68,7 @@ for (const relates of [true, false])
     });
 
     it('that changes often while it is opened asks once more, for the last wishes', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       for (const word of ['a', 'b', 'c', 'd']) play.subscription.want(wanted('tools', `file:${word}`));
       assert.equal(play.asked.length, 1);
       let ready = false;
@@ -185,7 +90,7 @@ for (const relates of [true, false])
     });
 
     it('is not opened again for the same wishes, nor for wishes that were changed back', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want(wanted('file:a', 'file:b'));
       play.acknowledge(play.last);
       play.subscription.want(wanted('file:b', 'file:a'));
@@ -201,7 +106,7 @@ for (const relates of [true, false])
     });
 
     it('ends when nothing is wanted, open or not yet', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want(NOTHING);
       assert.deepEqual([play.asked.length, await play.ready()], [0, true]);
       play.subscription.want(TOOLS);
@@ -218,7 +123,7 @@ for (const relates of [true, false])
 
     it('stops where the server refuses, until something else is wanted', async () => {
       for (const code of [-32601, -32602]) {
-        const play = await world(relates);
+        const play = await listening(relates);
         play.subscription.want(TOOLS);
         const waiting = play.subscription.ready();
         play.opened.wire.error(play.last.id, code, 'no');
@@ -237,7 +142,7 @@ for (const relates of [true, false])
     });
 
     it('goes on as it was when only the change of wishes is refused', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want(TOOLS);
       play.acknowledge(play.last);
       play.subscription.want(wanted('tools', 'file:a'));
@@ -257,7 +162,7 @@ for (const relates of [true, false])
     });
 
     it('that ends while another is opened is not opened again, and what was missed is said', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want(TOOLS);
       play.acknowledge(play.last);
       play.subscription.want(wanted('tools', 'file:a'));
@@ -274,7 +179,7 @@ for (const relates of [true, false])
     });
 
     it('has one pause at a time, and none when nothing is wanted', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want(TOOLS);
       play.acknowledge(play.last);
       play.subscription.want(wanted('tools', 'file:a'));
@@ -294,7 +199,7 @@ for (const relates of [true, false])
     });
 
     it('that the server ends is opened again after a pause, and what was missed is said once', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want(TOOLS);
       play.acknowledge(play.last);
       await play.opened.ports.clock.advance(3_600_000);
@@ -312,7 +217,7 @@ for (const relates of [true, false])
     });
 
     it('is opened again ever more slowly where it never lasts, and soon where it did', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       const { clock } = play.opened.ports;
       const pauses: number[] = [];
       play.subscription.want(TOOLS);
@@ -343,7 +248,7 @@ for (const relates of [true, false])
     });
 
     it('whose server never acknowledges counts as open, since it may tell nevertheless', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want(TOOLS);
       await play.opened.ports.clock.advance(9_999);
       assert.equal(await play.ready(), false);
@@ -356,7 +261,7 @@ for (const relates of [true, false])
 
     it('is over for good with its link', async () => {
       for (const acknowledged of [true, false]) {
-        const play = await world(relates);
+        const play = await listening(relates);
         play.subscription.want(TOOLS);
         if (acknowledged) play.acknowledge(play.last);
         const waiting = play.subscription.ready();
@@ -371,7 +276,7 @@ for (const relates of [true, false])
     });
 
     it('wants nothing any more once it is closed', async () => {
-      const play = await world(relates);
+      const play = await listening(relates);
       play.subscription.want(TOOLS);
       const waiting = play.subscription.ready();
       play.subscription.close();
@@ -385,7 +290,7 @@ for (const relates of [true, false])
   });
 
 test('over stdio a server ends a subscription with notifications/cancelled, and it is opened again', async () => {
-  const play = await world(false);
+  const play = await listening(false);
   play.subscription.want(TOOLS);
   play.acknowledge(play.last);
   const { id } = play.last;
@@ -398,7 +303,7 @@ test('over stdio a server ends a subscription with notifications/cancelled, and 
 });
 
 test('over stdio it stays clear which call a log message belongs to while a subscription is open', async () => {
-  const play = await world(false);
+  const play = await listening(false);
   play.subscription.want(TOOLS);
   play.acknowledge(play.last);
   const call = callOver(play.opened.link, 'a');
@@ -410,7 +315,7 @@ test('over stdio it stays clear which call a log message belongs to while a subs
 });
 
 test('a stream that breaks over HTTP is opened again over the same link', async () => {
-  const play = await world();
+  const play = await listening();
   play.subscription.want(TOOLS);
   play.acknowledge(play.last);
   play.opened.wire.end(Number(play.last.id), new GatewayError('UPSTREAM_CLOSED', 'reset'));
@@ -421,107 +326,4 @@ test('a stream that breaks over HTTP is opened again over the same link', async 
   await play.opened.ports.clock.advance(1000);
   assert.equal(play.asked.length, 3);
   await play.nothingLeft();
-});
-
-const WISHES = [NOTHING, TOOLS, wanted('tools', 'file:a'), wanted('file:a', 'file:b'), wanted('prompts')];
-const step = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('want' as const), at: fc.nat(WISHES.length - 1) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('acknowledge' as const), at: fc.nat(5) }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constantFrom('result', 'refuse', 'fail', 'break', 'withdraw'),
-      at: fc.nat(5),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat(40_000) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('turn' as const) }) },
-);
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-
-/** The server's side: which requests it has neither answered nor been told to forget, and which it acknowledged. */
-class Server {
-  readonly play: World;
-  readonly over = new Set<Received>();
-  readonly acknowledged = new Set<Received>();
-  wished = NOTHING;
-
-  constructor(play: World) {
-    this.play = play;
-  }
-
-  get streams(): Received[] {
-    return this.play.open.filter((each) => !this.over.has(each));
-  }
-
-  async run(each: Step): Promise<void> {
-    const { wire, ports } = this.play.opened;
-    if (each.do === 'want') {
-      this.wished = WISHES[each.at] as Wanted;
-      return this.play.subscription.want(this.wished);
-    }
-    if (each.do === 'wait') return ports.clock.advance(each.ms);
-    if (each.do === 'turn') return settled();
-    const stream = this.streams[each.at % Math.max(1, this.streams.length)];
-    if (!stream) return;
-    if (each.do === 'acknowledge') return this.#acknowledge(stream);
-    this.over.add(stream);
-    if (each.do === 'result') wire.result(stream.id, {});
-    if (each.do === 'refuse') wire.error(stream.id, -32602, 'no');
-    if (each.do === 'fail') wire.error(stream.id, -32603, 'no');
-    if (each.do === 'break') wire.end(Number(stream.id), new GatewayError('UPSTREAM_CLOSED', 'reset'));
-    if (each.do === 'withdraw')
-      wire.say({ method: 'notifications/cancelled', params: { requestId: stream.id } }, Number(stream.id));
-  }
-
-  #acknowledge(stream: Received): void {
-    this.acknowledged.add(stream);
-    this.play.acknowledge(stream);
-  }
-
-  /** Acknowledges whatever it is asked, and time passes. */
-  async settle(): Promise<void> {
-    for (let turn = 0; turn < 4; turn += 1) {
-      await this.play.opened.ports.clock.advance(60_001);
-      for (const stream of this.streams) this.#acknowledge(stream);
-      await settled();
-    }
-  }
-}
-
-test('whatever wishes and servers do: at most two streams, no gap of our making, in the end one for all wishes', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.boolean(),
-      fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }),
-      async (relates, steps) => {
-        const play = await world(relates);
-        const server = new Server(play);
-        for (const each of steps) {
-          const told = server.streams.some((stream) => server.acknowledged.has(stream));
-          await server.run(each);
-          await settled();
-          assert.ok(server.streams.length <= 2, 'more than two streams at a time');
-          if (told && (each.do === 'want' || each.do === 'acknowledge') && server.wished !== NOTHING)
-            assert.ok(
-              server.streams.some((stream) => server.acknowledged.has(stream)),
-              'a stream was given up before its successor was open',
-            );
-        }
-        play.subscription.want(NOTHING);
-        await settled();
-        assert.deepEqual(server.streams, []);
-        play.subscription.want(wanted('resources', 'file:z'));
-        await server.settle();
-        assert.deepEqual(
-          server.streams.map(({ params }) => params['notifications']),
-          [{ resourcesListChanged: true, resourceSubscriptions: ['file:z'] }],
-        );
-        assert.equal(await play.ready(), true);
-        await play.nothingLeft();
-        assert.deepEqual(server.streams, []);
-      },
-    ),
-    { seed: SEED, numRuns: 200 },
-  );
 });
