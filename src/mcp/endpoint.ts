@@ -247,6 +247,7 @@ export class Endpoint implements Closable, TargetWatcher {
       view: this.#view,
       ports: this.options.ports,
       seal: () => this.sessions.seal,
+      ended: (visitor) => this.parked.endOf(visitor, VISIT_OVER),
       discover: async () =>
         mergeDiscover(this.#merging(await this.#serverInfos({ ...client, headers }, 'modern'))),
     });
@@ -315,6 +316,8 @@ async function infoOf(
 function ownInfo(version: string): Buffer {
   return Buffer.from(JSON.stringify({ name: 'agentgateway', version }));
 }
+
+const VISIT_OVER = new GatewayError('CANCELLED', 'the client has been forgotten');
 
 const UNKNOWN_CLIENT = Buffer.from('{"name":"unknown","version":"0"}');
 

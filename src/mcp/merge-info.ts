@@ -72,20 +72,25 @@ function passOn(info: ServerInfo, ours: Readonly<Record<string, unknown>>): Buff
   return Buffer.from(JSON.stringify({ ...value, ...ours }));
 }
 
-/** Capabilities whose methods name no target: nobody could tell whom a task id belongs to. */
-const ONLY_ALONE: ReadonlySet<string> = new Set(['tasks']);
+/** Capabilities whose methods name no target, or list what is not merged: they hold for a single server. */
+const ONLY_ALONE: ReadonlySet<string> = new Set(['tasks', 'io.modelcontextprotocol/skills']);
 
 /** What any of them can do and merged lists can carry. */
 export function unionCapabilities(
   all: readonly Readonly<Record<string, unknown>>[],
 ): Record<string, unknown> {
-  const merged = Object.fromEntries(Object.entries(union(all)).filter(([name]) => !ONLY_ALONE.has(name)));
+  const merged = mergeable(union(all));
+  if (isObject(merged['extensions'])) merged['extensions'] = mergeable(merged['extensions']);
   // The gateway itself tells of changes: a reload changes the lists even of servers that never do.
   for (const list of ['tools', 'prompts', 'resources']) {
     const value = merged[list];
     if (isObject(value)) merged[list] = { ...value, listChanged: true };
   }
   return merged;
+}
+
+function mergeable(capabilities: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(capabilities).filter(([name]) => !ONLY_ALONE.has(name)));
 }
 
 /** Nested objects (`listChanged`, `subscribe`) likewise. A map: servers choose the names. */

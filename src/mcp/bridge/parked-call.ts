@@ -10,7 +10,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Timer } from '../../core/ports.ts';
 import type { Cancel } from '../../lib/cancel.ts';
-import { members } from '../../lib/json-text.ts';
+import { members, splice, without } from '../../lib/json-text.ts';
 import { parseObject } from '../../lib/json-value.ts';
 import type { Importance, McpOutcome, Peer, Question } from '../call.ts';
 import type { Answered } from '../calls/run-call.ts';
@@ -18,6 +18,7 @@ import { type Message, SLOT } from '../message.ts';
 import { answerOf, notificationOf } from './again.ts';
 import { missingCapability, neededCapability } from './needs.ts';
 import { inputRequiredResult } from './outcomes.ts';
+import { spans } from './requests.ts';
 import { requestDigest } from './request-state.ts';
 
 /** A request, the first or one that continues it, and whose it is. */
@@ -322,8 +323,14 @@ function sizeOf({ text }: Message): number {
   return text.end - text.start;
 }
 
+const PROGRESS_TOKEN = [[SLOT.metaProgressToken, 'progressToken']] as const;
+
+/** Without the token: between its rounds a client has no way to tell of progress. */
 function paramsOf({ text }: Message): Buffer {
-  return text.has(SLOT.params) ? text.raw(SLOT.params) : NO_PARAMS;
+  if (!text.has(SLOT.params)) return NO_PARAMS;
+  if (!text.has(SLOT.metaProgressToken)) return text.raw(SLOT.params);
+  const params = { start: text.startOf(SLOT.params), end: text.endOf(SLOT.params) };
+  return splice(text.bytes, without(text.bytes, spans(text, PROGRESS_TOKEN)), params);
 }
 
 function noRoom(what: string): GatewayError {

@@ -142,7 +142,8 @@ function emptied(text: JsonText, slot: number, edits: readonly Edit[]): boolean 
 }
 
 /** The whole members that are present, in the order of the text. */
-function spans(text: JsonText, wanted: Named): MemberSpan[] {
+/** Where these members stand, as `without` takes them. */
+export function spans(text: JsonText, wanted: Named): MemberSpan[] {
   const found: MemberSpan[] = [];
   for (const [slot, name] of wanted) {
     const start = text.startOf(slot);

@@ -122,14 +122,14 @@ export class Links implements Closable {
   async subscribed(target: Target, uri: string): Promise<void> {
     const uris = this.#subscriptions.get(target) ?? new Set();
     this.#subscriptions.set(target, uris.add(uri));
-    if (target.connector.lifecycle === 'shared') await target.wantResource(uri, this);
+    if (target.connector.lifecycle === 'shared') target.interest.subscribe(uri, this);
     else await this.#resubscribe(target);
   }
 
   /** Whether a legacy server must be told: others may still want the resource over a shared link. */
   unsubscribe(target: Target, uri: string): boolean {
     this.#subscriptions.get(target)?.delete(uri);
-    if (target.connector.lifecycle === 'shared') return target.dropResource(uri, this);
+    if (target.connector.lifecycle === 'shared') return target.interest.unsubscribe(uri, this);
     void this.#resubscribe(target);
     return true;
   }

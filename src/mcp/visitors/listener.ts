@@ -1,15 +1,16 @@
 /** One `subscriptions/listen` of a visitor: which changes it hears of, from every target at once. */
 import { asGatewayError, type GatewayError } from '../../core/errors.ts';
-import type { Timer } from '../../core/ports.ts';
+import type { Ports, Timer } from '../../core/ports.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import { isObject } from '../../lib/json-value.ts';
 import { untagged } from '../bridge/untagged.ts';
+import type { Links } from '../calls/links.ts';
 import { sendSubscribe, sendUnsubscribe } from '../link/own-calls.ts';
 import { type Message, SLOT } from '../message.ts';
 import type { Target } from '../target/target.ts';
-import type { Visitor } from './visitor.ts';
+import type { View } from '../view/view.ts';
 
 export interface ListenFilter {
   readonly tools: boolean;
@@ -32,12 +33,23 @@ export interface Listening {
 const LISTS = ['tools', 'prompts', 'resources'] as const;
 type List = (typeof LISTS)[number];
 
+/** Whoever listens. */
+export interface Host {
+  readonly ports: Ports;
+  readonly view: View;
+  readonly links: Links;
+  /** Whether changes of a list can be told. */
+  tells(list: List): boolean;
+  /** Whether a listener other than `asking` wants to hear of a resource. */
+  watches(target: Target, uri: string, asking: Listener): boolean;
+}
+
 /** Several servers often change together (a reload, a restart): one notification for all. */
 const DEBOUNCE_MS = 50;
 
 export class Listener implements Listening {
   readonly ended = new Cancel();
-  readonly #visitor: Visitor;
+  readonly #host: Host;
   readonly #filter: ListenFilter;
   readonly #sink: (message: Buffer) => void;
   readonly #uris = new Set<string>();
@@ -46,14 +58,14 @@ export class Listener implements Listening {
   readonly #changed = new Set<List>();
   #timer: Timer | undefined;
 
-  constructor(visitor: Visitor, filter: ListenFilter, sink: (message: Buffer) => void) {
-    this.#visitor = visitor;
+  constructor(host: Host, filter: ListenFilter, sink: (message: Buffer) => void) {
+    this.#host = host;
     this.#filter = filter;
     this.#sink = sink;
   }
 
   get honoured(): Buffer {
-    const [tools, prompts, resources] = LISTS.map((list) => this.#filter[list] && this.#visitor.tells(list));
+    const [tools, prompts, resources] = LISTS.map((list) => this.#filter[list] && this.#host.tells(list));
     return Buffer.from(
       JSON.stringify({
         ...(tools && { toolsListChanged: true }),
@@ -74,7 +86,7 @@ export class Listener implements Listening {
   listChanged(list: List): void {
     if (!this.#filter[list]) return;
     this.#changed.add(list);
-    this.#timer ??= this.#visitor.ports.clock.after(DEBOUNCE_MS, () => {
+    this.#timer ??= this.#host.ports.clock.after(DEBOUNCE_MS, () => {
       this.#timer = undefined;
       for (const each of this.#changed) this.#say(notificationMessage(`notifications/${each}/list_changed`));
       this.#changed.clear();
@@ -103,7 +115,7 @@ export class Listener implements Listening {
   }
 
   async #watch(exposed: string): Promise<void> {
-    const { view, links, ports } = this.#visitor;
+    const { view, links, ports } = this.#host;
     try {
       const { member, uri } = view.resolveUri(exposed);
       const { target } = member;
@@ -126,8 +138,8 @@ export class Listener implements Listening {
 
   /** Another listener of the visitor may still want it. */
   async #unwatch(target: Target, uri: string): Promise<void> {
-    const { links } = this.#visitor;
-    if (this.#visitor.watches(target, uri, this) || !links.unsubscribe(target, uri)) return;
+    const { links } = this.#host;
+    if (this.#host.watches(target, uri, this) || !links.unsubscribe(target, uri)) return;
     const open = links.ready(target);
     if (open?.link.era === 'legacy') await sendUnsubscribe(open, uri).catch(() => undefined);
   }
@@ -137,7 +149,7 @@ export class Listener implements Listening {
   }
 
   async #watchTasks(): Promise<void> {
-    const { view, links } = this.#visitor;
+    const { view, links } = this.#host;
     const byTarget = new Map<Target, Set<string>>();
     for (const exposed of this.#filter.taskIds) {
       const single = view.single;
@@ -153,7 +165,7 @@ export class Listener implements Listening {
   }
 }
 
-function findTask(view: Visitor['view'], exposed: string): ReturnType<typeof view.resolveTask> | undefined {
+function findTask(view: View, exposed: string): ReturnType<View['resolveTask']> | undefined {
   try {
     return view.resolveTask(exposed);
   } catch {

@@ -40,6 +40,8 @@ export interface VisitorOptions {
   readonly view: View;
   readonly ports: Ports;
   seal(): Seal;
+  /** Its links are gone, and with them the calls that wait for it. */
+  ended(visitor: Visitor): void;
   discover(): Promise<Buffer>;
 }
 
@@ -214,6 +216,7 @@ export class Visitor implements Caller, Closable {
     if (this.#closed) return;
     this.#closed = true;
     this.drain();
+    this.options.ended(this);
     await Promise.all(this.#allLinks().map((links) => links.close()));
   }
 
