@@ -38,6 +38,11 @@ export function errorMessage(id: Buffer | undefined, error: RpcError): Buffer {
   ]);
 }
 
+/** `error` is the JSON text of the error object. */
+export function rawErrorMessage(id: Buffer, error: Buffer): Buffer {
+  return Buffer.concat([HEAD_ID, id, ERROR, error, CLOSE]);
+}
+
 export function requestMessage(id: number, method: string, params?: Buffer): Buffer {
   const head = Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}`);
   return params ? Buffer.concat([head, PARAMS, params, CLOSE]) : Buffer.concat([head, CLOSE]);

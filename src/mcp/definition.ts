@@ -4,6 +4,7 @@
  */
 import type { ZodType } from 'zod';
 import type { BackendDeps } from '../core/backend.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { PolicySet } from '../core/policy.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
@@ -87,10 +88,15 @@ export interface Connector extends Closable {
   /** Whether its wires say which request a message belongs to (see `Wire.relates`). */
   readonly relates: boolean;
   /**
-   * How its wires meet the two eras: `shared`: one wire carries either (stdio), `apart`: each era has wires of its own
-   * (HTTP). Undefined: the transport is a legacy one.
+   * How its wires meet the two eras: `together`: one wire carries either (stdio), `apart`: each has wires of its own
+   * (HTTP). Undefined: whatever is there, it is spoken to as a legacy server.
    */
-  readonly eras?: 'shared' | 'apart';
+  readonly eras?: 'together' | 'apart';
+  /**
+   * A greeting failed over `wire`, or the wire could not be opened (undefined). Whether there is another transport to
+   * try: the next `open` then goes that way.
+   */
+  another?(error: GatewayError, wire: Wire | undefined): boolean;
   /** Where it leads, for people: a URL without credentials, or a command. */
   readonly address: string;
   /** A cheap start: spare children. Called when the target comes up. */

@@ -1,13 +1,16 @@
-/** Opens a wire and initialises it: the legacy handshake, as the client of an upstream server. */
-import { GatewayError } from '../../core/errors.ts';
+/**
+ * Opens a link in one era: a wire, and what has to be said over it before the first call. For a legacy server that is
+ * the handshake; to a modern one nothing, where it is known already what the server says of itself.
+ */
+import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import type { Clock, Log } from '../../core/ports.ts';
 import type { Cancel } from '../../lib/cancel.ts';
 import { notificationMessage, requestMessage } from '../../lib/json-rpc.ts';
-import { JsonSyntaxError, lex, quote, Shape } from '../../lib/json-text.ts';
-import { isObject, parseObject } from '../../lib/json-value.ts';
-import type { McpOutcome } from '../call.ts';
-import type { Connector, OpenOptions } from '../definition.ts';
-import { type Era, isLegacyRevision } from '../revisions.ts';
+import { quote } from '../../lib/json-text.ts';
+import type { Connector, OpenOptions, Wire } from '../definition.ts';
+import { type Era, isLegacyRevision, LATEST_LEGACY } from '../revisions.ts';
+import { discover, envelopeOf } from './discover.ts';
+import { readInitialized } from './greetings.ts';
 import { Link, type LinkEvents } from './link.ts';
 import type { ClientIdentity, LinkWithInfo, ServerInfo } from './opened.ts';
 
@@ -20,10 +23,14 @@ export interface HandshakeOptions {
   readonly headers: readonly string[];
   readonly purpose: OpenOptions['purpose'];
   readonly era: Era;
+  /** Modern: what the server says of itself, where that is known; it is not asked then. */
+  readonly info?: ServerInfo | undefined;
   readonly connectMs: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly maxQuestions: number;
+  /** See `LinkOptions`. */
+  readonly eraLost?: () => void;
   /** Cancelled when whoever asked for the link is gone: an upstream that does not answer must not hold up the end. */
   readonly ended: Cancel;
 }
@@ -31,11 +38,48 @@ export interface HandshakeOptions {
 /** Rejects with a GatewayError within `connectMs`; nothing stays open then. */
 export async function openLink(options: HandshakeOptions): Promise<LinkWithInfo> {
   const { connector, clock, connectMs } = options;
+  const until = clock.monotonic() + connectMs;
+  const tried: Tried = { wire: undefined };
+  try {
+    return await connected(options, greet, tried);
+  } catch (cause) {
+    if (options.ended.cancelled || !connector.another?.(asGatewayError(cause), tried.wire)) throw cause;
+    const rest = { ...options, connectMs: Math.max(1, until - clock.monotonic()) };
+    return openAnother(rest, cause);
+  }
+}
+
+/** Over another transport. What the first one failed with says more, unless the second one wants a login. */
+async function openAnother(options: HandshakeOptions, first: unknown): Promise<LinkWithInfo> {
+  const tried: Tried = { wire: undefined };
+  try {
+    return await connected(options, greet, tried);
+  } catch (cause) {
+    const error = asGatewayError(cause);
+    options.connector.another?.(error, tried.wire);
+    throw error.code === 'UPSTREAM_CHALLENGE' ? error : first;
+  }
+}
+
+interface Tried {
+  wire: Wire | undefined;
+}
+
+type Greet<T> = (link: Link, options: HandshakeOptions, cancel: Cancel) => Promise<T>;
+
+/** Opens a wire and greets over it, all within `connectMs`. */
+export async function connected<T>(
+  options: HandshakeOptions,
+  greeting: Greet<T>,
+  tried: Tried = { wire: undefined },
+): Promise<T> {
+  const { connector, clock, connectMs, era } = options;
   const link = new Link(options);
   const { cancel, forget } = options.ended.child();
+  const what = era === 'modern' ? 'answer server/discover' : 'complete initialize';
   const late = new GatewayError(
     'UPSTREAM_TIMEOUT',
-    `${connector.address} did not complete initialize within ${connectMs} ms`,
+    `${connector.address} did not ${what} within ${Math.round(connectMs)} ms`,
   );
   const timer = clock.after(connectMs, () => cancel.cancel(late));
   try {
@@ -48,14 +92,12 @@ export async function openLink(options: HandshakeOptions): Promise<LinkWithInfo>
       },
       headers: options.headers,
       purpose: options.purpose,
-      era: options.era,
+      era,
       cancel,
     });
-    link.attach(await unlessCancelled(opened, cancel, (wire) => wire.close()));
-    const info = readServerInfo(await initialize(link, options, cancel));
-    link.wire.agreed?.(info.version);
-    await unlessCancelled(link.deliver(notificationMessage('notifications/initialized')), cancel);
-    return { link, info, envelope: undefined };
+    tried.wire = await unlessCancelled(opened, cancel, (wire) => wire.close());
+    link.attach(tried.wire);
+    return await greeting(link, options, cancel);
   } catch (error) {
     await link.close();
     throw error;
@@ -76,18 +118,35 @@ function unlessCancelled<T>(work: Promise<T>, cancel: Cancel, late?: (value: T) 
   });
 }
 
-function initialize(link: Link, options: HandshakeOptions, cancel: Cancel): Promise<McpOutcome> {
-  const { identity, connectMs } = options;
+async function greet(link: Link, options: HandshakeOptions, cancel: Cancel): Promise<LinkWithInfo> {
+  const { era, identity, connectMs } = options;
+  if (era === 'modern') {
+    const envelope = envelopeOf(identity);
+    const info = options.info ?? (await discover({ link, envelope }, { cancel, connectMs }));
+    return { link, info, envelope };
+  }
+  const info = await initialize(link, options, cancel);
+  await initialized(link, info, cancel);
+  return { link, info, envelope: undefined };
+}
+
+/** Asks; nothing is agreed on before `initialized`. */
+export async function initialize(
+  link: Link,
+  { identity, connectMs }: HandshakeOptions,
+  cancel: Cancel,
+): Promise<ServerInfo> {
+  const version = isLegacyRevision(identity.version) ? identity.version : LATEST_LEGACY;
   const params = Buffer.concat([
     Buffer.from('{"protocolVersion":'),
-    quote(identity.version),
+    quote(version),
     Buffer.from(',"capabilities":'),
     identity.capabilities,
     Buffer.from(',"clientInfo":'),
     identity.info,
     Buffer.from('}'),
   ]);
-  return link.call({
+  const outcome = await link.call({
     method: 'initialize',
     name: undefined,
     write: (id) => requestMessage(id, 'initialize', params),
@@ -97,52 +156,10 @@ function initialize(link: Link, options: HandshakeOptions, cancel: Cancel): Prom
     deadline: { ms: connectMs, maxMs: connectMs },
     headers: undefined,
   });
+  return readInitialized(outcome);
 }
 
-function readServerInfo(outcome: McpOutcome): ServerInfo {
-  const value = readObject(outcome.body);
-  if (outcome.kind === 'error') {
-    const message = typeof value['message'] === 'string' ? value['message'] : 'no message';
-    throw new GatewayError('UPSTREAM_PROTOCOL', `the upstream refused initialize: ${message}`, {
-      data: { upstream: value },
-    });
-  }
-  const version = value['protocolVersion'];
-  if (typeof version !== 'string' || !isLegacyRevision(version)) {
-    throw new GatewayError(
-      'UPSTREAM_PROTOCOL',
-      `the upstream answered initialize with the unknown revision ${JSON.stringify(version)}`,
-    );
-  }
-  const { capabilities, serverInfo, instructions } = value;
-  return {
-    era: 'legacy',
-    version,
-    capabilities: isObject(capabilities) ? capabilities : {},
-    serverInfo,
-    instructions: typeof instructions === 'string' ? instructions : undefined,
-    raw: outcome.body,
-  };
-}
-
-const MAX_INITIALIZE = 1024 * 1024;
-const ANY = new Shape({});
-
-function readObject(body: Buffer): Record<string, unknown> {
-  if (body.length > MAX_INITIALIZE)
-    throw new GatewayError('UPSTREAM_PROTOCOL', 'the answer to initialize is longer than 1 MiB');
-  const value = isValid(body) ? parseObject(body) : undefined;
-  if (!value) throw new GatewayError('UPSTREAM_PROTOCOL', 'the answer to initialize is not a JSON object');
-  return value;
-}
-
-/** Depth above all: the answer is joined with others and printed again, which a deep one would overflow. */
-function isValid(body: Buffer): boolean {
-  try {
-    lex(body, ANY);
-    return true;
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return false;
-    throw error;
-  }
+export async function initialized(link: Link, { version }: ServerInfo, cancel: Cancel): Promise<void> {
+  link.wire.agreed?.(version);
+  await unlessCancelled(link.deliver(notificationMessage('notifications/initialized')), cancel);
 }

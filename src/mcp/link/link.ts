@@ -7,13 +7,16 @@ import type { Clock, Log, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { Few } from '../../lib/few.ts';
-import { errorMessage, findAnswer, notificationMessage, resultMessage } from '../../lib/json-rpc.ts';
-import { quote } from '../../lib/json-text.ts';
+import { errorMessage, findAnswer, rawErrorMessage, resultMessage } from '../../lib/json-rpc.ts';
 import type { McpOutcome, Peer, Question } from '../call.ts';
 import type { OpenOptions, Outgoing, Wire } from '../definition.ts';
 import { type Message, readMessage, SLOT, wholeMessage, withMembers } from '../message.ts';
 import type { Era } from '../revisions.ts';
+import { cancelledMessage, revisionLost, rpcError, timeout, unanswered } from './endings.ts';
 import { Flight, type LinkCall } from './flight.ts';
+import { refusesPost, refusesRevision } from './refusals.ts';
+
+export { rawErrorMessage };
 
 export interface LinkEvents {
   /** A notification that belongs to no call in flight. */
@@ -35,6 +38,8 @@ export interface LinkOptions {
   /** A `probe` speaks for no client: whoever calls over it is not asked anything. */
   readonly purpose: OpenOptions['purpose'];
   readonly era: Era;
+  /** A modern link: the server does not speak the revision any more. */
+  readonly eraLost?: () => void;
 }
 
 const NOT_A_REQUEST: Outgoing = {
@@ -45,7 +50,7 @@ const NOT_A_REQUEST: Outgoing = {
   headers: undefined,
 };
 const EMPTY_RESULT = Buffer.from('{}');
-const REFUSED = { code: -32603, message: 'the gateway refused the request' };
+const NO_QUESTIONS = { code: -32601, message: 'a client of revision 2026-07-28 takes no requests' };
 
 export class Link implements Closable {
   readonly #options: LinkOptions;
@@ -59,14 +64,21 @@ export class Link implements Closable {
   #retired = false;
   /** A link that announced a changed list speaks for itself alone from then on: its lists are never shared. */
   divergent = false;
+  #era: Era;
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#era = options.era;
+  }
+
+  /** It has turned out what the server speaks. */
+  speak(era: Era): void {
+    this.#era = era;
   }
 
   /** What is spoken over it: messages written for it must be of this era. */
   get era(): Era {
-    return this.#options.era;
+    return this.#era;
   }
 
   get closed(): boolean {
@@ -144,15 +156,26 @@ export class Link implements Closable {
   }
 
   #send(flight: Flight): void {
-    const { method, name, headers, client } = flight.call;
+    const { method, name, headers, client, long = false } = flight.call;
     const wire = this.wire;
-    const outgoing = { request: flight.id, method, name, cancel: flight.hop, headers, client };
+    const outgoing = { request: flight.id, method, name, cancel: flight.hop, headers, client, long };
     wire.send(flight.call.write(flight.id), outgoing).then(
       () => {
         if (wire.relates && this.#inflight.has(flight.id)) this.#fail(flight, unanswered());
       },
-      (error: unknown) => this.#fail(flight, error as Error),
+      (error: unknown) => {
+        if (this.#isLost(flight, error instanceof GatewayError && refusesPost(error))) return;
+        this.#fail(flight, error as Error);
+      },
     );
+  }
+
+  /** A modern server that refuses whatever it is sent was replaced by one of the other era; it has done nothing. */
+  #isLost(flight: Flight, refused: boolean): boolean {
+    if (!refused || this.#era !== 'modern' || flight.call.method === 'server/discover') return false;
+    this.#fail(flight, revisionLost());
+    this.#options.eraLost?.();
+    return true;
   }
 
   /** One message from the wire. `origin`: the request whose answer stream carried it. */
@@ -218,6 +241,7 @@ export class Link implements Closable {
       this.#options.log.debug({ id }, 'dropped an answer nobody waits for (late or duplicate)');
       return;
     }
+    if (this.#isLost(flight, refusesRevision(outcome))) return;
     this.#inflight.delete(flight.id);
     flight.resolve(outcome);
     this.#rest();
@@ -235,14 +259,8 @@ export class Link implements Closable {
   #abandon(flight: Flight, reason: Error): void {
     if (!this.#inflight.delete(flight.id)) return;
     flight.reject(reason);
-    if (!this.#closed && flight.call.method !== 'initialize') {
-      const params = Buffer.concat([
-        Buffer.from(`{"requestId":${flight.id},"reason":`),
-        quote(reason.message),
-        Buffer.from('}'),
-      ]);
-      this.notify(notificationMessage('notifications/cancelled', params));
-    }
+    const told = this.#closed ? undefined : cancelledMessage(flight, this.wire, reason);
+    if (told) this.notify(told);
     flight.hop.cancel(reason);
     this.#rest();
   }
@@ -309,6 +327,7 @@ export class Link implements Closable {
   }
 
   #question(message: Message, origin: number | undefined): void {
+    if (this.#era === 'modern') return this.#refuseModern(message);
     if (message.method === 'ping') return this.#reply(message.id, { kind: 'result', body: EMPTY_RESULT });
     if (this.#questions.has(message.id) || this.#questions.size >= this.#options.maxQuestions) {
       return this.#refuse(message.id, {
@@ -352,6 +371,12 @@ export class Link implements Closable {
     );
   }
 
+  /** There is no such thing, and over modern HTTP no way to say so. */
+  #refuseModern({ id, method }: Message): void {
+    this.#options.log.debug({ method }, 'a modern server sent a request');
+    if (!this.#wire?.cancelsByClosing) this.#refuse(id, NO_QUESTIONS);
+  }
+
   #refuse(id: string, error: { code: number; message: string }): void {
     if (!this.#closed) this.notify(errorMessage(Buffer.from(id), error));
   }
@@ -371,26 +396,4 @@ export class Link implements Closable {
         'dropped a message from upstream that is not JSON-RPC',
       );
   }
-}
-
-export function rawErrorMessage(id: Buffer, error: Buffer): Buffer {
-  return Buffer.concat([
-    Buffer.from('{"jsonrpc":"2.0","id":'),
-    id,
-    Buffer.from(',"error":'),
-    error,
-    Buffer.from('}'),
-  ]);
-}
-
-function unanswered(): GatewayError {
-  return new GatewayError('UPSTREAM_CLOSED', 'the upstream ended its answer without a result');
-}
-
-function timeout({ call, allowedMs }: Flight): GatewayError {
-  return new GatewayError('UPSTREAM_TIMEOUT', `no answer to ${call.method} within ${allowedMs} ms`);
-}
-
-function rpcError(error: unknown): { code: number; message: string } {
-  return error instanceof GatewayError ? { code: error.rpc, message: error.message } : REFUSED;
 }

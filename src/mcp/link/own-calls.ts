@@ -2,7 +2,7 @@
 import { Cancel } from '../../lib/cancel.ts';
 import { requestMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
-import type { Envelope } from '../bridge/envelope.ts';
+import { type Envelope, envelopeText } from '../bridge/envelope.ts';
 import type { McpOutcome } from '../call.ts';
 import type { Deadline, LinkCall } from './flight.ts';
 import type { LinkWithInfo } from './opened.ts';
@@ -75,17 +75,11 @@ function member(name: string, value: string): Buffer {
   return Buffer.concat([Buffer.from(`{"${name}":`), quote(value), Buffer.from('}')]);
 }
 
-function withEnvelope(params: Buffer, { version, capabilities, info }: Envelope): Buffer {
-  const meta = [
-    Buffer.from('{"_meta":{"io.modelcontextprotocol/protocolVersion":'),
-    quote(version),
-    Buffer.from(',"io.modelcontextprotocol/clientCapabilities":'),
-    capabilities,
-    ...(info ? [Buffer.from(',"io.modelcontextprotocol/clientInfo":'), info] : []),
-    Buffer.from('}'),
-  ];
-  const empty = params.length === 2;
-  return Buffer.concat([...meta, Buffer.from(empty ? '}' : ','), empty ? NOTHING : params.subarray(1)]);
+function withEnvelope(params: Buffer, envelope: Envelope): Buffer {
+  const rest = params.length === NO_PARAMS.length ? CLOSE : Buffer.concat([COMMA, params.subarray(1)]);
+  return Buffer.concat([META, envelopeText(envelope), CLOSE, rest]);
 }
 
-const NOTHING = Buffer.alloc(0);
+const META = Buffer.from('{"_meta":{');
+const COMMA = Buffer.from(',');
+const CLOSE = Buffer.from('}');

@@ -31,10 +31,12 @@ class World {
     };
     return remoteConnector(config, deps, {
       path: '/default',
-      relates: true,
-      open: (options, cancel) => {
-        this.opened.push({ options, cancel });
-        return WIRE;
+      transport: {
+        relates: true,
+        open: (options, { cancel }) => {
+          this.opened.push({ options, cancel });
+          return WIRE;
+        },
       },
     });
   }

@@ -5,10 +5,9 @@
 import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Clock } from '../../core/ports.ts';
-import type { Cancel } from '../../lib/cancel.ts';
 import { type HttpUpstream, httpUpstream } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
-import type { Connector, ConnectorDeps, Wire, WireEvents } from '../definition.ts';
+import type { Connector, ConnectorDeps, OpenOptions, Wire, WireEvents } from '../definition.ts';
 import { authorizationOf, type RemoteConfig, remoteUrl } from './schema.ts';
 
 export interface RemoteWireOptions {
@@ -26,9 +25,12 @@ export interface RemoteWireOptions {
 export interface RemoteKind {
   /** Path of the endpoint where the configuration gives host and port alone. */
   readonly path: string;
-  /** See `Connector.relates`. */
-  readonly relates: boolean;
-  open(options: RemoteWireOptions, cancel: Cancel): Wire | Promise<Wire>;
+  readonly transport: RemoteTransport;
+}
+
+/** How its wires are opened. The members mean what they mean in `Connector`. */
+export interface RemoteTransport extends Pick<Connector, 'relates' | 'eras' | 'another'> {
+  open(options: RemoteWireOptions, how: Pick<OpenOptions, 'era' | 'cancel'>): Wire | Promise<Wire>;
 }
 
 /** Throws GatewayError CONFIG_INVALID when the configuration gives no URL. */
@@ -36,6 +38,7 @@ export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind:
   const url = remoteUrl(config, kind.path);
   if (typeof url === 'string') throw new GatewayError('CONFIG_INVALID', url);
   const { backend, timeouts, ports } = deps;
+  const { transport } = kind;
   const upstream = httpUpstream(backend.lasting, backend.scope, {
     origin: url.origin,
     tls: url.protocol === 'https:' ? upstreamTls(backend.policies) : undefined,
@@ -52,9 +55,14 @@ export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind:
     lifecycle: 'session',
     resumable: true,
     takesHeaders: true,
-    relates: kind.relates,
+    get relates() {
+      return transport.relates;
+    },
+    ...(transport.eras ? { eras: transport.eras } : {}),
+    another: (error, wire) => transport.another?.(error, wire) ?? false,
     address: `${url.origin}${url.pathname}`,
-    open: async ({ headers, events, cancel }) => kind.open({ ...shared, headers, events }, cancel),
+    open: async ({ headers, events, era, cancel }) =>
+      transport.open({ ...shared, headers, events }, { era, cancel }),
     close() {},
   };
 }

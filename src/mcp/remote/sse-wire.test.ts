@@ -4,7 +4,7 @@ import { type ScriptedRequest, ScriptedUpstream } from '../../../test/fixtures/s
 import { FakeClock, settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { Cancel } from '../../lib/cancel.ts';
-import type { Wire } from '../../mcp/definition.ts';
+import type { Wire } from '../definition.ts';
 import { openSseWire } from './sse-wire.ts';
 
 const broken = new GatewayError('UPSTREAM_CLOSED', 'broken');

@@ -6,9 +6,9 @@ import { GatewayError } from '../../core/errors.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import type { Flow } from '../../lib/flow.ts';
 import { SseLimitError, SseParser } from '../../lib/sse.ts';
-import type { Outgoing, Wire } from '../../mcp/definition.ts';
-import { postHeaders, type RemoteWireOptions } from '../../mcp/remote/connector.ts';
-import { refusal } from '../../mcp/remote/refusal.ts';
+import type { Outgoing, Wire } from '../definition.ts';
+import { postHeaders, type RemoteWireOptions } from './connector.ts';
+import { refusal } from './refusal.ts';
 
 const DONE = new GatewayError('CANCELLED', 'not needed');
 

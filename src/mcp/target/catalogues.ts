@@ -146,3 +146,11 @@ export function listOver(
     options.log.warn({ list: kind, reason }, 'an item of the upstream list is left out');
   return fetchCatalogue(kind, { page, skipped, era: open.link.era }).finally(() => timer.cancel());
 }
+
+/** The list a `notifications/.../list_changed` speaks of. */
+export function changedList(method: string): 'tools' | 'prompts' | 'resources' | undefined {
+  if (method === 'notifications/tools/list_changed') return 'tools';
+  if (method === 'notifications/prompts/list_changed') return 'prompts';
+  if (method === 'notifications/resources/list_changed') return 'resources';
+  return undefined;
+}

@@ -9,14 +9,19 @@ import { Backoff } from '../../lib/backoff.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { LIST_KINDS, type ListKind } from '../catalogue.ts';
 import type { Connector } from '../definition.ts';
-import { openLink } from '../link/handshake.ts';
+import { LEVELS } from '../levels.ts';
 import type { Link, LinkEvents } from '../link/link.ts';
 import type { ClientIdentity, LinkWithInfo, ServerInfo } from '../link/opened.ts';
-import { sendLevel, sendSubscribe, sendUnsubscribe } from '../link/own-calls.ts';
+import { sendLevel, sendUnsubscribe } from '../link/own-calls.ts';
 import type { Message } from '../message.ts';
-import { type Era, LATEST_LEGACY } from '../revisions.ts';
-import { Catalogues, PROBE_READER } from './catalogues.ts';
-import { SharedInterest } from './shared-interest.ts';
+import type { Era } from '../revisions.ts';
+import { Announcements } from './announcements.ts';
+import { Catalogues, changedList, PROBE_READER } from './catalogues.ts';
+import { Eras } from './eras.ts';
+import { named, removed } from './failures.ts';
+import { restored, SharedInterest } from './shared-interest.ts';
+
+export { changedList, named, removed };
 
 export interface TargetOptions {
   readonly name: string;
@@ -39,9 +44,6 @@ export interface TargetWatcher {
   notification(target: Target, message: Message): void;
 }
 
-/** Log levels from the most talkative to the quietest (RFC 5424). */
-export const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
-
 export type TargetState =
   | { readonly kind: 'starting' }
   | { readonly kind: 'up' }
@@ -58,13 +60,15 @@ export class Target implements Closable {
   readonly connector: Connector;
   readonly catalogues: Catalogues;
   /** What sessions want of the link they share. */
-  readonly interest = new SharedInterest(LEVELS);
+  readonly interest = new SharedInterest(LEVELS, () => this.#announcements?.update());
   readonly #options: TargetOptions;
+  readonly #eras: Eras;
   readonly #backoff: Backoff;
   readonly #recheck: Backoff;
   readonly #watchers = new Set<TargetWatcher>();
   #state: TargetState = { kind: 'starting' };
   #probe: LinkWithInfo | undefined;
+  #announcements: Announcements | undefined;
   #info: ServerInfo | undefined;
   #attempt: Promise<void> | undefined;
   #triedAt = Number.NEGATIVE_INFINITY;
@@ -87,6 +91,7 @@ export class Target implements Closable {
     const fraction = (): number => random(4).readUInt32LE() / 2 ** 32;
     this.#backoff = new Backoff({ ...RESTART, random: fraction });
     this.#recheck = new Backoff({ ...EMPTY_RECHECK, random: fraction });
+    this.#eras = new Eras({ ...options, ended: this.#ended, suspect: () => this.suspect() });
     this.catalogues = new Catalogues({
       clock,
       log: log.child({ target: options.name }),
@@ -106,6 +111,16 @@ export class Target implements Closable {
     return this.#options.ports.clock.monotonic() - this.#state.since < BLINK_MS ? this.#info : undefined;
   }
 
+  /** In which the target's own connection speaks to the server. */
+  get era(): Era {
+    return this.#info?.era ?? 'legacy';
+  }
+
+  /** The era a client of `era` meets, as far as that is known. */
+  eraFor(era: Era): Era {
+    return this.#eras.speaks(era) ? era : this.era;
+  }
+
   /** The probe, for targets whose one connection serves everyone. */
   get shared(): LinkWithInfo | undefined {
     return this.connector.lifecycle === 'shared' ? this.#probe : undefined;
@@ -116,28 +131,22 @@ export class Target implements Closable {
     const before = this.interest.level;
     this.interest.setLevel(level, who);
     const { level: now } = this.interest;
-    if (this.#probe && now !== undefined && now !== before) this.#say(sendLevel(this.#probe, now));
+    if (this.#probe && now !== undefined && now !== before) this.#quietly(sendLevel(this.#probe, now));
   }
 
   /** A session of a shared target has ended. */
   abandon(who: object): void {
-    for (const uri of this.interest.leave(who)) if (this.#probe) this.#say(sendUnsubscribe(this.#probe, uri));
+    for (const uri of this.interest.leave(who))
+      if (this.#probe) this.#quietly(sendUnsubscribe(this.#probe, uri));
   }
 
   /** A new connection knows nothing of what the sessions wanted of the one before. */
   #restore(probe: LinkWithInfo): void {
-    const { level, uris } = this.interest;
-    if (level !== undefined) this.#say(sendLevel(probe, level));
-    for (const uri of uris) this.#say(sendSubscribe(probe, uri));
+    for (const said of restored(this.interest, probe)) this.#quietly(said);
   }
 
-  #say(said: Promise<unknown>): void {
-    said.catch((error: unknown) =>
-      this.#options.ports.log.debug(
-        { err: error, target: this.name },
-        'a setting did not reach the upstream',
-      ),
-    );
+  #quietly(work: Promise<unknown>, failed = 'a setting did not reach the upstream'): void {
+    work.catch((error: unknown) => this.#options.ports.log.debug({ err: error, target: this.name }, failed));
   }
 
   watch(watcher: TargetWatcher): () => void {
@@ -165,11 +174,11 @@ export class Target implements Closable {
   }
 
   /** What the server says of itself in this era, or in the one it speaks. Rejects when the target is down. */
-  infoAs(_era: Era): Promise<ServerInfo> {
-    return this.ensure();
+  async infoAs(era: Era): Promise<ServerInfo> {
+    return this.#eras.infoAs(era, await this.ensure());
   }
 
-  /** A link for one session, initialised as that client. */
+  /** A link for one client, introduced as that client; in `era` where the server speaks that, else in the other one. */
   async openSession(
     identity: ClientIdentity,
     events: LinkEvents,
@@ -178,16 +187,10 @@ export class Target implements Closable {
   ): Promise<LinkWithInfo> {
     await this.#started;
     if (this.#ended.reason) throw this.#ended.reason;
-    const whose = { identity, events, headers, purpose: 'session', era, maxQuestions: 64 } as const;
-    return openLink({ ...this.#handshake(), ...whose }).catch((error: unknown) => {
+    const whose = { identity, events, headers, purpose: 'session', maxQuestions: 64 } as const;
+    return this.#eras.session(whose, era).catch((error: unknown) => {
       throw named(this.name, error);
     });
-  }
-
-  #handshake() {
-    const { ports, connectMs } = this.#options;
-    const log = ports.log.child({ target: this.name });
-    return { connector: this.connector, connectMs, clock: ports.clock, log, ended: this.#ended };
   }
 
   /** The probe, connected; for catalogues every reader without capabilities of its own shares. */
@@ -206,14 +209,8 @@ export class Target implements Closable {
   listChanged(kind: ListKind): void {
     for (const each of kind === 'resources' ? (['resources', 'templates'] as const) : [kind]) {
       this.catalogues.expire(each);
-      this.catalogues
-        .refresh(each, PROBE_READER, () => this.probe())
-        .catch((error: unknown) =>
-          this.#options.ports.log.debug(
-            { err: error, target: this.name, list: each },
-            'list was not refreshed',
-          ),
-        );
+      const read = this.catalogues.refresh(each, PROBE_READER, () => this.probe());
+      this.#quietly(read, `the list of ${each} was not read anew`);
     }
   }
 
@@ -222,8 +219,7 @@ export class Target implements Closable {
     this.#ended.cancel(error);
     this.#release();
     this.#timer?.cancel();
-    const probe = this.#probe;
-    this.#probe = undefined;
+    const probe = this.#dropProbe();
     this.#state = { kind: 'down', error, since: this.#options.ports.clock.monotonic() };
     this.#watchers.clear();
     // Together: an attempt may be waiting for lists that come over the probe, and each child takes its time to end.
@@ -249,6 +245,7 @@ export class Target implements Closable {
       if (this.#ended.cancelled) return void (await probe.link.close());
       this.#probe = probe;
       this.#info = probe.info;
+      await this.#listen(probe);
       await this.#readLists(probe);
       if (this.#probe !== probe) return;
       this.#restore(probe);
@@ -266,7 +263,6 @@ export class Target implements Closable {
   }
 
   #open(): Promise<LinkWithInfo> {
-    const { version } = this.#options;
     const link: { current: Link | undefined } = { current: undefined };
     const events: LinkEvents = {
       notification: (message) => this.#notified(message),
@@ -275,23 +271,31 @@ export class Target implements Closable {
         if (this.#probe && this.#probe.link === link.current) void this.#isDown(error);
       },
     };
-    const identity: ClientIdentity = {
-      version: LATEST_LEGACY,
-      capabilities: Buffer.from('{}'),
-      info: Buffer.from(JSON.stringify({ name: 'agentgateway', version })),
-    };
-    const whose = {
-      identity,
-      events,
-      headers: [],
-      purpose: 'probe',
-      era: 'legacy',
-      maxQuestions: 16,
-    } as const;
-    return openLink({ ...this.#handshake(), ...whose }).then((probe) => {
+    return this.#eras.probe(events).then((probe) => {
       link.current = probe.link;
       return probe;
     });
+  }
+
+  /** From before the lists are read, so that no change falls between. */
+  async #listen(probe: LinkWithInfo): Promise<void> {
+    if (probe.link.era === 'legacy') return;
+    const { ports } = this.#options;
+    this.#announcements = new Announcements({
+      probe,
+      ports,
+      uris: () => this.interest.uris,
+      missed: (kind) => this.listChanged(kind),
+    });
+    await this.#announcements.begun();
+  }
+
+  #dropProbe(): LinkWithInfo | undefined {
+    const probe = this.#probe;
+    this.#probe = undefined;
+    this.#announcements?.close();
+    this.#announcements = undefined;
+    return probe;
   }
 
   #isUp(): void {
@@ -315,8 +319,7 @@ export class Target implements Closable {
 
   async #isDown(cause: unknown): Promise<void> {
     const error = named(this.name, cause);
-    const probe = this.#probe;
-    this.#probe = undefined;
+    const probe = this.#dropProbe();
     if (this.#ended.cancelled) return;
     const since = this.#state.kind === 'down' ? this.#state.since : this.#options.ports.clock.monotonic();
     this.#state = { kind: 'down', error, since };
@@ -356,7 +359,7 @@ export class Target implements Closable {
       this.#isUp();
     } catch (error) {
       if (this.#probe !== probe) return;
-      this.#probe = undefined;
+      this.#dropProbe();
       await probe.link.close();
       const gone = asGatewayError(error);
       if (gone.code === 'UPSTREAM_SESSION_LOST') await this.#try();
@@ -389,23 +392,4 @@ export class Target implements Closable {
   #down(): Error {
     return this.#ended.reason ?? new GatewayError('TARGET_DOWN', `target "${this.name}" is not connected`);
   }
-}
-
-/** The list a `notifications/.../list_changed` speaks of. */
-export function changedList(method: string): 'tools' | 'prompts' | 'resources' | undefined {
-  if (method === 'notifications/tools/list_changed') return 'tools';
-  if (method === 'notifications/prompts/list_changed') return 'prompts';
-  if (method === 'notifications/resources/list_changed') return 'resources';
-  return undefined;
-}
-
-/** The same error, saying which target it is about. */
-export function named(target: string, cause: unknown): GatewayError {
-  const error = asGatewayError(cause);
-  if (error.message.includes(`target "${target}"`)) return error;
-  return new GatewayError(error.code, `target "${target}": ${error.message}`, { ...error.detail, cause });
-}
-
-export function removed(name: string): GatewayError {
-  return new GatewayError('TARGET_REMOVED', `target "${name}" has been removed from the configuration`);
 }

@@ -5,13 +5,12 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { Timer } from '../../core/ports.ts';
 import { Cancel } from '../../lib/cancel.ts';
-import { FlowLimitError } from '../../lib/flow.ts';
 import type { Outgoing, Wire } from '../../mcp/definition.ts';
 import { postHeaders, type RemoteWireOptions } from '../../mcp/remote/connector.ts';
-import { answers, readEvents, type StreamEnd } from '../../mcp/remote/event-reader.ts';
-import { refusal } from '../../mcp/remote/refusal.ts';
+import type { StreamEnd } from '../../mcp/remote/event-reader.ts';
 import type { UpstreamReply } from '../../upstream/http.ts';
 import { replyHeader } from '../../upstream/http.ts';
+import { answerKind, DONE, readJson, readRefusal, readStream, refused } from './answers.ts';
 
 interface ListenFrom {
   readonly lastId: string | undefined;
@@ -22,14 +21,10 @@ interface ListenFrom {
   readonly heard: () => void;
 }
 
-const JSON_TYPE = /^application\/json\b/i;
-const STREAM_TYPE = /^text\/event-stream\b/i;
 const DEFAULT_RETRY_MS = 1000;
 /** `retry: 0` must not become a loop without a pause. */
 const MIN_RETRY_MS = 250;
 const MAX_RETRY_MS = 30_000;
-/** How long a server may keep an answer's stream open behind the answer; then its connection is taken from it. */
-const LINGER_MS = 5000;
 /** Tries to resume one answer stream without a single event in between. */
 const MAX_RESUMES = 5;
 
@@ -72,11 +67,10 @@ export class HttpWire implements Wire {
 
   #answered(reply: UpstreamReply, outgoing: Outgoing): Promise<void> | undefined {
     if (outgoing.method === 'initialize') this.#keepSession(reply);
-    const type = replyHeader(reply, 'content-type') ?? '';
-    if (reply.status === 200 && JSON_TYPE.test(type)) return this.#json(reply, outgoing);
-    if (reply.status === 200 && STREAM_TYPE.test(type)) return this.#stream(reply, outgoing);
-    const nothing = reply.status === 202 || reply.status === 204 || outgoing.request === undefined;
-    if (!nothing || reply.status >= 300) return this.#refused(reply, outgoing, type);
+    const kind = answerKind(reply, outgoing);
+    if (kind === 'json') return readJson(reply, outgoing, this.#options);
+    if (kind === 'stream') return this.#stream(reply, outgoing);
+    if (kind === 'refused') return this.#refused(reply, outgoing);
     reply.body.cancel(DONE);
     return undefined;
   }
@@ -133,53 +127,17 @@ export class HttpWire implements Wire {
     this.#common = this.#commonHeaders();
   }
 
-  #json(reply: UpstreamReply, outgoing: Outgoing): Promise<void> | undefined {
-    const whole = reply.body.whole();
-    if (!whole || whole.length > this.#options.maxMessage) return this.#collected(reply, outgoing);
-    if (whole.length > 0) this.#options.events.message(whole, outgoing.request);
-    return undefined;
-  }
-
-  async #collected(reply: UpstreamReply, outgoing: Outgoing): Promise<void> {
-    try {
-      const bytes = await reply.body.collect(this.#options.maxMessage);
-      if (bytes.length > 0) this.#options.events.message(bytes, outgoing.request);
-    } catch (error) {
-      if (!(error instanceof FlowLimitError)) throw error;
-      throw new GatewayError(
-        'UPSTREAM_MESSAGE_TOO_LARGE',
-        `the upstream's answer is longer than ${error.limit} bytes`,
-      );
-    }
-  }
-
   /** 404 to a request of a session means that the server has forgotten the session (and has done nothing). */
-  async #refused(reply: UpstreamReply, outgoing: Outgoing, type: string): Promise<void> {
-    const excerpt = await reply.body.collect(64 * 1024).catch(() => Buffer.alloc(0));
-    if (this.#session !== undefined && isForgotten(reply.status, excerpt)) {
+  async #refused(reply: UpstreamReply, outgoing: Outgoing): Promise<void> {
+    const said = await readRefusal(reply);
+    if (this.#session !== undefined && isForgotten(reply.status, said)) {
       throw new GatewayError('UPSTREAM_SESSION_LOST', 'the upstream no longer knows the session');
     }
-    // A JSON-RPC error that answers this very request is an answer like any other.
-    if (
-      JSON_TYPE.test(type) &&
-      outgoing.request !== undefined &&
-      reply.status !== 401 &&
-      reply.status !== 403
-    ) {
-      if (answers(excerpt, outgoing.request)) return this.#options.events.message(excerpt, outgoing.request);
-    }
-    if (reply.status >= 200 && reply.status < 300) {
-      const said = type === '' ? 'no content type' : `"${type}"`;
-      throw new GatewayError(
-        'UPSTREAM_PROTOCOL',
-        `the upstream answered with ${said} instead of JSON or an event stream`,
-      );
-    }
-    throw refusal(reply, excerpt);
+    refused(reply, { outgoing, said, events: this.#options.events });
   }
 
   async #stream(reply: UpstreamReply, outgoing: Outgoing): Promise<void> {
-    let end = await this.#read(reply, outgoing.request);
+    let end = await readStream(reply, outgoing.request, this.#options);
     for (let tries = 0; !end.answered && end.lastId !== undefined && tries < MAX_RESUMES; tries += 1) {
       if (outgoing.cancel?.cancelled || this.#ended.cancelled) return;
       const retryMs = retryAfter(end);
@@ -199,28 +157,9 @@ export class HttpWire implements Wire {
       .request({ ...this.#getRequest(lastId), cancel: outgoing.cancel })
       .catch(() => undefined);
     if (!reply) return { answered: false, lastId, retryMs: undefined, error: undefined };
-    if (reply.status === 200) return this.#read(reply, outgoing.request);
+    if (reply.status === 200) return readStream(reply, outgoing.request, this.#options);
     reply.body.cancel(DONE);
     return undefined;
-  }
-
-  #read(
-    { body }: UpstreamReply,
-    origin: number | undefined,
-    message = (data: Buffer) => this.#options.events.message(data, origin),
-  ): Promise<StreamEnd> {
-    const { clock, events, maxMessage } = this.#options;
-    let lingering: Timer | undefined;
-    const ended = readEvents(body, {
-      origin,
-      maxMessage,
-      message,
-      answered: () => {
-        lingering = clock.after(LINGER_MS, () => body.cancel(DONE));
-      },
-      ...(origin === undefined ? {} : { resumable: () => events.resumable?.(origin) }),
-    });
-    return ended.finally(() => lingering?.cancel());
   }
 
   #getRequest(lastId: string | undefined) {
@@ -259,10 +198,11 @@ export class HttpWire implements Wire {
       opened = true;
       const since = clock.monotonic();
       let silent = true;
-      end = await this.#read(reply, undefined, (data) => {
+      const message = (data: Buffer): void => {
         silent = false;
         events.message(data, undefined);
-      });
+      };
+      end = await readStream(reply, undefined, { ...this.#options, message });
       // One that was open for long is an idle stream that somebody cut; a short one is worth no hurry.
       failures = silent && clock.monotonic() - since < MAX_RETRY_MS ? failures + 1 : 0;
     } catch {
@@ -311,5 +251,3 @@ function retryAfter({ retryMs = DEFAULT_RETRY_MS }: StreamEnd, failures = 0): nu
 function isForgotten(status: number, body: Buffer): boolean {
   return status === 404 || (status === 400 && /\bsession\b/i.test(body.subarray(0, 1000).toString('latin1')));
 }
-
-const DONE = new GatewayError('CANCELLED', 'not needed');

@@ -39,6 +39,7 @@ class StdioConnector implements Connector {
   readonly resumable: boolean;
   readonly takesHeaders = false;
   readonly relates = false;
+  readonly eras = 'together';
   readonly address: string;
   readonly #host: ProcessHost;
   readonly #spec: ProcessSpec;
