@@ -5,7 +5,8 @@
  */
 import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { Ports } from '../../core/ports.ts';
+import type { Clock, Ports } from '../../core/ports.ts';
+import type { Cancel } from '../../lib/cancel.ts';
 import { quote } from '../../lib/json-text.ts';
 import { parseObject } from '../../lib/json-value.ts';
 import type { McpCall, McpOutcome } from '../call.ts';
@@ -13,7 +14,7 @@ import { type AskedClient, type Input, inputs, Unanswerable } from './inputs.ts'
 import { readInputRequired } from './outcomes.ts';
 import type { Retry } from './requests.ts';
 
-export interface Asking extends AskedClient {
+export interface AskedCall extends AskedClient {
   readonly call: Pick<McpCall, 'method' | 'peer' | 'cancel'>;
   readonly ports: Pick<Ports, 'clock' | 'random'>;
 }
@@ -25,21 +26,21 @@ const PAUSE_MS = 250;
 const MAX_ROUNDS = LIMITS.inputRounds.value;
 
 /** Rejects when the call is cancelled, when the server never is content, and with whatever `again` rejects with. */
-export async function withRounds(first: McpOutcome, again: Again, asking: Asking): Promise<McpOutcome> {
+export async function withRounds(first: McpOutcome, again: Again, client: AskedCall): Promise<McpOutcome> {
+  const { call, ports } = client;
   let outcome = first;
   for (let rounds = 0; ; rounds += 1) {
     const wanted = outcome.kind === 'result' ? readInputRequired(outcome.body) : undefined;
     if (!wanted) return outcome;
-    if (rounds === MAX_ROUNDS) throw neverContent(asking.call.method);
-    const { reason } = asking.call.cancel;
-    if (reason) throw reason;
+    if (rounds === MAX_ROUNDS) throw neverContent(call.method);
+    if (call.cancel.reason) throw call.cancel.reason;
     let responses: Buffer | undefined;
-    if (wanted.requests.length === 0) await pause(asking);
+    if (wanted.requests.length === 0) await pause(call.cancel, ports.clock);
     else {
       try {
-        responses = await answers(inputs(wanted.requests, asking), asking.call);
+        responses = await answers(inputs(wanted.requests, client), call);
       } catch (error) {
-        if (error instanceof Unanswerable) return refusal(asking.call.method, error);
+        if (error instanceof Unanswerable) return refusal(call.method, error);
         throw error;
       }
     }
@@ -48,7 +49,7 @@ export async function withRounds(first: McpOutcome, again: Again, asking: Asking
 }
 
 /** Asks everything at once. The first answer that is missing ends the round, and what is still asked is withdrawn. */
-function answers(asked: readonly Input[], { peer, cancel }: Asking['call']): Promise<Buffer> {
+function answers(asked: readonly Input[], { peer, cancel }: AskedCall['call']): Promise<Buffer> {
   const round = cancel.child();
   return new Promise<Buffer>((resolve, reject) => {
     // Not every peer hears of a cancellation.
@@ -102,7 +103,7 @@ function refusal(method: string, { message }: Unanswerable): McpOutcome {
   return { kind: 'result', body: Buffer.from(JSON.stringify(result)) };
 }
 
-function pause({ call: { cancel }, ports: { clock } }: Asking): Promise<void> {
+function pause(cancel: Cancel, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = clock.after(PAUSE_MS, () => {
       forget();

@@ -8,11 +8,11 @@ import type { Ports, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import { Cancel } from '../../lib/cancel.ts';
-import { requestMessage } from '../../lib/json-rpc.ts';
 import { parseObject } from '../../lib/json-value.ts';
-import { type Envelope, envelopeText } from '../bridge/envelope.ts';
 import type { McpOutcome } from '../call.ts';
-import type { Link } from './link.ts';
+import type { Deadline } from './flight.ts';
+import type { LinkWithInfo } from './opened.ts';
+import { ownRequest } from './own-calls.ts';
 
 export interface Wanted {
   readonly tools: boolean;
@@ -25,7 +25,7 @@ export interface Wanted {
 
 export interface SubscriptionOptions extends Pick<Ports, 'clock' | 'log' | 'random'> {
   /** A modern link. The subscription must be closed before the link is retired, which waits for its calls. */
-  readonly open: { readonly link: Link; readonly envelope: Envelope | undefined };
+  readonly open: Pick<LinkWithInfo, 'link' | 'envelope'>;
   /** The server tells again, or at last: changes before now may have been missed. */
   missed?(): void;
 }
@@ -45,7 +45,7 @@ const STEADY_MS = 30_000;
 /** A server that only forgets to acknowledge may tell nevertheless, so its stream is kept. */
 const ACKNOWLEDGE_MS = 10_000;
 /** As long as it lasts. */
-const DEADLINE = { ms: Number.POSITIVE_INFINITY, maxMs: Number.POSITIVE_INFINITY };
+const DEADLINE: Deadline = { ms: Number.POSITIVE_INFINITY, maxMs: Number.POSITIVE_INFINITY };
 const NOT_WANTED = new GatewayError('CANCELLED', 'nobody listens any more');
 
 export class Subscription implements Closable {
@@ -114,25 +114,16 @@ export class Subscription implements Closable {
     const stream: Stream = { filter, cancel: new Cancel(), since: undefined };
     this.#opening = stream;
     this.#acknowledgeTimer = clock.after(ACKNOWLEDGE_MS, () => this.#opened(stream));
-    const params = paramsOf(open.envelope, filter);
-    open.link
-      .call({
-        method: METHOD,
-        name: undefined,
-        write: (id) => requestMessage(id, METHOD, params),
-        progressToken: undefined,
-        peer: undefined,
-        cancel: stream.cancel,
-        deadline: DEADLINE,
-        headers: undefined,
-        long: true,
-        acknowledged: () => this.#opened(stream),
-      })
-      .then(
-        (outcome) =>
-          this.#ended(stream, { reason: outcome.body.toString('utf8', 0, 200) }, isRefusal(outcome)),
-        (error: unknown) => this.#ended(stream, { err: error }),
-      );
+    ownRequest(open, METHOD, {
+      params: Buffer.from(`{"notifications":${filter}}`),
+      cancel: stream.cancel,
+      deadline: DEADLINE,
+      long: true,
+      acknowledged: () => this.#opened(stream),
+    }).then(
+      (outcome) => this.#ended(stream, { reason: outcome.body.toString('utf8', 0, 200) }, isRefusal(outcome)),
+      (error: unknown) => this.#ended(stream, { err: error }),
+    );
   }
 
   #opened(stream: Stream): void {
@@ -184,11 +175,6 @@ function filterOf({ tools, prompts, resources, uris, taskIds }: Wanted): string 
     ...(taskIds && taskIds.size > 0 && { taskIds: [...taskIds].sort() }),
   };
   return Object.keys(filter).length > 0 ? JSON.stringify(filter) : undefined;
-}
-
-function paramsOf(envelope: Envelope | undefined, filter: string): Buffer {
-  const meta = envelope ? envelopeText(envelope) : '';
-  return Buffer.from(`{"_meta":{${meta}},"notifications":${filter}}`);
 }
 
 const METHOD_NOT_FOUND = -32601;
