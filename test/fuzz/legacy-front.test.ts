@@ -9,7 +9,8 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { type McpHttpClient, textOf } from '../fixtures/mcp-http.ts';
 import { startWorld } from '../fixtures/mcp-world.ts';
-import { exchange, type RawReply } from './raw-http.ts';
+import { answered, damaged, header, json, member, text, visible } from './arbitraries.ts';
+import { exchange } from './raw-http.ts';
 
 const world = await startWorld({
   targets: { one: {}, two: { over: 'stdio' } },
@@ -38,36 +39,6 @@ async function healthy(): Promise<void> {
   client.close();
 }
 
-/** An HTTP answer, and a body that is what its type says. */
-function answered(reply: RawReply | undefined, sent: string): void {
-  assert.ok(reply, `no HTTP answer to ${JSON.stringify(sent.slice(0, 2000))}`);
-  assert.ok(reply.status >= 200 && reply.status < 600, String(reply.status));
-  assert.notEqual(reply.status, 500, reply.body);
-  if (reply.body !== '' && /^application\/json/.test(reply.type)) JSON.parse(reply.body);
-}
-
-const SPECIAL = [
-  '__proto__',
-  'constructor',
-  '',
-  '\u0000',
-  '\ud800',
-  '\u2028',
-  '../..',
-  'x'.repeat(300),
-  '%00',
-  '0',
-];
-const text = fc.oneof(fc.constantFrom(...SPECIAL), fc.string({ unit: 'binary', maxLength: 40 }));
-const scalar = fc.oneof(
-  text,
-  fc.integer(),
-  fc.double(),
-  fc.bigInt().map(Number),
-  fc.constantFrom(null, true, false, 1e308, -0, 2 ** 53),
-);
-const json = fc.oneof(scalar, fc.jsonValue({ maxDepth: 3 }), fc.array(scalar, { maxLength: 4 }));
-
 const METHODS = [
   'initialize',
   'ping',
@@ -84,9 +55,6 @@ const METHODS = [
   'notifications/roots/list_changed',
   'server/discover',
 ];
-
-const member = (usual: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
-  fc.oneof({ weight: 3, arbitrary: usual }, { weight: 1, arbitrary: json });
 
 const params = fc.oneof(
   json,
@@ -124,35 +92,13 @@ const envelope = fc.record(
 );
 
 /** A message, or several, as text that may have been damaged. */
-const body = fc
-  .record({
-    value: fc.oneof(
-      { weight: 5, arbitrary: envelope },
-      { weight: 1, arbitrary: fc.array(envelope, { maxLength: 5 }) },
-      { weight: 1, arbitrary: json },
-    ),
-    damage: fc.option(fc.record({ at: fc.nat(), cut: fc.nat(20), put: fc.uint8Array({ maxLength: 6 }) }), {
-      freq: 3,
-    }),
-    spaces: fc.constantFrom(undefined, 1, '\r\n', '\n\t'),
-  })
-  .map(({ value, damage, spaces }) => {
-    const whole = Buffer.from(JSON.stringify(value, undefined, spaces) ?? '');
-    if (!damage) return whole;
-    const at = whole.length === 0 ? 0 : damage.at % whole.length;
-    return Buffer.concat([whole.subarray(0, at), damage.put, whole.subarray(at + damage.cut)]);
-  });
-
-const visible = fc.string({
-  unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
-  maxLength: 60,
-});
-const header = (...usual: string[]): fc.Arbitrary<string | undefined> =>
+const body = damaged(
   fc.oneof(
-    { weight: 4, arbitrary: fc.constantFrom<string | undefined>(...usual) },
-    { weight: 1, arbitrary: fc.constant(undefined) },
-    { weight: 1, arbitrary: visible },
-  );
+    { weight: 5, arbitrary: envelope },
+    { weight: 1, arbitrary: fc.array(envelope, { maxLength: 5 }) },
+    { weight: 1, arbitrary: json },
+  ),
+);
 
 const request = fc.record({
   method: fc.oneof(
