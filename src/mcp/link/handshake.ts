@@ -76,12 +76,12 @@ export async function connected<T>(
   const { connector, clock, connectMs, era } = options;
   const link = new Link(options);
   const { cancel, forget } = options.ended.child();
-  const what = era === 'modern' ? 'answer server/discover' : 'complete initialize';
-  const late = new GatewayError(
-    'UPSTREAM_TIMEOUT',
-    `${connector.address} did not ${what} within ${Math.round(connectMs)} ms`,
-  );
-  const timer = clock.after(connectMs, () => cancel.cancel(late));
+  const late = (): void => {
+    const what = link.era === 'modern' ? 'answer server/discover' : 'complete initialize';
+    const message = `${connector.address} did not ${what} within ${Math.round(connectMs)} ms`;
+    cancel.cancel(new GatewayError('UPSTREAM_TIMEOUT', message));
+  };
+  const timer = clock.after(connectMs, late);
   try {
     const opened = connector.open({
       events: {
