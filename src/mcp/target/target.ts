@@ -36,7 +36,7 @@ export interface TargetOptions {
 }
 
 export interface TargetWatcher {
-  /** A list has really changed, or the target came up or went down. */
+  /** A list has changed (a modern server says so, or it is seen), or the target came up or went down. */
   changed(target: Target, kind: ListKind): void;
   /** It is connected, for the first time or again. */
   up(target: Target): void;
@@ -205,12 +205,13 @@ export class Target implements Closable {
     if (this.#state.kind === 'up') this.#schedule(0);
   }
 
-  /** The upstream said that a list has changed. */
-  listChanged(kind: ListKind): void {
+  /** The upstream said that a list has changed. `tell`: clients hear of it even where the probe sees the same list. */
+  listChanged(kind: ListKind, tell = false): void {
     for (const each of kind === 'resources' ? (['resources', 'templates'] as const) : [kind]) {
       this.catalogues.expire(each);
       const read = this.catalogues.refresh(each, PROBE_READER, () => this.probe());
-      this.#quietly(read, `the list of ${each} was not read anew`);
+      const told = tell ? read.finally(() => this.#changed(each)) : read;
+      this.#quietly(told, `the list of ${each} was not read anew`);
     }
   }
 
@@ -378,7 +379,8 @@ export class Target implements Closable {
 
   #notified(message: Message): void {
     const kind = changedList(message.method);
-    if (kind) return this.listChanged(kind);
+    // A legacy server tells each session; a modern one tells this connection, whatever each client is shown.
+    if (kind) return this.listChanged(kind, this.era === 'modern');
     // Where every session has a connection of its own, what the probe is told concerns nobody.
     if (this.connector.lifecycle !== 'shared') return;
     for (const watcher of this.#watchers) watcher.notification(this, message);
