@@ -253,8 +253,10 @@ export class Links implements Closable {
   async #resubscribe(target: Target): Promise<void> {
     const subscription = this.#held.get(target)?.subscription;
     if (!subscription) return;
-    // What everyone is told, the target's own connection hears, unless it has not the credentials to connect.
-    const lists = this.#listening && this.#owner.headersFor(target).length > 0;
+    // What everyone is told, the target's own connection hears, unless it has not the credentials to connect. A child
+    // that serves this client alone tells nobody else.
+    const alone = !target.connector.takesHeaders || this.#owner.headersFor(target).length > 0;
+    const lists = this.#listening && alone;
     subscription.want({
       tools: lists,
       prompts: lists,
