@@ -176,11 +176,12 @@ export class Visitor implements Caller, Closable {
     return false;
   }
 
-  /** Whether changes of a list can be told: what discovery says of the servers. */
+  /** Whether changes of a list can be told: what servers say of themselves; one that is not up yet may have any list. */
   tells(list: 'tools' | 'prompts' | 'resources'): boolean {
     const { members, single } = this.view;
     return members.some(({ target }) => {
-      const offered = target.info?.capabilities[list];
+      if (!target.info) return true;
+      const offered = target.info.capabilities[list];
       return isObject(offered) && (!single || offered['listChanged'] === true);
     });
   }
