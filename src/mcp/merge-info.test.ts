@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServerInfo } from './link/handshake.ts';
-import { type MergeInput, mergeInfo, unionCapabilities } from './merge-info.ts';
+import { type MergeInput, mergeDiscover, mergeInfo, unionCapabilities } from './merge-info.ts';
 
 function server(name: string, result: Record<string, unknown>): { name: string; info: ServerInfo } {
   const { capabilities = {}, instructions, serverInfo } = result;
@@ -27,6 +27,44 @@ test('a single server speaks for itself, in the revision that was agreed with th
     _meta: { x: 1 },
   };
   assert.deepEqual(merge([server('one', own)], { single: true }), { protocolVersion: '2025-06-18', ...own });
+});
+
+const SPELLED = '"capabilities":{"tools":{"x":1.0},"experimental":{"n":12345678901234567890}}';
+const NAMED = '{"name":"\\u0041","version":"1","x":1e2}';
+const SAID = '"instructions":"\\u0041"';
+
+function spelled(era: 'legacy' | 'modern', raw: string): MergeInput {
+  const { capabilities, instructions } = JSON.parse(raw) as ServerInfo;
+  const version = era === 'legacy' ? '2025-11-25' : '2026-07-28';
+  const serverInfo = { name: 'A' };
+  const info = { era, version, capabilities, instructions, serverInfo, raw: Buffer.from(raw) };
+  return { single: true, gatewayVersion: '1.2.3', infos: [{ name: 'one', info }] };
+}
+
+test("a single server's words stay as it spelled them, in either era", () => {
+  const legacy = `{"x":1.0,"protocolVersion":"2025-11-25",${SPELLED},"serverInfo":${NAMED},${SAID}}`;
+  const modern = `{"ttlMs":1e3,"supportedVersions":["2026-07-28"],${SPELLED},${SAID},"_meta":{"io.modelcontextprotocol/serverInfo":${NAMED}}}`;
+  const initialized = (era: 'legacy' | 'modern', raw: string): string =>
+    mergeInfo(spelled(era, raw), '2025-06-18').toString();
+  const discovered = (era: 'legacy' | 'modern', raw: string): string =>
+    mergeDiscover(spelled(era, raw)).toString();
+  const revisions = '["2026-07-28","2025-11-25","2025-06-18","2025-03-26","2024-11-05","2024-10-07"]';
+  assert.equal(initialized('legacy', legacy), legacy.replace('2025-11-25', '2025-06-18'));
+  assert.equal(
+    initialized('modern', modern),
+    `{"protocolVersion":"2025-06-18",${SPELLED},"serverInfo":${NAMED},${SAID}}`,
+  );
+  assert.equal(discovered('modern', modern), modern.replace('["2026-07-28"]', revisions));
+  assert.equal(
+    discovered('legacy', legacy),
+    `{"resultType":"complete","ttlMs":0,"cacheScope":"private","supportedVersions":${revisions},${SPELLED},${SAID},"_meta":{"io.modelcontextprotocol/serverInfo":${NAMED}}}`,
+  );
+});
+
+test('the tasks of the older era are not said in the newer one', () => {
+  const raw = '{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"tasks":{"list":{}},"x":1.0}}';
+  const { capabilities } = JSON.parse(mergeDiscover(spelled('legacy', raw)).toString()) as ServerInfo;
+  assert.deepEqual(capabilities, { tools: {}, x: 1 });
 });
 
 test('several servers are one that can do what any of them can, and says whose instructions are whose', () => {

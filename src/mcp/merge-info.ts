@@ -1,6 +1,11 @@
-/** The answers to initialize and server/discover: one server's own words, or several servers' joined. Pure. */
+/**
+ * The answers to initialize and server/discover: one server's own words, as it spelled them, or several servers'
+ * joined. Pure.
+ */
+import { compact, members, quote, splice, without } from '../lib/json-text.ts';
 import { isObject } from '../lib/json-value.ts';
 import type { ServerInfo } from './link/opened.ts';
+import { type OwnWords, ownWords } from './link/own-words.ts';
 import { REVISIONS } from './revisions.ts';
 
 export interface MergeInput {
@@ -12,11 +17,14 @@ export interface MergeInput {
 /** The result of initialize. `version`: the revision agreed on. */
 export function mergeInfo(input: MergeInput, version: string): Buffer {
   const [only] = input.infos;
-  if (input.single && only?.info.era === 'legacy') return passOn(only.info, { protocolVersion: version });
+  if (input.single && only?.info.era === 'legacy') return passOn(only.info, 'protocolVersion', version);
   const { capabilities, serverInfo, instructions } = said(input);
-  return Buffer.from(
-    JSON.stringify({ protocolVersion: version, capabilities, serverInfo, ...instructionsOf(instructions) }),
-  );
+  return object([
+    ['protocolVersion', quote(version)],
+    ['capabilities', capabilities],
+    ['serverInfo', serverInfo],
+    ['instructions', instructions],
+  ]);
 }
 
 /**
@@ -25,51 +33,63 @@ export function mergeInfo(input: MergeInput, version: string): Buffer {
  */
 export function mergeDiscover(input: MergeInput): Buffer {
   const [only] = input.infos;
-  if (input.single && only?.info.era === 'modern') return passOn(only.info, { supportedVersions: REVISIONS });
+  if (input.single && only?.info.era === 'modern') return passOn(only.info, 'supportedVersions', REVISIONS);
   const { capabilities, serverInfo, instructions } = said(input);
-  return Buffer.from(
-    JSON.stringify({
-      resultType: 'complete',
-      ttlMs: 0,
-      cacheScope: 'private',
-      supportedVersions: REVISIONS,
-      capabilities: modernCapabilities(capabilities),
-      ...instructionsOf(instructions),
-      _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
-    }),
-  );
+  return object([
+    ['resultType', quote('complete')],
+    ['ttlMs', Buffer.from('0')],
+    ['cacheScope', quote('private')],
+    ['supportedVersions', json(REVISIONS)],
+    ['capabilities', modernCapabilities(capabilities)],
+    ['instructions', instructions],
+    ['_meta', object([['io.modelcontextprotocol/serverInfo', serverInfo]])],
+  ]);
 }
 
-interface Said {
-  readonly capabilities: Readonly<Record<string, unknown>>;
-  readonly serverInfo: unknown;
-  readonly instructions: string | undefined;
-}
-
-function said({ single, infos, gatewayVersion }: MergeInput): Said {
-  const own = { name: 'agentgateway', version: gatewayVersion };
+function said({ single, infos, gatewayVersion }: MergeInput): OwnWords & { readonly serverInfo: Buffer } {
+  const own = json({ name: 'agentgateway', version: gatewayVersion });
   const [only] = infos;
   if (single && only) {
-    const { capabilities, serverInfo, instructions } = only.info;
-    return { capabilities, serverInfo: serverInfo ?? own, instructions };
+    const words = ownWords(only.info);
+    return { ...words, serverInfo: words.serverInfo ?? own };
   }
-  const capabilities = unionCapabilities(infos.map(({ info }) => info.capabilities));
-  return { capabilities, serverInfo: own, instructions: joinInstructions(infos) };
-}
-
-function instructionsOf(instructions: string | undefined): { instructions?: string } {
-  return instructions === undefined ? {} : { instructions };
+  const instructions = joinInstructions(infos);
+  return {
+    capabilities: json(unionCapabilities(infos.map(({ info }) => info.capabilities))),
+    serverInfo: own,
+    instructions: instructions === undefined ? undefined : quote(instructions),
+  };
 }
 
 /** The tasks of 2025-11-25 are no part of the newer revision, where they are an extension of another shape. */
-function modernCapabilities(capabilities: Said['capabilities']): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(capabilities).filter(([name]) => name !== 'tasks'));
+function modernCapabilities(capabilities: Buffer): Buffer {
+  const tasks = members(capabilities).filter(({ name }) => name === 'tasks');
+  return splice(capabilities, without(capabilities, tasks));
 }
 
 /** The server's own answer, but for what this client and we have agreed on. */
-function passOn(info: ServerInfo, ours: Readonly<Record<string, unknown>>): Buffer {
-  const value = JSON.parse(info.raw.toString('utf8')) as Record<string, unknown>;
-  return Buffer.from(JSON.stringify({ ...value, ...ours }));
+function passOn({ raw }: ServerInfo, name: string, value: unknown): Buffer {
+  const line = compact(raw);
+  const theirs = members(line).filter((member) => member.name === name);
+  const ours = json(value);
+  return splice(
+    line,
+    theirs.map(({ start, end }) => ({ start, end, with: ours })),
+  );
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+/** Of raw texts; what is undefined is left out. */
+function object(entries: readonly (readonly [name: string, text: Buffer | undefined])[]): Buffer {
+  const pieces: Buffer[] = [];
+  for (const [name, text] of entries) {
+    if (!text) continue;
+    pieces.push(Buffer.from(pieces.length === 0 ? '{' : ','), quote(name), Buffer.from(':'), text);
+  }
+  return Buffer.concat([...pieces, Buffer.from('}')]);
 }
 
 /** Capabilities whose methods name no target, or list what is not merged: they hold for a single server. */

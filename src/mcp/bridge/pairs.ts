@@ -10,6 +10,7 @@ import { LEVELS } from '../levels.ts';
 import type { LinkCall } from '../link/flight.ts';
 import type { LinkWithInfo, ServerInfo } from '../link/opened.ts';
 import { sendLevel } from '../link/own-calls.ts';
+import { ownWords } from '../link/own-words.ts';
 import { type Member, type Message, numberText, readMessage, SLOT } from '../message.ts';
 import type { Era } from '../revisions.ts';
 import {
@@ -181,16 +182,9 @@ async function wantLevel(open: LinkWithInfo, level: string): Promise<void> {
   await sendLevel(open, level).catch(() => undefined);
 }
 
-const identities = new WeakMap<ServerInfo, Buffer>();
-
-/** What the server calls itself, as JSON; made once. */
+/** What the server calls itself. */
 function identityOf(info: ServerInfo): Buffer | undefined {
-  let text = identities.get(info);
-  if (!text && isObject(info.serverInfo)) {
-    text = Buffer.from(JSON.stringify(info.serverInfo));
-    identities.set(info, text);
-  }
-  return text;
+  return isObject(info.serverInfo) ? ownWords(info).serverInfo : undefined;
 }
 
 function errorOf(body: Buffer): McpOutcome {
