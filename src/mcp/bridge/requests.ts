@@ -68,6 +68,11 @@ export function toLegacy(message: Message, rewrite: Rewrite): Buffer {
   return written(message, rewrite, edited(text, meta, { put: [], gone: spans(text, INPUT_MEMBERS) }));
 }
 
+/** The edits that take the id of a subscription out of a notification. A `_meta` that is empty then goes too. */
+export function withoutSubscription(text: JsonText): Edit[] {
+  return edited(text, { put: [], gone: spans(text, SUBSCRIPTION) }, NOTHING);
+}
+
 function written({ text }: Message, { id, members }: Rewrite, edits: Edit[]): Buffer {
   const ids: Member[] = [
     [SLOT.id, id],
@@ -93,6 +98,7 @@ const INPUT_MEMBERS: Named = [
   [SLOT.requestState, 'requestState'],
 ];
 const META: Named = [[SLOT.meta, '_meta']];
+const SUBSCRIPTION: Named = [[SLOT.metaSubscription, 'io.modelcontextprotocol/subscriptionId']];
 
 /** What happens to an object. */
 interface Change {
