@@ -7,6 +7,15 @@ import type { Message } from '../message.ts';
 
 const CALL_OVER = new GatewayError('CANCELLED', 'the call that asked is over');
 
+/** What subscriptions bring; all else that a modern server says is about a request, known to us or not. */
+export const CHANGES: ReadonlySet<string> = new Set([
+  'notifications/tools/list_changed',
+  'notifications/prompts/list_changed',
+  'notifications/resources/list_changed',
+  'notifications/resources/updated',
+  'notifications/tasks',
+]);
+
 export interface Deadline {
   /** Milliseconds without progress. */
   readonly ms: number;

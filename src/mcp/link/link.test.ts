@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { callOver, openedLink } from '../../../test/fixtures/scripted-link.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
+import type { ServerInfo } from './opened.ts';
 
 const cancelled = (id: number, reason: string): unknown => ({
   jsonrpc: '2.0',
@@ -206,6 +207,33 @@ describe('progress', () => {
     for (const params of [{ progressToken: id }, { progressToken: 999 }, { progressToken: String(id) }, {}])
       wire.say({ method: 'notifications/progress', params });
     assert.deepEqual([silent.peer.told, outside.notifications], [[], []]);
+  });
+});
+
+describe('notifications that no revision defines', () => {
+  const text = (method: string): string => `{"jsonrpc":"2.0","method":"${method}","params":{"n":1.0}}`;
+
+  it('are for the call on whose stream a modern server sends them; changes never are', async () => {
+    const info = { era: 'modern', capabilities: {}, raw: Buffer.from('{}') } as unknown as ServerInfo;
+    const { link, wire, outside } = await openedLink({}, { era: 'modern', info });
+    const call = callOver(link, 'a');
+    const { id } = await wire.next('tools/call');
+    wire.say(text('notifications/x'), Number(id));
+    wire.say(text('notifications/tools/list_changed'), Number(id));
+    wire.say(text('notifications/y'));
+    assert.deepEqual(call.peer.told, [`keep ${text('notifications/x')}`]);
+    assert.deepEqual(outside.notifications, [
+      text('notifications/tools/list_changed'),
+      text('notifications/y'),
+    ]);
+  });
+
+  it('are for the whole session where the server has one', async () => {
+    const { link, wire, outside } = await openedLink();
+    const call = callOver(link, 'a');
+    const { id } = await wire.next('tools/call');
+    wire.say(text('notifications/x'), Number(id));
+    assert.deepEqual([call.peer.told, outside.notifications], [[], [text('notifications/x')]]);
   });
 });
 

@@ -13,7 +13,7 @@ import type { OpenOptions, Outgoing, Wire } from '../definition.ts';
 import { type Message, readMessage, SLOT, wholeMessage, withMembers } from '../message.ts';
 import type { Era } from '../revisions.ts';
 import { cancelledMessage, revisionLost, rpcError, timeout, unanswered } from './endings.ts';
-import { Flight, type LinkCall } from './flight.ts';
+import { CHANGES, Flight, type LinkCall } from './flight.ts';
 import { refusesPost, refusesRevision } from './refusals.ts';
 
 export { rawErrorMessage };
@@ -278,8 +278,9 @@ export class Link implements Closable {
       return;
     }
     const log = message.method === 'notifications/message';
-    const peer = log ? this.#relatedFlight(origin)?.call.peer : undefined;
-    if (peer) peer.notify(wholeMessage(message), 'log');
+    const ofCall = log || (this.#era === 'modern' && !CHANGES.has(message.method));
+    const peer = ofCall ? this.#relatedFlight(origin)?.call.peer : undefined;
+    if (peer) peer.notify(wholeMessage(message), log ? 'log' : 'keep');
     else this.#options.events.notification(message);
   }
 
