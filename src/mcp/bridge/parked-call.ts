@@ -18,8 +18,8 @@ import { type Message, SLOT } from '../message.ts';
 import { answerOf, notificationOf } from './again.ts';
 import { missingCapability, neededCapability } from './needs.ts';
 import { inputRequiredResult } from './outcomes.ts';
-import { spans } from './requests.ts';
 import { requestDigest } from './request-state.ts';
+import { spans } from './requests.ts';
 
 /** A request, the first or one that continues it, and whose it is. */
 export interface Asking {
