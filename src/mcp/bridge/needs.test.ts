@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { missingCapability, neededCapability } from './needs.ts';
+import { asCapabilities, missingCapability, neededCapability } from './needs.ts';
 
 const needs = (method: string, params: object): string | undefined =>
   neededCapability(method, Buffer.from(JSON.stringify(params)));
@@ -45,4 +45,9 @@ test('elicitation without a word about modes means forms; by URL alone it does n
 test('what an object has by its nature is not declared', () => {
   assert.equal(missingCapability({}, 'constructor'), 'constructor');
   assert.equal(missingCapability({ sampling: {} }, 'sampling.constructor'), 'sampling.constructor');
+});
+
+test('what is missing is told as clients declare it', () => {
+  const missing = ['sampling', 'elicitation.url', 'elicitation.form'];
+  assert.deepEqual(asCapabilities(missing), { sampling: {}, elicitation: { url: {}, form: {} } });
 });

@@ -40,6 +40,16 @@ export function missingCapability(
   return needed === 'elicitation.form' && !Object.hasOwn(declared, 'url') ? undefined : needed;
 }
 
+/** What `missingCapability` says, in the form in which clients declare it and errors name it. */
+export function asCapabilities(missing: readonly string[]): Record<string, Record<string, object>> {
+  const named: Record<string, Record<string, object>> = {};
+  for (const each of missing) {
+    const [name, part] = each.split('.') as [string, string | undefined];
+    named[name] = { ...named[name], ...(part === undefined ? {} : { [part]: {} }) };
+  }
+  return named;
+}
+
 /** Throws INVALID_REQUEST where parsers may disagree about what is asked. */
 function read(params: Buffer): JsonText {
   try {

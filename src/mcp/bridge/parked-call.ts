@@ -51,6 +51,8 @@ export interface Place {
   state(): string;
   /** Runs `late` when nobody came back in time. */
   expect(late: (reason: Error) => void): Timer;
+  /** Runs `offer` when the questions that the server asks together have come. */
+  gather(offer: () => void): Timer;
   /** Counts what is kept for the call; false when all calls keep too much already, and then it is not counted. */
   keep(bytes: number): boolean;
   /** Nothing is kept any more, and nobody finds the call. */
@@ -77,8 +79,8 @@ interface Parking {
   readonly waiting: Map<string, Waiting>;
   readonly forgetCancel: () => void;
   asked: number;
-  /** A round will be offered at the end of this tick. */
-  gathering: boolean;
+  /** A round will be offered soon. */
+  gathering: Timer | undefined;
   timer: Timer | undefined;
 }
 
@@ -95,6 +97,7 @@ export class ParkedCall implements Peer {
   #kept: Answered | GatewayError | undefined;
   #over = false;
   #parking: Parking | undefined;
+  #lacking: Set<string> | undefined;
 
   constructor(asking: Asking, cancel: Cancel, takePlace: (call: ParkedCall, asking: Asking) => Place) {
     this.#first = asking;
@@ -181,6 +184,11 @@ export class ParkedCall implements Peer {
     }
   }
 
+  /** Capabilities of questions that were refused because the client has not declared them, such as `elicitation.url`. */
+  get lacking(): readonly string[] {
+    return [...(this.#lacking ?? [])];
+  }
+
   #admit({ message, cancel }: Question): Parking {
     if (this.#over || this.#kept || this.cancel.cancelled) throw this.cancel.reason ?? OVER;
     if (cancel.cancelled) throw cancel.reason;
@@ -202,8 +210,10 @@ export class ParkedCall implements Peer {
       throw new GatewayError('METHOD_NOT_FOUND', `the client cannot be asked ${message.method}`);
     const { capabilities } = this.#again ?? this.#first;
     const missing = missingCapability(parseObject(capabilities) ?? {}, needed);
-    if (missing !== undefined)
-      throw new GatewayError('METHOD_NOT_FOUND', `the client does not support ${missing}`);
+    if (missing === undefined) return;
+    this.#lacking ??= new Set();
+    this.#lacking.add(missing);
+    throw new GatewayError('METHOD_NOT_FOUND', `the client does not support ${missing}`);
   }
 
   #park(): Parking {
@@ -221,7 +231,7 @@ export class ParkedCall implements Peer {
       waiting: new Map(),
       forgetCancel: this.cancel.onCancel((reason) => this.#end(reason)),
       asked: 0,
-      gathering: false,
+      gathering: undefined,
       timer: undefined,
     };
   }
@@ -235,13 +245,12 @@ export class ParkedCall implements Peer {
     else this.#expectSomebody(parking);
   }
 
-  /** Questions of one tick go together: a server may ask several at once. */
+  /** A server may ask several questions at once, each in a message of its own: they are one round. */
   #gather(): void {
     const parking = this.#parking;
     if (!parking || parking.gathering || parking.waiting.size === 0) return;
-    parking.gathering = true;
-    queueMicrotask(() => {
-      parking.gathering = false;
+    parking.gathering = parking.place.gather(() => {
+      parking.gathering = undefined;
       this.#offer(parking);
     });
   }
@@ -304,6 +313,7 @@ export class ParkedCall implements Peer {
     this.#kept = undefined;
     this.#withdrawAll(reason);
     this.#expectNobody();
+    this.#parking?.gathering?.cancel();
     this.#parking?.forgetCancel();
     this.#parking?.place.free();
     const attending = this.#attending;

@@ -210,3 +210,27 @@ test('the state of another process, or of this one before it was started again, 
     assert.throws(() => world.retry(state), { code: 'STATE_INVALID', message: /in another process/ });
   assert.equal(world.retry(input.requestState, { q1: {} }).state, 'waiting');
 });
+
+test('questions that are read one by one are still one round', async () => {
+  const world = new ParkedWorld({ gather: undefined });
+  const parked = world.begin();
+  const attendance = parked.attend();
+  parked.ask('roots/list');
+  await world.ports.clock.advance(5);
+  parked.ask();
+  await world.ports.clock.advance(4);
+  assert.equal(attendance.state, 'waiting');
+  await world.ports.clock.advance(1);
+  await attendance.settled;
+  assert.deepEqual(Object.keys(attendance.input.inputRequests), ['q1', 'q2']);
+});
+
+test('a call that ends while its questions are gathered leaves no timer', async () => {
+  const world = new ParkedWorld({ gather: undefined });
+  const parked = world.begin();
+  const attendance = parked.attend();
+  parked.ask('roots/list');
+  parked.cancel.cancel(new GatewayError('CANCELLED', 'gone'));
+  await attendance.settled;
+  assert.equal(world.ports.clock.waiting, 0);
+});

@@ -4,7 +4,7 @@
  */
 import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { Clock, Log } from '../../core/ports.ts';
+import type { Clock, Log, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import type { Cancel } from '../../lib/cancel.ts';
 import type { Seal } from '../../lib/seal.ts';
@@ -23,7 +23,12 @@ export interface ParkedCallsOptions {
   readonly maxEach?: number;
   readonly maxBytes?: number;
   readonly ttlMs?: number;
+  /** Runs its argument when the questions a server asks together have come. Default: some milliseconds later. */
+  readonly gather?: ((offer: () => void) => Timer) | undefined;
 }
+
+/** Messages that a server writes one right after the other may still be read one by one. */
+const GATHER_MS = 10;
 
 export class ParkedCalls implements Closable {
   readonly #options: ParkedCallsOptions;
@@ -95,6 +100,7 @@ export class ParkedCalls implements Closable {
     this.#calls.set(id, call);
     this.#byVisitor.set(visitor, own.add(call));
     const { clock, seal, owner, log } = this.#options;
+    const { gather = (offer) => clock.after(GATHER_MS, offer) } = this.#options;
     let kept = 0;
     const count = (bytes: number): void => {
       kept += bytes;
@@ -107,6 +113,7 @@ export class ParkedCalls implements Closable {
           log.debug({ parked: id, ms: this.#ttlMs }, 'nobody came back with the answer to a question');
           late(new GatewayError('CANCELLED', `the client did not answer within ${this.#ttlMs} ms`));
         }),
+      gather,
       keep: (bytes) => {
         if (bytes > 0 && this.#bytes + bytes > this.#maxBytes) return false;
         count(bytes);

@@ -7,9 +7,10 @@ import type { Exchange } from '../../../core/exchange.ts';
 import { Cancel } from '../../../lib/cancel.ts';
 import { resultPieces } from '../../../lib/json-rpc.ts';
 import type { Envelope } from '../../bridge/envelope.ts';
+import { asCapabilities } from '../../bridge/needs.ts';
 import type { Asking, ParkedCall, Round, Sink } from '../../bridge/parked-call.ts';
 import type { OpenedState } from '../../bridge/request-state.ts';
-import { type Answered, runCall } from '../../calls/run-call.ts';
+import { type Answered, renderError, runCall } from '../../calls/run-call.ts';
 import type { ClientContext, Endpoint } from '../../endpoint.ts';
 import { type Message, SLOT } from '../../message.ts';
 import { serverInfoOf } from './identity.ts';
@@ -63,9 +64,24 @@ export function beginCall(endpoint: Endpoint, asked: Asked, sink: Sink): Begun {
   const context = { peer: call, cancel, route, traceId, headers, inbound, envelope, state };
   void runCall(visitor, message, context).then((outcome) => {
     visitor.leave();
-    call.finish(outcome);
+    call.finish(explained(outcome, call.lacking, message));
   });
   return { call, answered };
+}
+
+/**
+ * Legacy revisions have no error for a capability that a client lacks: a server asks, is refused, and fails with
+ * whatever it makes of that. A result is left alone, even one that says that the tool failed.
+ */
+function explained(answered: Answered, lacking: readonly string[], { id }: Message): Answered {
+  const failed = answered.pieces.length === 1 && answered.error === undefined;
+  if (lacking.length === 0 || !failed) return answered;
+  const error = new GatewayError(
+    'CAPABILITY_MISSING',
+    `the server needs what the client has not declared: ${lacking.join(', ')}`,
+    { data: { requiredCapabilities: asCapabilities(lacking) } },
+  );
+  return { pieces: [renderError(Buffer.from(id), error)], error, status: error.http };
 }
 
 function attend(call: ParkedCall, { id }: Message, sink: Sink): Promise<Answered> {

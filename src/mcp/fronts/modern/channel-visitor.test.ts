@@ -118,6 +118,7 @@ describe('a channel', () => {
     wire.say({ method: 'notifications/progress', params: { progressToken: id, progress: 1 } }, id);
     const params = { message: 'Who?', requestedSchema: { type: 'object', properties: {} } };
     wire.say({ id: 'q', method: 'elicitation/create', params }, id);
+    await client.world.ports.clock.advance(10);
     await client.receiver.settled();
     assert.deepEqual(client.lines[0]?.params, { progressToken: 'c', progress: 1 });
     const { requestState, inputRequests } = client.answer('c')?.result ?? {};

@@ -224,6 +224,9 @@ const ELICIT = {
 };
 const ANSWER = { action: 'accept', content: { name: 'x' } };
 
+/** Enough for the questions that a server asks together to have come. */
+const GATHERING = 10;
+
 describe('a question of a legacy server', () => {
   /** A call whose server has asked, and what the client was told. */
   async function asked(principal = 'alice') {
@@ -231,6 +234,7 @@ describe('a question of a legacy server', () => {
     const client = new ModernClient(world, { capabilities: { elicitation: {} }, principal });
     const { posted, wire, id } = await underway(world, client);
     wire.say(ELICIT, id);
+    await world.ports.clock.advance(GATHERING);
     const reply = await posted;
     const { result } = JSON.parse(await textOf(reply));
     return { world, client, wire, id, result, reply };
@@ -256,9 +260,11 @@ describe('a question of a legacy server', () => {
   });
 
   it('is asked again when the answer is missing', async () => {
-    const { client, result } = await asked();
-    const next = (await client.json('tools/call', again(result))).result;
-    assert.deepEqual(next?.['inputRequests'], result.inputRequests);
+    const { world, client, result } = await asked();
+    const next = client.json('tools/call', again(result));
+    await settled(10);
+    await world.ports.clock.advance(GATHERING);
+    assert.deepEqual((await next).result?.['inputRequests'], result.inputRequests);
   });
 
   it('waits for the client that was asked and for the same request, and for nobody else', async () => {
@@ -276,7 +282,10 @@ describe('a question of a legacy server', () => {
       const [status, , code] = await failure(reply);
       assert.deepEqual([status, code], [400, -32602], JSON.stringify(sent).slice(0, 200));
     }
-    assert.equal((await client.request('tools/call', params)).status, 200);
+    const welcome = client.request('tools/call', params);
+    await settled(10);
+    await world.ports.clock.advance(GATHERING);
+    assert.equal((await welcome).status, 200);
   });
 
   it('is withdrawn when the client does not come back', async () => {
@@ -297,6 +306,18 @@ describe('a question of a legacy server', () => {
     assert.ok(answer?.message['error']);
     wire.result(id, { content: [] });
     assert.equal((await posted).status, 200);
+  });
+
+  it('that is refused and makes the call fail is a capability that the client lacks', async () => {
+    const world = new FrontWorld({ one: SILENT });
+    const { posted, wire, id } = await underway(world, new ModernClient(world));
+    wire.say(ELICIT, id);
+    await settled();
+    wire.error(id, -32603, 'nobody answers me');
+    const reply = await posted;
+    assert.equal(reply.status, 400);
+    const { error } = JSON.parse(await textOf(reply));
+    assert.deepEqual([error.code, error.data.requiredCapabilities], [-32021, { elicitation: {} }]);
   });
 });
 
