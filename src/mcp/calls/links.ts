@@ -23,6 +23,8 @@ export interface LinksOwner {
   readonly random: Ports['random'];
   /** The client's own headers that may travel to this target (flat list). */
   headersFor(target: Target): readonly string[];
+  /** The client can be asked, and hears of that only as the answer to a call: no stream of its own is open. */
+  readonly askedInCalls: boolean;
   /** Targets whose one link serves everyone. */
   sharedTargets(): readonly Target[];
   fromUpstream(target: Target, message: Message): void;
@@ -197,7 +199,10 @@ export class Links implements Closable {
     const events: LinkEvents = {
       notification: (message) => this.#owner.fromUpstream(target, message),
       ask: (question) => this.#owner.askClient(question),
-      listening: () => this.#listening,
+      listening: () => this.#listening && !this.#owner.askedInCalls,
+      asksOutside: () => {
+        target.asksOutside = true;
+      },
       closed: () => {
         held.subscription?.close();
         this.#owner.linkClosed(target);
@@ -227,7 +232,7 @@ export class Links implements Closable {
       void this.#resubscribe(held.target);
       return open;
     }
-    if (this.#listening) this.#follow(held, open);
+    if (this.#listening || this.#owner.askedInCalls) this.#follow(held, open);
     this.#restore(held.target, open);
     return open;
   }
@@ -270,7 +275,7 @@ export class Links implements Closable {
   /** The upstream stream is open while somebody listens. A server may ask over it as soon as it is called. */
   #follow(held: Held, { link }: LinkWithInfo): void {
     if (held.subscription) return void this.#resubscribe(held.target);
-    if (!this.#listening) return link.wire.unlisten?.();
+    if (!this.#listening && !this.#owner.askedInCalls) return link.wire.unlisten?.();
     const heard = link.wire.listen?.();
     if (!heard) return;
     held.listening = this.#patiently(heard).then(() => {

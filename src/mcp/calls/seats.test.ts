@@ -23,6 +23,18 @@ function world() {
 const MOST = LIMITS.visitorLinks.value;
 const NEVER = new Cancel();
 
+test('a call needs a link to itself where nothing says which call a question belongs to', () => {
+  const needed = (era: string, connector: object, asksOutside = false): boolean =>
+    Seats.needed({ era, connector, asksOutside } as Target);
+  const [http, stdio] = [
+    { relates: true, lifecycle: 'session' },
+    { relates: false, lifecycle: 'session' },
+  ];
+  assert.deepEqual([needed('legacy', http), needed('legacy', http, true)], [false, true]);
+  assert.deepEqual([needed('legacy', stdio), needed('modern', stdio)], [true, false]);
+  assert.equal(needed('legacy', { ...stdio, lifecycle: 'shared' }), false);
+});
+
 test('calls to different targets share links; calls to the same one have each its own', async () => {
   const { seats, first, made } = world();
   assert.equal(await seats.take(one, NEVER), first);

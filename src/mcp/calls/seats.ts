@@ -1,6 +1,7 @@
 /**
- * Links for the calls of one visitor: over stdio nothing says which call a server's question belongs to, so a call
- * that may be asked something has a link to itself, and further ones wait or get another link.
+ * Links for the calls of one visitor: over stdio nothing says which call a server's question belongs to, nor over HTTP
+ * when the server asks on the stream that is no call's. There a call that may be asked something has a link to itself,
+ * and further ones wait or get another link.
  */
 import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
@@ -35,8 +36,9 @@ export class Seats implements Closable {
   }
 
   /** Whether calls to this target need a link to themselves. */
-  static needed({ connector, era }: Target): boolean {
-    return era === 'legacy' && !connector.relates && connector.lifecycle === 'session';
+  static needed({ connector, era, asksOutside }: Target): boolean {
+    const certain = connector.relates && !asksOutside;
+    return era === 'legacy' && !certain && connector.lifecycle === 'session';
   }
 
   /** Waits when all are taken. Rejects when the call is cancelled first. */

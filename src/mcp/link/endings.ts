@@ -34,6 +34,11 @@ export function revisionLost(): GatewayError {
   return new GatewayError('UPSTREAM_SESSION_LOST', 'the upstream no longer speaks the revision 2026-07-28');
 }
 
+export function notJsonRpc(cause: Error): GatewayError {
+  const what = `the upstream sent something that is not JSON-RPC: ${cause.message}`;
+  return new GatewayError('UPSTREAM_PROTOCOL', what, { cause });
+}
+
 const REFUSED = { code: -32603, message: 'the gateway refused the request' };
 
 /** The answer to a question of the server that failed. */

@@ -12,7 +12,7 @@ import type { McpOutcome, Peer, Question } from '../call.ts';
 import type { OpenOptions, Outgoing, Wire } from '../definition.ts';
 import { type Message, readMessage, SLOT, wholeMessage, withMembers } from '../message.ts';
 import type { Era } from '../revisions.ts';
-import { cancelledMessage, revisionLost, rpcError, timeout, unanswered } from './endings.ts';
+import { cancelledMessage, notJsonRpc, revisionLost, rpcError, timeout, unanswered } from './endings.ts';
 import { CHANGES, Flight, type LinkCall } from './flight.ts';
 import { refusesPost, refusesRevision } from './refusals.ts';
 
@@ -25,6 +25,8 @@ export interface LinkEvents {
   ask(question: Question): Promise<McpOutcome>;
   /** Whether somebody takes such a question now. */
   listening?(): boolean;
+  /** The server asks on a stream that belongs to no call, although there are such that do. */
+  asksOutside?(): void;
   /** The upstream is gone; calls in flight have failed already. */
   closed(error: Error): void;
 }
@@ -321,7 +323,8 @@ export class Link implements Closable {
   /** The call a message belongs to: said by the transport, or certain because there is only one. */
   #relatedFlight(origin: number | undefined): Flight | undefined {
     if (origin !== undefined) return this.#inflight.get(origin);
-    if (this.#wire?.relates) return undefined;
+    // A client that listens is told there; one that only calls hears of nothing else.
+    if (this.#wire?.relates && this.#options.events.listening?.() !== false) return undefined;
     // A subscription asks for nothing and is told nothing but changes.
     const calls = this.#inflight.values().filter(({ call }) => !call.acknowledged);
     return calls.length === 1 ? calls[0] : undefined;
@@ -339,6 +342,7 @@ export class Link implements Closable {
     const cancel = new Cancel();
     this.#questions.set(message.id, cancel);
     const question: Question = { message, cancel, progress: (progress) => this.notify(progress) };
+    if (origin === undefined && this.#wire?.relates) this.#options.events.asksOutside?.();
     const flight = this.#options.purpose === 'session' ? this.#relatedFlight(origin) : undefined;
     flight?.asked(cancel);
     const held = flight ? [flight] : this.#inflight.values();
@@ -385,12 +389,7 @@ export class Link implements Closable {
   /** Not JSON, or not JSON-RPC: the call whose stream carried it fails, otherwise it is dropped and logged. */
   #garbage(cause: Error, origin: number | undefined): void {
     const flight = origin === undefined ? undefined : this.#inflight.get(origin);
-    const error = new GatewayError(
-      'UPSTREAM_PROTOCOL',
-      `the upstream sent something that is not JSON-RPC: ${cause.message}`,
-      { cause },
-    );
-    if (flight) this.#fail(flight, error);
+    if (flight) this.#fail(flight, notJsonRpc(cause));
     else
       this.#options.log.warn(
         { reason: cause.message },

@@ -44,6 +44,25 @@ describe('questions of a server', () => {
     assert.deepEqual(replies(wire), [{ id: 'q-2', result: {} }]);
   });
 
+  it('on the stream of no call go to the only call where the client hears of nothing else, and that is told', async () => {
+    let seen = 0;
+    const asksOutside = (): void => {
+      seen += 1;
+    };
+    const { link, wire, outside } = await openedLink({}, {}, { listening: () => false, asksOutside });
+    const alone = callOver(link, 'a');
+    ask(wire, 1);
+    assert.deepEqual([alone.peer.asked.length, seen], [1, 1]);
+    // Two callers may be two people: a guess would show one the question of the other.
+    const other = callOver(link, 'b');
+    ask(wire, 2);
+    assert.deepEqual([alone.peer.asked.length, other.peer.asked.length, outside.asked.length], [1, 0, 1]);
+    const listens = await openedLink({}, {}, { listening: () => true });
+    const call = callOver(listens.link, 'a');
+    ask(listens.wire, 1);
+    assert.deepEqual([call.peer.asked.length, listens.outside.asked.length], [0, 1]);
+  });
+
   it('over the connection that speaks for no client go to its owner alone', async () => {
     const { link, wire, outside } = await openedLink({}, { purpose: 'probe' });
     const call = callOver(link, 'a');

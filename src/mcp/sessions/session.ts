@@ -88,6 +88,7 @@ export class Session implements Caller, Closable {
     this.lastSeen = options.ports.clock.monotonic();
     this.asks = new Asks(options.ports.clock, options.capabilities);
     this.links = new Links({
+      askedInCalls: false,
       era: this.era,
       identity: options.identity,
       clock: options.ports.clock,

@@ -61,6 +61,8 @@ export class Target implements Closable {
   readonly catalogues: Catalogues;
   /** What sessions want of the link they share. */
   readonly interest = new SharedInterest(LEVELS, () => this.#announcements?.update());
+  /** It has asked a client outside of its calls, so nothing says which call a question belongs to. */
+  asksOutside = false;
   readonly #options: TargetOptions;
   readonly #eras: Eras;
   readonly #backoff: Backoff;

@@ -232,9 +232,10 @@ export class Visitor implements Caller, Closable {
   }
 
   #newLinks(): Links {
-    const { identity, ports, era } = this.options;
+    const { identity, ports, era, askable } = this.options;
     return new Links({
       era,
+      askedInCalls: askable,
       identity,
       clock: ports.clock,
       log: ports.log,
