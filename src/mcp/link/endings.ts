@@ -3,6 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { Wire } from '../definition.ts';
+import { type Era, MODERN_REVISION } from '../revisions.ts';
 import type { Flight } from './flight.ts';
 
 const GREETINGS: ReadonlySet<string> = new Set(['initialize', 'server/discover']);
@@ -30,8 +31,18 @@ export function timeout({ call, allowedMs }: Flight): GatewayError {
   return new GatewayError('UPSTREAM_TIMEOUT', `no answer to ${call.method} within ${allowedMs} ms`);
 }
 
-export function revisionLost(): GatewayError {
-  return new GatewayError('UPSTREAM_SESSION_LOST', 'the upstream no longer speaks the revision 2026-07-28');
+/**
+ * Whether a refusal of the request shows that the server does not speak the era of the link any more, and that it has
+ * done nothing: one that has never listened to subscriptions may refuse them as it likes.
+ */
+export function showsEra(era: Era, { call }: Flight): boolean {
+  return era === 'modern' && !call.long && call.method !== 'server/discover';
+}
+
+/** `cause`: how an HTTP server refused what it was sent, where it said so without a JSON-RPC error. */
+export function revisionLost(cause: GatewayError | undefined): GatewayError {
+  const message = cause?.message ?? `the upstream refused the revision ${MODERN_REVISION}`;
+  return new GatewayError('UPSTREAM_SESSION_LOST', message, { ...cause?.detail, cause });
 }
 
 export function notJsonRpc(cause: Error): GatewayError {

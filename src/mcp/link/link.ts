@@ -12,7 +12,15 @@ import type { McpOutcome, Peer, Question } from '../call.ts';
 import type { OpenOptions, Outgoing, Wire } from '../definition.ts';
 import { type Message, readMessage, SLOT, wholeMessage, withMembers } from '../message.ts';
 import type { Era } from '../revisions.ts';
-import { cancelledMessage, notJsonRpc, revisionLost, rpcError, timeout, unanswered } from './endings.ts';
+import {
+  cancelledMessage,
+  notJsonRpc,
+  revisionLost,
+  rpcError,
+  showsEra,
+  timeout,
+  unanswered,
+} from './endings.ts';
 import { CHANGES, Flight, type LinkCall } from './flight.ts';
 import { refusesPost, refusesRevision } from './refusals.ts';
 
@@ -166,18 +174,15 @@ export class Link implements Closable {
         if (wire.relates && this.#inflight.has(flight.id)) this.#fail(flight, unanswered());
       },
       (error: unknown) => {
-        if (this.#isLost(flight, error instanceof GatewayError && refusesPost(error))) return;
-        this.#fail(flight, error as Error);
+        const lost = error instanceof GatewayError && refusesPost(error) && showsEra(this.#era, flight);
+        this.#fail(flight, lost ? this.#eraLost(error) : (error as Error));
       },
     );
   }
 
-  /** A modern server that refuses whatever it is sent was replaced by one of the other era; it has done nothing. */
-  #isLost(flight: Flight, refused: boolean): boolean {
-    if (!refused || this.#era !== 'modern' || flight.call.method === 'server/discover') return false;
-    this.#fail(flight, revisionLost());
+  #eraLost(cause?: GatewayError): GatewayError {
     this.#options.eraLost?.();
-    return true;
+    return revisionLost(cause);
   }
 
   /** One message from the wire. `origin`: the request whose answer stream carried it. */
@@ -243,7 +248,7 @@ export class Link implements Closable {
       this.#options.log.debug({ id }, 'dropped an answer nobody waits for (late or duplicate)');
       return;
     }
-    if (this.#isLost(flight, refusesRevision(outcome))) return;
+    if (refusesRevision(outcome) && showsEra(this.#era, flight)) return this.#fail(flight, this.#eraLost());
     this.#inflight.delete(flight.id);
     flight.resolve(outcome);
     this.#rest();
@@ -389,11 +394,7 @@ export class Link implements Closable {
   /** Not JSON, or not JSON-RPC: the call whose stream carried it fails, otherwise it is dropped and logged. */
   #garbage(cause: Error, origin: number | undefined): void {
     const flight = origin === undefined ? undefined : this.#inflight.get(origin);
-    if (flight) this.#fail(flight, notJsonRpc(cause));
-    else
-      this.#options.log.warn(
-        { reason: cause.message },
-        'dropped a message from upstream that is not JSON-RPC',
-      );
+    if (flight) return this.#fail(flight, notJsonRpc(cause));
+    this.#options.log.warn({ reason: cause.message }, 'dropped a message that is not JSON-RPC');
   }
 }

@@ -211,6 +211,7 @@ export class Eras {
 
   #eraLost(): void {
     this.#spoken.set('modern', false);
+    this.#infos.delete('modern');
     this.#options.suspect();
   }
 }
