@@ -19,6 +19,8 @@ export interface Expectation {
   readonly bytes: string;
   /** Keep the body; for handshakes, not for load. */
   readonly keep?: boolean;
+  /** Called once, as soon as `bytes` were seen: there may be more to come that waits for what the client does then. */
+  readonly seen?: (part: Buffer) => void;
 }
 
 type Waiting = Expectation & { readonly done: (answer: Answer) => void };
@@ -151,6 +153,7 @@ export class HttpConnection {
       part.length <= 2 * EDGE
         ? part.includes(waiting.bytes)
         : part.subarray(0, EDGE).includes(waiting.bytes) || part.subarray(-EDGE).includes(waiting.bytes);
+    if (this.#right) waiting.seen?.(part);
   }
 
   #finish(): void {

@@ -13,7 +13,7 @@ export interface Lane {
 }
 
 /** Ten digits, so that any id fits where the first one stood. */
-const FIRST_ID = 1_000_000_000;
+export const FIRST_ID = 1_000_000_000;
 const PLACEHOLDER = String(FIRST_ID);
 const TAIL = 32;
 

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Era } from '../src/mcp/revisions.ts';
 import { gatewayIsBuilt, startGateway } from '../test/fixtures/gateway.ts';
 import { installPackage } from '../test/fixtures/packages.ts';
 import { freePort, type Started, start, untilListening } from '../test/fixtures/programs.ts';
@@ -20,6 +21,8 @@ export interface Running {
   readonly url: string;
   /** The old transport, where a peer serves nothing else. */
   readonly oldSse?: boolean;
+  /** What clients speak; legacy unless given. */
+  readonly client?: Era;
   /** Starts a process for each session: a thousand of them would measure the machine. */
   readonly processPerSession?: boolean;
   /** Whose CPU and memory count; undefined: nobody's. */
@@ -53,8 +56,8 @@ interface Upstream {
   stop(): Promise<void>;
 }
 
-async function startUpstream(tools: number): Promise<Upstream> {
-  const started = node(otherCores, here('upstream.js'), String(tools));
+async function startUpstream(tools: number, era: Era = 'legacy'): Promise<Upstream> {
+  const started = node(otherCores, here('upstream.js'), String(tools), era);
   const port = await announcedPort(started);
   return { url: `http://127.0.0.1:${port}/mcp`, port, pid: started.pid, stop: started.stop };
 }
@@ -97,6 +100,8 @@ export interface Variant {
   readonly nodeArgs?: readonly string[];
   /** Instead of as many as the scenario wants. */
   readonly targets?: number;
+  /** What the servers speak; legacy unless given. */
+  readonly servers?: Era;
 }
 
 export function gatewayHttp(variant?: Variant): Leg {
@@ -106,7 +111,8 @@ export function gatewayHttp(variant?: Variant): Leg {
     async start({ targets, toolsPerTarget }) {
       const upstreams: Upstream[] = [];
       const count = variant?.targets ?? targets;
-      for (let index = 0; index < count; index++) upstreams.push(await startUpstream(toolsPerTarget));
+      for (let index = 0; index < count; index++)
+        upstreams.push(await startUpstream(toolsPerTarget, variant?.servers));
       const list = upstreams.map(({ url }, index) => ({ name: `t${index}`, mcp: { host: url } }));
       return await startMeasured(list, upstreams, variant);
     },

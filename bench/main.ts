@@ -10,10 +10,26 @@ import { ablations } from './ablations.ts';
 import { type Lane, openSessions } from './lanes.ts';
 import { floor, gatewayHttp, type Leg, ours, peers, type Running } from './legs.ts';
 import { type Measurement, measure } from './load.ts';
+import { pairScenarios } from './pairs.ts';
 import { hotFunctions } from './profile.ts';
-import { type LegResult, loadTable, type MemoryResult, memoryTable, summarise } from './report.ts';
+import {
+  COST,
+  type LegResult,
+  loadTable,
+  type MemoryResult,
+  memoryTable,
+  OF_THE_FLOOR,
+  summarise,
+} from './report.ts';
 import { leaveMeasuredCore, machine, rssMegabytes } from './sample.ts';
-import { type LoadScenario, type MemoryScenario, scenarios } from './scenarios.ts';
+import {
+  type LoadScenario,
+  type MemoryScenario,
+  scenarios as mainScenarios,
+  type Scenario,
+} from './scenarios.ts';
+
+const scenarios: readonly Scenario[] = [...mainScenarios, ...pairScenarios];
 
 const WARM_UP_SECONDS = 1;
 
@@ -35,14 +51,27 @@ const idleSeconds = Number(values.idle);
 const results = fileURLToPath(new URL('../../results/', import.meta.url));
 const profiles = `${results}profile`;
 
-function chosenLegs(): readonly Leg[] {
-  if (values.profile)
-    return [gatewayHttp({ name: 'profiled', nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profiles}`] })];
-  const all = values.ablation
-    ? [floor, ...ablations.map(gatewayHttp)]
-    : [...ours, ...(values.peers ? peers : [])];
+function chosenLegs(scenario: Scenario): readonly Leg[] {
+  const all = allLegs(scenario);
   const wanted = values.legs?.split(',');
   return wanted ? all.filter(({ name }) => wanted.some((part) => name.startsWith(part))) : all;
+}
+
+function allLegs(scenario: Scenario): readonly Leg[] {
+  const profiled = {
+    name: 'profiled',
+    nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profiles}`],
+  };
+  if (scenario.kind === 'load' && scenario.legs) return scenario.legs(values.profile ? profiled : {});
+  if (values.profile) return [gatewayHttp(profiled)];
+  return values.ablation ? [floor, ...ablations.map(gatewayHttp)] : [...ours, ...(values.peers ? peers : [])];
+}
+
+/** By its name or the first word of it; without any, all that are not there on request alone. */
+function isWanted(scenario: Scenario, names: readonly string[]): boolean {
+  const { name } = scenario;
+  if (names.length === 0) return !(scenario.kind === 'load' && scenario.onRequest);
+  return names.some((each) => name === each || name.startsWith(`${each}-`));
 }
 
 interface Started {
@@ -90,7 +119,7 @@ async function startLeg(scenario: LoadScenario, leg: Leg): Promise<Started> {
   try {
     await scenario.verify(running);
     const lanes = await scenario.open(running, scenario.lanes);
-    const { errors, firstError } = await measure(lanes, Math.min(WARM_UP_SECONDS, seconds), running.pid);
+    const { errors, firstError } = await measure(lanes, WARM_UP_SECONDS, running.pid);
     if (errors > 0) throw new Error(`${errors} errors while warming up: ${firstError}`);
     return { leg, running, lanes, measured: [] };
   } catch (error) {
@@ -123,7 +152,7 @@ async function runMemory(scenario: MemoryScenario, legs: readonly Leg[]): Promis
 }
 
 async function main(): Promise<void> {
-  const unknown = positionals.filter((name) => !scenarios.some((scenario) => scenario.name === name));
+  const unknown = positionals.filter((name) => !scenarios.some((scenario) => isWanted(scenario, [name])));
   if (unknown.length > 0) {
     throw new Error(
       `no scenario ${unknown.join(', ')}; there are ${scenarios.map(({ name }) => name).join(', ')}`,
@@ -141,12 +170,12 @@ async function main(): Promise<void> {
     at: new Date().toISOString(),
   };
   for (const scenario of scenarios) {
-    if (wanted.length > 0 && !wanted.includes(scenario.name)) continue;
-    const legs = chosenLegs().filter((leg) => leg.fits(scenario.behind));
+    if (!isWanted(scenario, wanted)) continue;
+    const legs = chosenLegs(scenario).filter((leg) => leg.fits(scenario.behind));
     console.log(`### ${scenario.name}: ${scenario.about}\n`);
     if (scenario.kind === 'load') {
       const results = await runLoad(scenario, legs);
-      console.log(`${loadTable(results)}\n`);
+      console.log(`${loadTable(results, scenario.legs ? COST : OF_THE_FLOOR)}\n`);
       report[scenario.name] = results.map((result) => ({ ...result, summary: summarise(result.rounds) }));
     } else {
       const results = await runMemory(scenario, legs);

@@ -34,7 +34,7 @@ export interface Summary {
 }
 
 export function summarise(rounds: readonly Measurement[]): Summary {
-  const perCpu = rounds.flatMap(({ requests, cpuSeconds }) => (cpuSeconds ? [requests / cpuSeconds] : []));
+  const perCpu = rates(rounds);
   return {
     perSecond: median(rounds.map(({ requests, seconds }) => requests / seconds)),
     perCpuSecond: perCpu.length > 0 ? median(perCpu) : undefined,
@@ -48,11 +48,41 @@ const whole = (value: number | undefined): string =>
   value === undefined || Number.isNaN(value) ? '–' : Math.round(value).toLocaleString('en-US');
 const fine = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(2));
 
-export function loadTable(results: readonly LegResult[]): string {
-  const floor = results.find(({ leg }) => leg === 'floor');
-  const floorRate = floor ? summarise(floor.rounds).perCpuSecond : undefined;
+type Rounds = readonly Measurement[];
+
+/** What the legs are compared with, and how. */
+export interface Comparison {
+  readonly heading: string;
+  find(results: readonly LegResult[]): LegResult | undefined;
+  ratio(rounds: Rounds, reference: Rounds): number;
+}
+
+export const OF_THE_FLOOR: Comparison = {
+  heading: 'of the floor',
+  find: (results) => results.find(({ leg }) => leg === 'floor'),
+  ratio: (rounds, reference) => median(rates(rounds)) / median(rates(reference)),
+};
+
+/**
+ * CPU time of a request, by that of the first leg. Round by round: legs take turns, so what else the machine does in a
+ * round weighs on each of them.
+ */
+export const COST: Comparison = {
+  heading: 'cost',
+  find: ([first]) => first,
+  ratio: (rounds, reference) => {
+    const others = rates(reference);
+    return median(rates(rounds).map((rate, round) => (others[round] ?? Number.NaN) / rate));
+  },
+};
+
+const rates = (rounds: Rounds): number[] =>
+  rounds.flatMap(({ requests, cpuSeconds }) => (cpuSeconds ? [requests / cpuSeconds] : []));
+
+export function loadTable(results: readonly LegResult[], { heading, find, ratio }: Comparison): string {
+  const reference = find(results);
   const lines = [
-    '| leg | requests/s | per CPU-second | of the floor | p50 ms | p99 ms | RSS MB | errors |',
+    `| leg | requests/s | per CPU-second | ${heading} | p50 ms | p99 ms | RSS MB | errors |`,
     '|---|---:|---:|---:|---:|---:|---:|---:|',
   ];
   for (const { leg, rounds, rssMegabytes, failed } of results) {
@@ -61,8 +91,8 @@ export function loadTable(results: readonly LegResult[]): string {
       continue;
     }
     const { perSecond, perCpuSecond, p50, p99, errors } = summarise(rounds);
-    const ratio = perCpuSecond && floorRate ? (perCpuSecond / floorRate).toFixed(2) : '–';
-    const speed = `${whole(perSecond)} | ${whole(perCpuSecond)} | ${ratio}`;
+    const compared = reference ? ratio(rounds, reference.rounds) : Number.NaN;
+    const speed = `${whole(perSecond)} | ${whole(perCpuSecond)} | ${fine(compared)}`;
     lines.push(`| ${leg} | ${speed} | ${fine(p50)} | ${fine(p99)} | ${whole(rssMegabytes)} | ${errors} |`);
   }
   return lines.join('\n');

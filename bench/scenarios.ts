@@ -10,7 +10,7 @@ import {
   Template,
   withConnection,
 } from './lanes.ts';
-import type { Behind, Running } from './legs.ts';
+import type { Behind, Leg, Running, Variant } from './legs.ts';
 import { closeSession, endpoint, exchange, openSession, request, type Session } from './session.ts';
 
 export interface LoadScenario {
@@ -18,6 +18,10 @@ export interface LoadScenario {
   readonly name: string;
   readonly about: string;
   readonly behind: Behind;
+  /** Not measured unless it is named. */
+  readonly onRequest?: boolean;
+  /** Instead of those every scenario has; costs are compared with the first one. */
+  readonly legs?: (variant: Partial<Variant>) => readonly Leg[];
   /** Lanes in parallel; each has one request in flight. */
   readonly lanes: number;
   open(running: Running, lanes: number): Promise<Lane[]>;

@@ -18,18 +18,46 @@ export interface Session {
 }
 
 const VERSION = '2025-11-25';
+const MODERN_VERSION = '2026-07-28';
 
 /** The bytes of one request. `session` undefined: before the handshake. */
 export function request(to: Endpoint, body: string, session?: Session, method = 'POST'): Buffer {
+  const headers = [
+    ...(session ? [`MCP-Protocol-Version: ${VERSION}`] : []),
+    ...(session?.id !== undefined ? [`Mcp-Session-Id: ${session.id}`] : []),
+  ];
+  return bytesOf(to, `${method} ${to.path} HTTP/1.1`, { headers, body });
+}
+
+export interface ModernRequest {
+  readonly id: number;
+  readonly method: string;
+  readonly params: { readonly name?: string };
+  readonly capabilities: object;
+}
+
+/** The bytes of one request of revision 2026-07-28, as the official SDK writes them. */
+export function modernRequest(to: Endpoint, { id, method, params, capabilities }: ModernRequest): Buffer {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': MODERN_VERSION,
+    'io.modelcontextprotocol/clientInfo': CLIENT,
+    'io.modelcontextprotocol/clientCapabilities': capabilities,
+  };
+  const body = JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta } });
+  const headers = [`MCP-Protocol-Version: ${MODERN_VERSION}`, `Mcp-Method: ${method}`];
+  if (params.name !== undefined) headers.push(`Mcp-Name: ${params.name}`);
+  return bytesOf(to, `POST ${to.path} HTTP/1.1`, { headers, body });
+}
+
+function bytesOf(to: Endpoint, line: string, { headers, body }: { headers: string[]; body: string }): Buffer {
   const payload = Buffer.from(body);
   const lines = [
-    `${method} ${to.path} HTTP/1.1`,
+    line,
     `Host: localhost:${to.port}`,
     'Content-Type: application/json',
     'Accept: application/json, text/event-stream',
     'User-Agent: bench/1',
-    ...(session ? [`MCP-Protocol-Version: ${VERSION}`] : []),
-    ...(session?.id !== undefined ? [`Mcp-Session-Id: ${session.id}`] : []),
+    ...headers,
     `Content-Length: ${payload.length}`,
   ];
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), payload]);
@@ -39,17 +67,25 @@ export function exchange(connection: HttpConnection, bytes: Buffer, expected: st
   return new Promise((resolve) => connection.send(bytes, { bytes: expected, keep: true }, resolve));
 }
 
-export const INITIALIZE = JSON.stringify({
-  jsonrpc: '2.0',
-  id: 1,
-  method: 'initialize',
-  params: { protocolVersion: VERSION, capabilities: {}, clientInfo: { name: 'bench', version: '1' } },
-});
+const CLIENT = { name: 'bench', version: '1' };
+
+export const initialize = (capabilities: object): string =>
+  JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: VERSION, capabilities, clientInfo: CLIENT },
+  });
+export const INITIALIZE = initialize({});
 const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
 
 /** initialize and initialized on a connection that is there. */
-export async function openSession(connection: HttpConnection, to: Endpoint): Promise<Session> {
-  const first = await exchange(connection, request(to, INITIALIZE), '"result"');
+export async function openSession(
+  connection: HttpConnection,
+  to: Endpoint,
+  hello = INITIALIZE,
+): Promise<Session> {
+  const first = await exchange(connection, request(to, hello), '"result"');
   if (first.status !== 200 || !first.right) throw new Error(`initialize: ${first.status} ${first.body}`);
   const session: Session = { endpoint: to, id: /\r\nmcp-session-id: *([^\r\n]+)/i.exec(first.head)?.[1] };
   const second = await exchange(connection, request(to, INITIALIZED, session), '');
