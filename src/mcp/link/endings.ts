@@ -50,6 +50,10 @@ export function notJsonRpc(cause: Error): GatewayError {
   return new GatewayError('UPSTREAM_PROTOCOL', what, { cause });
 }
 
+/** Refusals of a server's question. */
+export const NO_QUESTIONS = { code: -32601, message: 'a client of revision 2026-07-28 takes no requests' };
+export const TOO_MANY = { code: -32600, message: 'too many requests to the client, or an id in use' };
+
 const REFUSED = { code: -32603, message: 'the gateway refused the request' };
 
 /** The answer to a question of the server that failed. */

@@ -134,3 +134,8 @@ export class Flight {
     if (this.#questions) for (const question of this.#questions) question.cancel(CALL_OVER);
   }
 }
+
+/** Without what the gateway asks by itself (lists, subscriptions): no server asks a client because of that. */
+export function ofClients(flights: readonly Flight[]): readonly Flight[] {
+  return flights.filter(({ call }) => call.peer !== undefined);
+}

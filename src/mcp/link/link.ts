@@ -14,14 +14,16 @@ import { type Message, readMessage, SLOT, wholeMessage, withMembers } from '../m
 import type { Era } from '../revisions.ts';
 import {
   cancelledMessage,
+  NO_QUESTIONS,
   notJsonRpc,
   revisionLost,
   rpcError,
   showsEra,
+  TOO_MANY,
   timeout,
   unanswered,
 } from './endings.ts';
-import { CHANGES, Flight, type LinkCall } from './flight.ts';
+import { CHANGES, Flight, type LinkCall, ofClients } from './flight.ts';
 import { refusesPost, refusesRevision } from './refusals.ts';
 
 export { rawErrorMessage };
@@ -60,7 +62,6 @@ const NOT_A_REQUEST: Outgoing = {
   headers: undefined,
 };
 const EMPTY_RESULT = Buffer.from('{}');
-const NO_QUESTIONS = { code: -32601, message: 'a client of revision 2026-07-28 takes no requests' };
 
 export class Link implements Closable {
   readonly #options: LinkOptions;
@@ -322,7 +323,7 @@ export class Link implements Closable {
   #anyPeer(): Peer | undefined {
     const { purpose, events } = this.#options;
     if (purpose !== 'session' || this.#wire?.relates || events.listening?.() !== false) return undefined;
-    return this.#inflight.values().at(-1)?.call.peer;
+    return ofClients(this.#inflight.values()).at(-1)?.call.peer;
   }
 
   /** The call a message belongs to: said by the transport, or certain because there is only one. */
@@ -330,8 +331,7 @@ export class Link implements Closable {
     if (origin !== undefined) return this.#inflight.get(origin);
     // A client that listens is told there; one that only calls hears of nothing else.
     if (this.#wire?.relates && this.#options.events.listening?.() !== false) return undefined;
-    // A subscription asks for nothing and is told nothing but changes.
-    const calls = this.#inflight.values().filter(({ call }) => !call.acknowledged);
+    const calls = ofClients(this.#inflight.values());
     return calls.length === 1 ? calls[0] : undefined;
   }
 
@@ -339,10 +339,7 @@ export class Link implements Closable {
     if (this.#era === 'modern') return this.#refuseModern(message);
     if (message.method === 'ping') return this.#reply(message.id, { kind: 'result', body: EMPTY_RESULT });
     if (this.#questions.has(message.id) || this.#questions.size >= this.#options.maxQuestions) {
-      return this.#refuse(message.id, {
-        code: -32600,
-        message: 'too many requests to the client, or an id in use',
-      });
+      return this.#refuse(message.id, TOO_MANY);
     }
     const cancel = new Cancel();
     this.#questions.set(message.id, cancel);

@@ -4,6 +4,7 @@ import { type Asked, callOver, openedLink } from '../../../test/fixtures/scripte
 import type { ScriptedWire } from '../../../test/fixtures/scripted-wire.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
+import { ownRequest } from './own-calls.ts';
 
 /** What went back to the server, without the version. */
 const replies = (wire: ScriptedWire): unknown[] =>
@@ -61,6 +62,14 @@ describe('questions of a server', () => {
     const call = callOver(listens.link, 'a');
     ask(listens.wire, 1);
     assert.deepEqual([call.peer.asked.length, listens.outside.asked.length], [0, 1]);
+  });
+
+  it('go to the only call of a client also while the gateway asks something by itself', async () => {
+    const open = await openedLink({ relates: false }, {}, { listening: () => false });
+    const call = callOver(open.link, 'a');
+    void ownRequest(open, 'tools/list').catch(() => undefined);
+    ask(open.wire, 'q');
+    assert.deepEqual([call.peer.asked.length, open.outside.asked.length], [1, 0]);
   });
 
   it('over the connection that speaks for no client go to its owner alone', async () => {
