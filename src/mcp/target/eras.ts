@@ -133,7 +133,9 @@ export class Eras {
       spoken.set(era, true);
       return open;
     } catch (cause) {
-      if (this.#goesOn(cause, believed)) {
+      // Silence and a sudden end are how children refuse; of a remote server they may be trouble that passes.
+      const refused = refusesEra(cause) || this.#options.connector.eras === 'together';
+      if (refused && this.#goesOn(cause, believed)) {
         spoken.set(era, false);
         if (believed) this.#options.suspect();
       }
