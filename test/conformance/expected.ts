@@ -1,7 +1,7 @@
 /**
- * Failures we know, by leg: `suite via upstream`, or `suite direct`. An unexpected failure fails the run, and so does
- * an entry that no longer fails: the list may only shrink. A check that passes directly and is not reached through the
- * gateway counts as a failure too.
+ * Failures we know, by leg: `row direct` or `row via upstream`. Each names the sentence of the specification that makes
+ * the check impossible. An unexpected failure fails the run, and so does an entry that no longer fails: the list may
+ * only shrink. A check that passes directly and is not reached through the gateway counts as a failure too.
  */
 export interface KnownFailure {
   /** `scenario:check-id`, as the table of failures prints it. */
@@ -13,10 +13,26 @@ export interface KnownFailure {
 const nothingToClose: KnownFailure = {
   check: 'server-sse-polling:server-sse-disconnect-resume',
   reason:
-    'over this transport the upstream has no stream of the call to close, so the client has nothing to resume',
+    '"the server MAY close the connection (without terminating the SSE stream) at any time" (2025-11-25, transports) is said of streamable HTTP: over this transport the server has no stream of the call to close',
 };
+
+/** A legacy server asks by sending a request, which has an id and no name; the gateway gives it a key. */
+const noName =
+  '"inputRequests keys are server assigned identifiers" (2026-07-28, multi round-trip requests): elicitation/create of 2025-11-25 has none, so what the suite calls user_name has another key';
+
+const namelessQuestions: readonly KnownFailure[] = [
+  { check: 'input-required-result-basic-elicitation:sep-2322-elicitation-incomplete', reason: noName },
+  { check: 'input-required-result-basic-elicitation:sep-2322-elicitation-complete', reason: noName },
+  {
+    check: 'input-required-result-ignore-extra-params:sep-2322-ignore-unexpected-params',
+    reason: `${noName}; the answer that the suite gives before it was asked answers nothing (a SHOULD)`,
+  },
+];
 
 export const expected: Readonly<Record<string, readonly KnownFailure[]>> = {
   '2025-11-25 via stdio': [nothingToClose],
   '2025-11-25 via sse': [nothingToClose],
+  'modern-to-legacy via http': namelessQuestions,
+  'modern-to-legacy via stdio': namelessQuestions,
+  'modern-to-legacy via sse': namelessQuestions,
 };

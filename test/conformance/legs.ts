@@ -18,6 +18,9 @@ interface Served {
   close(): Promise<void>;
 }
 
+/** The suite waits 600 ms for some first messages; on a busy machine a child may take longer to start. */
+const SPARES = 3;
+
 const serve: Readonly<Record<Way, (eras: Eras) => Promise<Served>>> = {
   direct: () => startHttpFixture({ port: 0 }),
   http: async (eras) => {
@@ -28,8 +31,10 @@ const serve: Readonly<Record<Way, (eras: Eras) => Promise<Served>>> = {
     const upstream = await startSseFixture({ port: 0 });
     return await behindGateway({ sse: { host: upstream.url } }, upstream);
   },
-  stdio: (eras) =>
-    behindGateway({ stdio: { cmd: process.execPath, args: [server, '--stdio', '--eras', eras] } }),
+  stdio: (eras) => {
+    const args = [server, '--stdio', '--eras', eras];
+    return behindGateway({ stdio: { cmd: process.execPath, args, warm: SPARES } });
+  },
 };
 
 async function behindGateway(target: Record<string, unknown>, upstream?: Served): Promise<Served> {
@@ -50,12 +55,17 @@ async function behindGateway(target: Record<string, unknown>, upstream?: Served)
 
 export async function runLeg(suite: Suite, row: Row, way: Way): Promise<Verdict> {
   const into = join(results, legName(row, way).replaceAll(' ', '-'));
-  return row.kind === 'server'
-    ? await serverLeg(suite, row, way, into)
-    : await clientLeg(suite, row, way, into);
+  const place = { way, into };
+  return row.kind === 'server' ? await serverLeg(suite, row, place) : await clientLeg(suite, row, place);
 }
 
-async function serverLeg(suite: Suite, row: ServerRow, way: Way, into: string): Promise<Verdict> {
+interface Place {
+  readonly way: Way;
+  /** Folder of the suite's own reports. */
+  readonly into: string;
+}
+
+async function serverLeg(suite: Suite, row: ServerRow, { way, into }: Place): Promise<Verdict> {
   const served = await serve[way](row.eras);
   try {
     return await runServerSuite(suite, served.url, { args: row.args, results: into });
@@ -65,7 +75,7 @@ async function serverLeg(suite: Suite, row: ServerRow, way: Way, into: string): 
 }
 
 /** One scenario after the other: each starts a client and, where it stands between, a gateway of its own. */
-async function clientLeg(suite: Suite, row: ClientRow, way: Way, into: string): Promise<Verdict> {
+async function clientLeg(suite: Suite, row: ClientRow, { way, into }: Place): Promise<Verdict> {
   const command = [process.execPath, client, ...(way === 'direct' ? [] : ['--gateway'])].join(' ');
   const verdicts: Verdict[] = [];
   for (const scenario of await clientScenarios(suite, row.revision)) {

@@ -75,10 +75,10 @@ export const rows: readonly Row[] = [
     ...legacy,
     ...required(LEGACY),
     eras: 'both',
-    through: ['http', 'stdio', 'sse'],
+    through: ['http'],
   },
   { name: MODERN, ...modern, ...all(MODERN), through: ['http', 'stdio'] },
-  { name: `required-${MODERN}`, ...modern, ...required(MODERN), eras: 'both', through: ['http', 'stdio'] },
+  { name: `required-${MODERN}`, ...modern, ...required(MODERN), eras: 'both', through: ['http'] },
   {
     name: 'modern-to-legacy',
     client: 'modern',
