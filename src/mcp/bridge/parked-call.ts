@@ -25,6 +25,8 @@ import { spans } from './requests.ts';
 export interface Asking {
   readonly message: Message;
   readonly principal: string;
+  /** What it proves to servers, by which clients are told apart that prove nothing to the gateway. */
+  readonly credentials: string;
   /** Whom the limit of parked calls counts for. */
   readonly visitor: object;
   /** Raw JSON object: what the client can be asked. */
@@ -90,7 +92,7 @@ export class ParkedCall implements Peer {
   readonly cancel: Cancel;
   readonly #first: Asking;
   readonly #takePlace: (call: ParkedCall, asking: Asking) => Place;
-  /** The request that continues the call, once there was a round. */
+  /** The request that continues the call, from when it comes to its round. */
   #again: Asking | undefined;
   #attending: Attending | undefined;
   /** The outcome, while nobody attends who would take it. */
@@ -129,8 +131,10 @@ export class ParkedCall implements Peer {
 
   /** The same request has come again. Throws STATE_INVALID when it is not the same, or one attends already. */
   retried(asking: Asking): void {
-    const { principal, message } = asking;
-    if (principal !== this.#first.principal) throw otherCall('it was given to another client');
+    const { principal, credentials, message } = asking;
+    const first = this.#first;
+    if (principal !== first.principal || (principal === '' && credentials !== first.credentials))
+      throw otherCall('it was given to another client');
     if (requestDigest(message) !== this.#parking?.digest)
       throw otherCall(`this ${message.method} is not the request it was given for`);
     if (this.#attending) throw attended();
@@ -146,15 +150,18 @@ export class ParkedCall implements Peer {
     if (!inputResponses || !waiting) return;
     const given = members(inputResponses).filter(({ name }) => waiting.has(name));
     if (inputResponses[0] !== OPEN_BRACE || new Set(given.map(({ name }) => name)).size < given.length)
-      throw new GatewayError(
-        'INVALID_PARAMS',
-        '"inputResponses" must be an object with one member for each question',
-      );
+      throw this.#refused('"inputResponses" must be an object with one member for each question');
     for (const { name, start } of given)
       if (inputResponses[start] !== OPEN_BRACE)
-        throw new GatewayError('INVALID_PARAMS', `"inputResponses.${name}" must be an object`);
+        throw this.#refused(`"inputResponses.${name}" must be an object`);
     for (const { name, start, end } of given)
       this.#take(name)?.resolve({ kind: 'result', body: inputResponses.subarray(start, end) });
+  }
+
+  /** The request that brought it does not continue the call, which must not keep what nothing counts. */
+  #refused(fault: string): GatewayError {
+    this.#again = undefined;
+    return new GatewayError('INVALID_PARAMS', fault);
   }
 
   /** The outcome of the call; kept while nobody attends. Nobody gets the outcome of a cancelled one. */
@@ -266,6 +273,8 @@ export class ParkedCall implements Peer {
     const { serverInfo } = this.#again ?? this.#first;
     const body = inputRequiredResult(requests, parking.place.state(), serverInfo);
     this.#attending = undefined;
+    // Answered: only the first request is counted among what is kept.
+    this.#again = undefined;
     this.#expectSomebody(parking);
     attending.resolve({ kind: 'input', body });
   }
@@ -329,8 +338,9 @@ function lengthOf({ pieces }: Answered): number {
   return pieces.reduce((sum, { length }) => sum + length, 0);
 }
 
+/** With the white space around it, which is kept too. */
 function sizeOf({ text }: Message): number {
-  return text.end - text.start;
+  return text.bytes.length;
 }
 
 const PROGRESS_TOKEN = [[SLOT.metaProgressToken, 'progressToken']] as const;

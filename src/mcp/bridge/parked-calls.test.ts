@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Attendance, ParkedWorld, type TestParked } from '../../../test/fixtures/parked-world.ts';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import {
+  type Attendance,
+  CountedCancel,
+  ParkedWorld,
+  requestMessage,
+  type TestParked,
+} from '../../../test/fixtures/parked-world.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
+import { Cancel } from '../../lib/cancel.ts';
+import { readMessage } from '../message.ts';
 
 const nothingLeft = ({ calls, ports }: ParkedWorld): void =>
   assert.deepEqual(
@@ -154,6 +164,42 @@ test('what is kept is bounded in bytes: a request, a question, a result that do 
   assert.equal(second.state, 'OVERLOADED');
   nothingLeft(world);
 });
+
+test('a request is counted with the white space around it', async () => {
+  const world = new ParkedWorld({ maxBytes: 1000 });
+  const asking = world.asking({});
+  const { text } = asking.message;
+  const padded = Buffer.concat([Buffer.alloc(2000, ' '), text.bytes]);
+  const parked = world.calls.begin({ ...asking, message: readMessage(padded), cancel: new CountedCancel() });
+  const question = { message: requestMessage({ method: 'roots/list' }), cancel: new Cancel(), progress() {} };
+  await assert.rejects(parked.ask(question), { code: 'OVERLOADED' });
+  nothingLeft(world);
+});
+
+test('a request that brought an answer is not kept behind its round, nor one that was refused', async () => {
+  const world = new ParkedWorld();
+  const [parked, first] = await parkedIn(world);
+  const kept: WeakRef<object>[] = [];
+  const resume = (inputResponses: string): void => {
+    const asking = world.asking({ id: 2 });
+    kept.push(new WeakRef(asking));
+    const call = world.calls.resume({ kind: 'parked', owner: 'here', id: '1' }, asking);
+    call.answer(Buffer.from(inputResponses));
+    void call.attend({ notify() {} });
+  };
+  assert.throws(() => resume('{"q1":1}'), { code: 'INVALID_PARAMS' });
+  resume('{"q1":{}}');
+  await settled();
+  parked.ask();
+  await settled();
+  collectGarbage();
+  assert.deepEqual([first.state, kept.map((each) => each.deref())], ['input', [undefined, undefined]]);
+});
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 async function heard(question: { readonly heard: string }): Promise<string> {
   await settled();

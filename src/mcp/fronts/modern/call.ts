@@ -46,6 +46,7 @@ export function beginCall(endpoint: Endpoint, asked: Asked, sink: Sink): Begun {
   const asking: Asking = {
     message,
     principal: client.principal,
+    credentials: visitor.credentials,
     visitor,
     capabilities: envelope.capabilities,
     serverInfo: serverInfoOf(endpoint),
