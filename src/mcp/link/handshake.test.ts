@@ -177,3 +177,54 @@ test('when its owner ends first, so does the attempt', async () => {
     assert.equal(started.connector.wire.closed, true);
   }
 });
+
+test('a server that refuses is met over another transport, where there is one, within the same deadline', async () => {
+  const tried: string[] = [];
+  const script: ConnectorScript = {
+    another: (error, wire) => tried.push(`${error.code} ${wire ? 'over a wire' : 'unopened'}`) === 1,
+    on: {
+      initialize: ({ wire, id }) => {
+        if (tried.length > 0) return { protocolVersion: '2025-11-25', capabilities: {} };
+        wire.end(Number(id), new GatewayError('UPSTREAM_STATUS', 'HTTP 405'));
+        return undefined;
+      },
+    },
+  };
+  const started = opening(script);
+  const { link } = await started.opened;
+  assert.deepEqual(tried, ['UPSTREAM_STATUS over a wire']);
+  assert.deepEqual(
+    started.connector.wires.map(({ closed }) => closed),
+    [true, false],
+  );
+  await link.close();
+  assert.equal(started.ports.clock.waiting, 0);
+});
+
+test('what the first transport failed with is told, unless the other one wants a login', async () => {
+  for (const [second, expected] of [
+    ['UPSTREAM_STATUS', 'UPSTREAM_STATUS the first'],
+    ['UPSTREAM_TIMEOUT', 'UPSTREAM_STATUS the first'],
+    ['UPSTREAM_CHALLENGE', 'UPSTREAM_CHALLENGE the second'],
+  ] as const) {
+    let tries = 0;
+    const started = opening({
+      another: () => {
+        tries += 1;
+        return true;
+      },
+      on: {
+        initialize: () => {
+          throw tries === 0
+            ? new GatewayError('UPSTREAM_STATUS', 'the first')
+            : new GatewayError(second, 'the second');
+        },
+      },
+    });
+    await settled();
+    assert.equal(started.state, expected);
+    assert.equal(tries, 2, 'the connector hears how the second one went');
+    assert.ok(started.connector.wires.every(({ closed }) => closed));
+    assert.equal(started.ports.clock.waiting, 0);
+  }
+});
