@@ -174,7 +174,7 @@ export const LIMITS = {
     value: 1024,
     unit: 'count',
     error: 'OVERLOADED',
-    what: 'Streams of `subscriptions/listen` of one such client.',
+    what: 'Streams of `subscriptions/listen` of one such client; also the resources, and the tasks, that one of them may name.',
   },
   replayRing: {
     value: 256 * KIB,

@@ -53,6 +53,7 @@ export class HttpFront implements Closable {
   /** Streams without a session end; those with one end with it. */
   drain(): void {
     this.#sse.drain();
+    this.#modern.drain();
   }
 
   close(): void {

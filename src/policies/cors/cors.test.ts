@@ -115,6 +115,17 @@ describe('on an MCP route', () => {
     assert.equal(count, 1);
   });
 
+  test('arguments that a tool wants repeated in headers may be', async () => {
+    const asked = {
+      'access-control-request-headers': 'content-type,mcp-param-region, Mcp-Param-A.b,x-mine,mcp-param-',
+    };
+    const { header } = await preflight(printed, asked, true);
+    const allowed = (header('access-control-allow-headers') ?? '').split(', ');
+    assert.deepEqual(allowed.slice(-2), ['mcp-param-region', 'Mcp-Param-A.b']);
+    const { header: plain } = await preflight(printed, asked, false);
+    assert.doesNotMatch(plain('access-control-allow-headers') ?? '', /param/i);
+  });
+
   test('the session id can be read', async () => {
     const { header } = await ask({ config: { allowOrigins: [APP] }, mcp: true, headers: { origin: APP } });
     assert.match(header('access-control-expose-headers') ?? '', /Mcp-Session-Id/);

@@ -25,6 +25,7 @@ const MCP_HEADERS = [
   'Accept',
   'Authorization',
 ];
+const MCP_ARGUMENT = /^\s*(mcp-param-[\w!#$%&'*+.^`|~-]{1,200})\s*$/i;
 /** WWW-Authenticate tells a browser client where to sign in. */
 const MCP_EXPOSED = ['Mcp-Session-Id', 'WWW-Authenticate'];
 
@@ -39,6 +40,7 @@ export function corsLayer(config: CorsConfig, { mcp }: CorsOptions): Layer<Excha
   const allowed = originAllowed(config);
   const rules: Rules = {
     config,
+    mcp,
     methods: union(config.allowMethods, mcp ? MCP_METHODS : []),
     headers: union(config.allowHeaders, mcp ? MCP_HEADERS : []),
     exposed: union(config.exposeHeaders, mcp ? MCP_EXPOSED : []),
@@ -81,6 +83,7 @@ export function originAllowed({ allowOrigins }: CorsConfig): (origin: string) =>
 
 interface Rules {
   readonly config: CorsConfig;
+  readonly mcp: boolean;
   readonly methods: readonly string[];
   readonly headers: readonly string[];
   readonly exposed: readonly string[];
@@ -96,12 +99,20 @@ function answerPreflight(rules: Rules, exchange: Exchange, origin: string): Answ
   const methods = rules.methods.includes('*') ? method : rules.methods.join(', ');
   if (methods) list.push('access-control-allow-methods', methods);
   // Named one by one even without credentials: `*` would not cover Authorization.
-  const headers = rules.headers.includes('*') ? asked : rules.headers.join(', ');
+  const headers = rules.headers.includes('*')
+    ? asked
+    : [...rules.headers, ...repeated(rules, asked)].join(', ');
   if (headers) list.push('access-control-allow-headers', headers);
   if (config.maxAge !== undefined)
     list.push('access-control-max-age', String(Math.floor(config.maxAge / 1000)));
   list.push('vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers');
   return { status: 204, headers: list, body: Flow.empty() };
+}
+
+/** Arguments of MCP tools that clients repeat in headers: the tool names them, so only the request tells which. */
+function repeated({ mcp }: Rules, asked: string | undefined): string[] {
+  if (!mcp || asked === undefined) return [];
+  return asked.split(',').flatMap((name) => MCP_ARGUMENT.exec(name)?.[1] ?? []);
 }
 
 /** What a reply with the headers `reply` gets, so that pages of `origin` may read it. */

@@ -5,8 +5,7 @@ import { isLegacyRevision, LEGACY_REVISIONS } from '../../revisions.ts';
 
 /**
  * Absent is fine (older clients do not send it); an unknown revision is not. The code is the one servers of these
- * revisions have always used, which newer clients take as the sign to begin with `initialize`; the newer revisions'
- * own code for this (-32022) would claim that they are spoken here, and clients give up on it.
+ * revisions have always used: whoever gets here has said nothing that a modern client would.
  */
 export function checkRevision(exchange: Exchange): void {
   const version = header(exchange, 'mcp-protocol-version');

@@ -348,6 +348,15 @@ describe('subscriptions/listen', () => {
     assert.deepEqual([last.id, last.result._meta[SUBSCRIPTION], stream.end], [7, 7, 'ended']);
   });
 
+  it('does not begin any more while the gateway stops; calls do', async () => {
+    const world = new FrontWorld({ one: TOOL });
+    const client = new ModernClient(world);
+    world.front.drain();
+    const reply = await client.request('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    assert.deepEqual(await failure(reply), [503, 1, -32603]);
+    assert.equal((await client.request('tools/call', CALL)).status, 200);
+  });
+
   it('costs nothing any more when the client has left', async () => {
     const world = new FrontWorld({ one: TOOL });
     const client = new ModernClient(world);

@@ -2,7 +2,7 @@
  * Streamable HTTP for revision 2026-07-28: every POST is a request for itself, and its reply all that belongs to it.
  * A client that closes the reply has cancelled the request, unless the call waits for that client's own answer.
  */
-import { asGatewayError } from '../../../core/errors.ts';
+import { asGatewayError, GatewayError } from '../../../core/errors.ts';
 import type { Exchange, Reply } from '../../../core/exchange.ts';
 import type { Envelope } from '../../bridge/envelope.ts';
 import { renderError } from '../../calls/run-call.ts';
@@ -17,6 +17,7 @@ import { ListenCall, readFilter } from './listening.ts';
 
 export class ModernFront {
   readonly #options: FrontParts;
+  #draining = false;
 
   constructor(options: FrontParts) {
     this.#options = options;
@@ -32,6 +33,11 @@ export class ModernFront {
     const envelope = checkRequest(exchange, message);
     if (message.method === 'subscriptions/listen') return this.#listen(exchange, message, envelope);
     return this.#call(exchange, message, envelope);
+  }
+
+  /** The gateway stops: streams that listen have ended, and clients that come back for them would hold it up. */
+  drain(): void {
+    this.#draining = true;
   }
 
   #call(exchange: Exchange, message: Message, envelope: Envelope): Promise<Reply> {
@@ -61,6 +67,7 @@ export class ModernFront {
 
   #listen(exchange: Exchange, message: Message, envelope: Envelope): Promise<Reply> {
     const { endpoint } = this.#options;
+    if (this.#draining) throw new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down');
     const filter = readFilter(message);
     const reply = new SingleReply(this.#options, exchange, message);
     const listening = new ListenCall({
