@@ -95,6 +95,17 @@ for (const target of TARGETS) {
     assert.match(textOf(await outcomeOf(unable)), /does not support elicitation\.url/);
   });
 
+  test(`${target}: a client that has answered is not asked the same again because the server is lost then`, async () => {
+    const lost: Step = target === 'http' ? { do: 'status', status: 404 } : { do: 'die' };
+    const called = await begin(target, [need({ a: form() }, 's'), lost]);
+    const question = await called.stream.method('elicitation/create');
+    await called.client.answer(question.id, CHOICE);
+    const { error } = await outcomeOf(called);
+    assert.match(error?.message ?? '', /lost after the client had answered/);
+    const asked = called.stream.messages.filter(({ method }) => method === 'elicitation/create');
+    assert.equal(asked.length, 1);
+  });
+
   test(`${target}: a call that is cancelled while its client is asked withdraws the question`, async () => {
     const called = await begin(target, [need({ a: form() }, 's'), DONE]);
     const question = await called.stream.method('elicitation/create');

@@ -2,7 +2,7 @@
  * How a call crosses from the client's era to the server's, and its outcome back: the four pairs. What the client is
  * asked on the way goes through its Peer: a legacy client's writes a request, a modern client's parks the call.
  */
-import { GatewayError } from '../../core/errors.ts';
+import { asGatewayError, type ErrorCode, GatewayError } from '../../core/errors.ts';
 import { isObject, parseObject } from '../../lib/json-value.ts';
 import type { McpCall, McpOutcome, Peer } from '../call.ts';
 import type { Caller } from '../calls/caller.ts';
@@ -13,6 +13,7 @@ import { sendLevel } from '../link/own-calls.ts';
 import { ownWords } from '../link/own-words.ts';
 import { type Member, type Message, numberText, readMessage, SLOT } from '../message.ts';
 import type { Era } from '../revisions.ts';
+import { asCapabilities } from './needs.ts';
 import {
   errorToLegacy,
   errorToModern,
@@ -68,10 +69,32 @@ async function legacyToModern(crossing: Crossing): Promise<McpOutcome> {
   };
   const { capabilities } = envelope;
   const asking = { call, capabilities, version: caller.version, ports: caller.ports };
-  const outcome = await withRounds(await send(), send, asking);
-  if (outcome.kind === 'error') return { kind: 'error', body: errorToLegacy(outcome.body, call.method) };
+  let answered = false;
+  const again = (retry: Retry): Promise<McpOutcome> => {
+    answered ||= retry.responses !== undefined;
+    return send(retry).catch((cause: unknown) => {
+      throw answered ? notAnew(cause) : cause;
+    });
+  };
+  const outcome = await withRounds(await send(), again, asking);
+  if (outcome.kind === 'error')
+    return { kind: 'error', body: errorToLegacy(ofThisHop(outcome).body, call.method) };
   const body = resultToLegacy(outcome.body);
   return body === outcome.body ? outcome : { kind: 'result', body };
+}
+
+const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'UPSTREAM_SESSION_LOST',
+  'UPSTREAM_CLOSED',
+  'PROCESS_EXIT',
+]);
+
+/** A call that was lost may be sent again from its beginning, but not when its client would be asked the same again. */
+function notAnew(cause: unknown): GatewayError {
+  const error = asGatewayError(cause);
+  if (!LOST.has(error.code)) return error;
+  const message = `lost after the client had answered its questions: ${error.message}`;
+  return new GatewayError('UPSTREAM_PROTOCOL', message, { cause });
 }
 
 async function modernToLegacy(crossing: Crossing): Promise<McpOutcome> {
@@ -209,12 +232,24 @@ function urlsWanted(error: Buffer, call: McpCall, serverInfo: Buffer | undefined
   const value = parseObject(error);
   const data = value?.['code'] === URL_ELICITATION_REQUIRED ? value['data'] : undefined;
   const wanted = isObject(data) && Array.isArray(data['elicitations']) ? data['elicitations'] : [];
+  if (wanted.length === 0) return undefined;
   const able = parseObject(call.envelope?.capabilities ?? '{}')?.['elicitation'];
-  if (wanted.length === 0 || !isObject(able) || able['url'] === undefined) return undefined;
+  if (!isObject(able) || able['url'] === undefined) throw noUrls();
   const requests = wanted.map((each: unknown, at) => ({
     key: `url${at + 1}`,
     method: 'elicitation/create',
     params: Buffer.from(JSON.stringify(isObject(each) ? { ...each, elicitationId: undefined } : {})),
   }));
   return { kind: 'result', body: inputRequiredResult(requests, undefined, serverInfo) };
+}
+
+function noUrls(): GatewayError {
+  const requiredCapabilities = asCapabilities(['elicitation.url']);
+  return new GatewayError(
+    'CAPABILITY_MISSING',
+    'the server needs what the client has not declared: elicitation.url',
+    {
+      data: { requiredCapabilities },
+    },
+  );
 }
