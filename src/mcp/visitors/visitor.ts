@@ -18,6 +18,7 @@ import type { Catalogue, ListKind } from '../catalogue.ts';
 import type { ClientIdentity } from '../link/opened.ts';
 import { type Message, SLOT } from '../message.ts';
 import type { Era } from '../revisions.ts';
+import { withdrawn } from '../target/failures.ts';
 import { changedList, removed, type Target } from '../target/target.ts';
 import { exposeUri } from '../view/naming.ts';
 import type { View } from '../view/view.ts';
@@ -176,6 +177,12 @@ export class Visitor implements Caller, Closable {
     return false;
   }
 
+  /** What all listeners follow is asked for together. */
+  tasksChanged(target: Target): Promise<void> {
+    const ids = [...this.#listeners].flatMap((each) => [...each.tasksOf(target)]);
+    return this.links.watchTasks(target, new Set(ids));
+  }
+
   /** Whether changes of a list can be told: what servers say of themselves; one that is not up yet may have any list. */
   tells(list: 'tools' | 'prompts' | 'resources'): boolean {
     const { members, single } = this.view;
@@ -197,15 +204,23 @@ export class Visitor implements Caller, Closable {
   /** The configuration has changed: links to targets that are gone end, and whoever listens hears of it. */
   rebase(view: View): void {
     const before = this.view;
-    const kept = new Set(view.members.map(({ target }) => target));
     for (const { target } of before.members) {
-      if (kept.has(target)) continue;
-      for (const links of this.#allLinks()) void links.release(target, removed(target.name));
+      if (view.member(target.name)?.target === target) continue;
+      this.#release(target, removed(target.name));
       this.#privateLists.forget(target);
     }
+    // Several servers are shown no credentials of the client, and nobody comes back to a visitor that has some then.
+    const exposed = before.single && !view.single ? before.single.target : undefined;
+    if (exposed && this.options.headers.length > 0) this.#release(exposed, withdrawn(exposed.name));
     this.view = view;
     if (view.showsSame(before)) return;
     for (const kind of ['tools', 'prompts', 'resources'] as const) this.listChanged(kind);
+    // What a stream has promised to tell of is not there any more, or goes by another name: its client begins anew.
+    const stays = (target: Target): boolean => {
+      const member = view.member(target.name);
+      return member?.target === target && member.mapsUris === before.member(target.name)?.mapsUris;
+    };
+    for (const listener of [...this.#listeners]) if (!listener.follows.every(stays)) listener.close();
   }
 
   /** The gateway stops: streams that only listen end, calls in flight may finish. */
@@ -221,6 +236,10 @@ export class Visitor implements Caller, Closable {
     await Promise.all(this.#allLinks().map((links) => links.close()));
   }
 
+  #release(target: Target, reason: GatewayError): void {
+    for (const links of this.#allLinks()) void links.release(target, reason);
+  }
+
   #allLinks(): Links[] {
     return [this.links, ...(this.seats?.others ?? [])];
   }
@@ -232,10 +251,11 @@ export class Visitor implements Caller, Closable {
   }
 
   #newLinks(): Links {
-    const { identity, ports, era, askable } = this.options;
+    const { identity, ports, era } = this.options;
     return new Links({
       era,
-      askedInCalls: askable,
+      // Also one that cannot answer: a server that asks all the same is refused at once instead of waiting for ever.
+      askedInCalls: true,
       identity,
       clock: ports.clock,
       log: ports.log,
