@@ -5,6 +5,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { Cancel } from '../lib/cancel.ts';
 import type { Flow } from '../lib/flow.ts';
+import type { Identity, PeerCertificate } from './identity.ts';
 import type { ExchangeRecord } from './signals.ts';
 
 export interface RequestBody {
@@ -48,6 +49,10 @@ export interface Exchange {
   readonly record: ExchangeRecord;
   /** Who the client proved to be; set by authentication layers, absent for anonymous clients. */
   principal?: string;
+  /** The same with what it was proved by. */
+  identity?: Identity;
+  /** Of the connection, where the client brought a certificate that was verified. */
+  readonly certificate?: PeerCertificate | undefined;
   /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */
   serves: (exchange: Exchange, path: string) => boolean;
 }
