@@ -4,8 +4,10 @@ import type { Answer, Exchange } from './exchange.ts';
 import type { SettingsPlan } from './plan.ts';
 import type { PolicySet } from './policy.ts';
 import type { Ports } from './ports.ts';
-import type { Closable, Scope } from './scope.ts';
+import type { Closable, Lasting, Scope } from './scope.ts';
 import type { Service } from './service.ts';
+
+export type { Lasting } from './scope.ts';
 
 export interface Backend {
   readonly handle: Service<Exchange, Answer>;
@@ -37,11 +39,6 @@ export interface ChannelReceiver extends Closable {
   receive(message: Buffer): void;
   /** Resolves when everything received so far has been answered. */
   settled(): Promise<void>;
-}
-
-/** What outlives a generation, found by key: pools, targets, sessions. The holder's scope releases it. */
-export interface Lasting {
-  hold<T extends Closable>(scope: Scope, key: string, make: () => T): T;
 }
 
 export interface BackendDeps {

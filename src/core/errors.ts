@@ -48,6 +48,10 @@ export const CATALOGUE = {
   HEADERS_TOO_LARGE: client(431, -32600),
   BATCH_TOO_LARGE: client(400, -32600),
   REQUEST_TIMEOUT: client(408, -32000),
+  /** Nobody, or nobody the gateway knows: a credential is missing, wrong or no longer valid. */
+  UNAUTHENTICATED: client(401, -32000),
+  /** A rule says no to who asks. */
+  FORBIDDEN: client(403, -32000),
   FORBIDDEN_HOST: client(403, -32000),
   FORBIDDEN_ORIGIN: client(403, -32000),
   ROUTE_NOT_FOUND: client(404, -32601),
@@ -72,6 +76,8 @@ export const CATALOGUE = {
   OVERLOADED: gateway(503, true),
   NO_BACKEND: gateway(500, false),
   SHUTTING_DOWN: gateway(503, true),
+  /** The keys that tokens are verified with cannot be had: nothing is known about the token. */
+  KEYS_UNAVAILABLE: gateway(503, true),
   CONFIG_INVALID: gateway(500, false),
   LISTEN_FAILED: gateway(500, false),
   INTERNAL: gateway(500, false),

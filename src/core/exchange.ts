@@ -5,7 +5,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { Cancel } from '../lib/cancel.ts';
 import type { Flow } from '../lib/flow.ts';
-import type { Identity, PeerCertificate } from './identity.ts';
+import type { Credential, Identity, PeerCertificate } from './identity.ts';
 import type { ExchangeRecord } from './signals.ts';
 
 export interface RequestBody {
@@ -26,18 +26,19 @@ export interface Exchange {
   /** Unique in this process, for logs. */
   readonly id: string;
   readonly method: string;
-  /** Origin-form target as received: path and query. */
-  readonly url: string;
+  /** Origin-form target as received, without what authentication took out of its query. */
+  url: string;
   readonly path: string;
-  /** Without the question mark; empty when there is none. */
-  readonly query: string;
+  /** Without the question mark; empty when there is none. Part of `url`. */
+  query: string;
   /** Host header or :authority, lower-cased, port included when given. */
   readonly authority: string;
   readonly scheme: 'http' | 'https';
   readonly httpVersion: '1.0' | '1.1' | '2.0';
-  /** Lower-cased names; repeated headers joined as node does. */
+  /** Lower-cased names; repeated headers joined as node does. What authentication took out is undefined here. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly rawHeaders: readonly string[];
+  /** As received, without what authentication took out. */
+  rawHeaders: readonly string[];
   readonly body: RequestBody;
   readonly client: Endpoint;
   readonly local: Endpoint;
@@ -51,6 +52,8 @@ export interface Exchange {
   principal?: string;
   /** The same with what it was proved by. */
   identity?: Identity;
+  /** What that was: taken out of the request, so that no upstream gets it unless a policy says so. */
+  credentials?: Credential[];
   /** Of the connection, where the client brought a certificate that was verified. */
   readonly certificate?: PeerCertificate | undefined;
   /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */

@@ -17,6 +17,15 @@ export interface ApiKeyIdentity {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
+/** What a client proved itself with. Kept apart from the identity, which rules and logs read. */
+export interface Credential {
+  readonly kind: 'jwt' | 'apiKey' | 'basicAuth';
+  /** Where in the request it stood, e.g. `header authorization`. */
+  readonly place: string;
+  /** Without the prefix of its place. */
+  readonly value: string;
+}
+
 /** What the connection says of the other side; the certificate only after it was verified (mTLS). */
 export interface PeerCertificate {
   /** SHA-256 of the certificate, as hex. */

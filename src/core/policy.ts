@@ -2,6 +2,7 @@
 import type { ZodType } from 'zod';
 import type { Answer, Exchange } from './exchange.ts';
 import type { Ports } from './ports.ts';
+import type { Lasting, Scope } from './scope.ts';
 import type { Layer } from './service.ts';
 
 /** Order of exchange layers inside a route; within a phase, the order of the definitions in standard.ts. */
@@ -20,13 +21,22 @@ export interface RouteFacts {
   readonly backends: readonly string[];
 }
 
+export interface PolicyDeps {
+  readonly ports: Ports;
+  readonly lasting: Lasting;
+  /** Closed when the last exchange of the generation is over. */
+  readonly scope: Scope;
+  /** Absent when the policy is built for no route in particular (a listener's). */
+  readonly route?: RouteFacts | undefined;
+}
+
 export interface PolicyDefinition<C = unknown> {
   readonly key: string;
   readonly phase: Phase;
   readonly attach: readonly AttachLevel[];
   readonly schema: ZodType<C>;
-  /** `route` is absent when the policy is built for no route in particular (a listener's). */
-  build(config: C, ports: Ports, route?: RouteFacts): PolicyParts;
+  /** No network or child IO here. Throws GatewayError CONFIG_INVALID for what only a look at the machine shows. */
+  build(config: C, deps: PolicyDeps): PolicyParts;
 }
 
 /** Keeps the type of `config` between a definition's schema and its build. */

@@ -62,6 +62,11 @@ export class Scope implements Closable {
   }
 }
 
+/** What outlives a generation, found by key: pools, targets, sessions, keys. The holder's scope releases it. */
+export interface Lasting {
+  hold<T extends Closable>(scope: Scope, key: string, make: () => T): T;
+}
+
 async function discard(resource: Closable): Promise<void> {
   try {
     await resource.close();

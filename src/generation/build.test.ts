@@ -20,7 +20,7 @@ const marking = (key: string, phase: Phase) =>
     phase,
     attach: ['listener', 'route', 'backend'],
     schema: z.string(),
-    build: (config, _ports, route) => ({
+    build: (config, { route }) => ({
       exchange: (next) => (exchange) => {
         marks(exchange).push(`${key} ${config}${route ? ` for ${route.backends}` : ''}`);
         return next(exchange);

@@ -162,14 +162,14 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
 /** The exchange layers of a policy set, in phase order and within a phase in the order of the definitions. */
 function policyLayers(
   policies: PolicySet,
-  { definitions, ports }: Building,
+  { definitions, ports, lasting, scope }: Building,
   route?: RouteFacts,
 ): Layer<Exchange, Answer>[] {
   const present = definitions.policies.filter(({ key }) => policies[key] !== undefined);
   const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
   const layers: Layer<Exchange, Answer>[] = [];
   for (const policy of inOrder) {
-    const { exchange } = policy.build(policies[policy.key], ports, route);
+    const { exchange } = policy.build(policies[policy.key], { ports, lasting, scope, route });
     if (exchange) layers.push(exchange);
   }
   return layers;

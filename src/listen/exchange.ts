@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { GatewayError } from '../core/errors.ts';
 import type { Endpoint, Exchange, RequestBody } from '../core/exchange.ts';
+import type { Credential, Identity } from '../core/identity.ts';
 import type { Ports } from '../core/ports.ts';
 import type { ExchangeRecord } from '../core/signals.ts';
 import { Cancel } from '../lib/cancel.ts';
@@ -40,11 +41,12 @@ export class AcceptedExchange implements Exchange {
   readonly #begun: number;
   readonly #number: number;
   #cancel: Cancel | undefined;
+  #rawHeaders: readonly string[] | undefined;
   #ended = false;
   readonly method: string;
-  readonly url: string;
+  url: string;
   readonly path: string;
-  readonly query: string;
+  query: string;
   readonly authority: string;
   readonly scheme = 'http';
   readonly httpVersion: Exchange['httpVersion'];
@@ -52,6 +54,8 @@ export class AcceptedExchange implements Exchange {
   readonly upgrade: string | undefined;
   readonly record: ExchangeRecord;
   principal?: string;
+  identity?: Identity;
+  credentials?: Credential[];
   serves: Exchange['serves'] = servesNothing;
 
   constructor(arrival: Arrival, ports: Pick<Ports, 'clock' | 'signals'>) {
@@ -99,7 +103,11 @@ export class AcceptedExchange implements Exchange {
   }
 
   get rawHeaders(): readonly string[] {
-    return this.#arrival.head.rawHeaders;
+    return this.#rawHeaders ?? this.#arrival.head.rawHeaders;
+  }
+
+  set rawHeaders(headers: readonly string[]) {
+    this.#rawHeaders = headers;
   }
 
   get client(): Endpoint {

@@ -12,7 +12,7 @@ export const cors = definePolicy({
   phase: 'edge',
   attach: ['listener', 'route'],
   schema: corsSchema,
-  build: (config, _ports, route) => ({
+  build: (config, { route }) => ({
     exchange: corsLayer(config, { mcp: route === undefined || route.backends.includes('mcp') }),
   }),
 });

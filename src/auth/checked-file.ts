@@ -1,0 +1,98 @@
+/**
+ * A file whose content is in force: read at the start, looked at again when it is used, at most once a second. No
+ * watcher and no timer to own; symbolic links that are swapped and mounts without events need nothing special. What
+ * cannot be read or understood later leaves the content before it in force, and is said once.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { GatewayError } from '../core/errors.ts';
+import type { Ports } from '../core/ports.ts';
+
+export interface CheckedFileOptions<T> {
+  readonly path: string;
+  /** For messages: `jwtAuth.jwks`. */
+  readonly what: string;
+  readonly ports: Pick<Ports, 'clock' | 'log'>;
+  /** Throws with what is wrong; must not quote the text, which may hold secrets. */
+  parse(text: string): T;
+}
+
+interface Stamp {
+  readonly ino: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
+const PAUSE_MS = 1000;
+
+export class CheckedFile<T> {
+  readonly #options: CheckedFileOptions<T>;
+  #value: T;
+  #stamp: string;
+  #checkedAt: number;
+  #checking: Promise<T> | undefined;
+  #failure: string | undefined;
+
+  /** Throws CONFIG_INVALID. */
+  constructor(options: CheckedFileOptions<T>) {
+    const { path, what, parse, ports } = options;
+    this.#options = options;
+    try {
+      this.#stamp = textOf(statSync(path));
+      this.#value = parse(readFileSync(path, 'utf8'));
+    } catch (error) {
+      throw new GatewayError('CONFIG_INVALID', `${what}: ${path}: ${reasonOf(error)}`, { cause: error });
+    }
+    this.#checkedAt = ports.clock.monotonic();
+  }
+
+  current(): T | Promise<T> {
+    if (this.#checking) return this.#checking;
+    const now = this.#options.ports.clock.monotonic();
+    if (now - this.#checkedAt < PAUSE_MS) return this.#value;
+    this.#checkedAt = now;
+    this.#checking = this.#check().finally(() => {
+      this.#checking = undefined;
+    });
+    return this.#checking;
+  }
+
+  async #check(): Promise<T> {
+    const { path, what, parse, ports } = this.#options;
+    try {
+      // Before the content: a change during the reading is then seen at the next look.
+      const stamp = textOf(await stat(path));
+      if (stamp === this.#stamp) return this.#value;
+      this.#stamp = stamp;
+      this.#value = parse(await readFile(path, 'utf8'));
+      ports.log.info({ file: path }, `${what}: the file has changed and is in force`);
+      this.#failure = undefined;
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== this.#failure) {
+        ports.log.warn(
+          { file: path, reason },
+          `${what}: cannot be used; what was read before stays in force`,
+        );
+      }
+      this.#failure = reason;
+      // What could not be read is tried again; what was read and is wrong waits for the next change.
+      if (isUnread(error)) this.#stamp = '';
+    }
+    return this.#value;
+  }
+}
+
+function textOf({ ino, size, mtimeMs }: Stamp): string {
+  return `${ino}:${size}:${mtimeMs}`;
+}
+
+function isUnread(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code !== undefined;
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'no such file';
+  return code ?? message;
+}
