@@ -3,12 +3,12 @@
  * types and unions; a reader wants the key, what was expected there and what to write instead.
  */
 import type { z } from 'zod';
+import { closest } from '../lib/suggest.ts';
 import type { Definitions } from './definitions.ts';
 import type { Finding, Path } from './diagnostics.ts';
 import { retyped } from './interpolate.ts';
 import { knownKeys, knownValues } from './known-keys.ts';
 import { type JsonSchema, keysAt, ownersOf } from './schema-walk.ts';
-import { closest } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
 

@@ -3,10 +3,10 @@
  * nowhere. Reads the document as written, before and whether or not its shape is right, so that all faults are
  * found at once; whatever has the wrong shape is passed over, since the schema reports it.
  */
+import { closest } from '../lib/suggest.ts';
 import type { Definitions } from './definitions.ts';
 import type { Finding, Path } from './diagnostics.ts';
 import { backendName, type Fields, fields, splitGatewayRef, usesGateways } from './references.ts';
-import { closest } from './suggest.ts';
 
 interface Check {
   readonly definitions: Definitions;

@@ -79,6 +79,8 @@ export const CATALOGUE = {
   /** The keys that tokens are verified with cannot be had: nothing is known about the token. */
   KEYS_UNAVAILABLE: gateway(503, true),
   CONFIG_INVALID: gateway(500, false),
+  /** A CEL expression met a value it cannot work with, or one of its limits. */
+  EXPRESSION_FAILED: gateway(500, false),
   LISTEN_FAILED: gateway(500, false),
   INTERNAL: gateway(500, false),
 } as const satisfies Record<string, Entry>;

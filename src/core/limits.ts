@@ -319,6 +319,36 @@ export const LIMITS = {
     error: 'UPSTREAM_CLOSED',
     what: 'Messages waiting for a child process that does not read its standard input.',
   },
+  expressionSource: {
+    value: 16 * KIB,
+    unit: 'bytes',
+    error: 'CONFIG_INVALID',
+    what: 'Text of one CEL expression.',
+  },
+  expressionNodes: {
+    value: 4096,
+    unit: 'count',
+    error: 'CONFIG_INVALID',
+    what: 'Operators, calls, names and literals of one expression.',
+  },
+  expressionDepth: {
+    value: 128,
+    unit: 'count',
+    error: 'CONFIG_INVALID',
+    what: 'Nesting of one expression; of its brackets a quarter of that.',
+  },
+  expressionSteps: {
+    value: 100_000,
+    unit: 'count',
+    error: 'EXPRESSION_FAILED',
+    what: 'Work of one evaluation: each element that a macro visits counts once for every node of its body, long texts and lists by their size.',
+  },
+  expressionText: {
+    value: 4 * MIB,
+    unit: 'bytes',
+    error: 'EXPRESSION_FAILED',
+    what: 'A text that an expression makes, in UTF-16 characters.',
+  },
   drain: {
     value: 60 * SECOND,
     unit: 'ms',
