@@ -6,8 +6,11 @@ import { policySetSchema } from './config/policies.ts';
 import type { BackendDefinition } from './core/backend.ts';
 import type { PolicyDefinition } from './core/policy.ts';
 import type { TargetDefinition } from './mcp/definition.ts';
+import { apiKey } from './policies/api-key/index.ts';
 import { backendTls } from './policies/backend-tls/index.ts';
+import { basicAuth } from './policies/basic-auth/index.ts';
 import { cors } from './policies/cors/index.ts';
+import { jwtAuth } from './policies/jwt-auth/index.ts';
 import { mcpTarget } from './targets/mcp/index.ts';
 import { sseTarget } from './targets/sse/index.ts';
 import { stdioTarget } from './targets/stdio/index.ts';
@@ -23,7 +26,7 @@ export const standard: Definitions = standardWith({});
 
 /** Everything that ships and `additions`: their keys can be written in a configuration like any other. */
 export function standardWith(additions: Additions): Definitions {
-  const policies = [cors, backendTls, ...(additions.policies ?? [])];
+  const policies = [cors, jwtAuth, basicAuth, apiKey, backendTls, ...(additions.policies ?? [])];
   const targets = [stdioTarget, mcpTarget, sseTarget, ...(additions.targets ?? [])];
   const mcp = mcpBackend(targets, policySetSchema(policies, 'target'));
   return { policies, backends: [mcp, host, ...(additions.backends ?? [])] };

@@ -13,6 +13,9 @@ interface Place {
   readonly each?: string;
 }
 
+/** Policies of listeners and routes alike whose inside is known. */
+const POLICIES = { cors: 'cors', jwtAuth: 'jwtAuth', basicAuth: 'basicAuth', apiKey: 'apiKey' };
+
 const PLACES: Readonly<Record<string, Place>> = {
   document: {
     keys: 'backends binds config frontendPolicies gateways llm mcp policies routeGroups routes services tcpRoutes ui workloads',
@@ -39,11 +42,11 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
   gateway: {
     keys: 'apiKey authorization basicAuth cors extAuthz extProc jwtAuth listeners oidc port protocol tls transformations',
-    inside: { listeners: 'gatewayListener', cors: 'cors' },
+    inside: { listeners: 'gatewayListener', ...POLICIES },
   },
   gatewayListener: {
     keys: 'apiKey authorization basicAuth cors extAuthz extProc hostname jwtAuth name oidc protocol tls transformations',
-    inside: { cors: 'cors' },
+    inside: POLICIES,
   },
   route: {
     keys: 'backends hostnames matches name namespace policies ruleName',
@@ -84,11 +87,11 @@ const PLACES: Readonly<Record<string, Place>> = {
   stdio: { keys: 'args clear_env cmd env', inside: {} },
   listenerPolicies: {
     keys: 'apiKey authorization basicAuth cors extAuthz extProc jwtAuth oidc transformations',
-    inside: { cors: 'cors' },
+    inside: POLICIES,
   },
   routePolicies: {
     keys: 'a2a ai apiKey authorization backendAuth backendTLS backendTunnel basicAuth buffer cors csrf delay directResponse extAuthz extProc jwtAuth localRateLimit mcpAuthentication mcpAuthorization mcpGuardrails oidc remoteRateLimit requestHeaderModifier requestMirror requestRedirect responseHeaderModifier retry timeout transformations urlRewrite',
-    inside: { cors: 'cors', backendTLS: 'backendTLS' },
+    inside: { ...POLICIES, backendTLS: 'backendTLS' },
   },
   backendPolicies: {
     keys: 'a2a ai authorization backendAuth backendTLS backendTunnel extAuthz health http inferenceRouting mcpAuthorization mcpGuardrails requestHeaderModifier requestRedirect responseHeaderModifier sessionAffinity tcp transformations',
@@ -99,6 +102,18 @@ const PLACES: Readonly<Record<string, Place>> = {
     inside: { backendTLS: 'backendTLS' },
   },
   cors: { keys: 'allowCredentials allowHeaders allowMethods allowOrigins exposeHeaders maxAge', inside: {} },
+  jwtAuth: {
+    keys: 'audiences issuer jwks jwtValidationOptions location mode providers',
+    inside: { location: 'location', providers: 'jwtProvider' },
+  },
+  jwtProvider: { keys: 'audiences issuer jwks jwtValidationOptions', inside: {} },
+  basicAuth: {
+    keys: 'authorizationLocation htpasswd mode realm',
+    inside: { authorizationLocation: 'location' },
+  },
+  apiKey: { keys: 'keys location mode', inside: { keys: 'apiKeyEntry', location: 'location' } },
+  apiKeyEntry: { keys: 'allowedModels key keyHash metadata', inside: {} },
+  location: { keys: 'cookie expression header queryParameter', inside: {} },
   backendTLS: {
     keys: 'alpn cert hostname insecure insecureHost key keyExchangeGroups root spiffe subjectAltNames',
     inside: {},

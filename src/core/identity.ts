@@ -2,8 +2,8 @@
 
 export interface Identity {
   /**
-   * Names the client among all others: `jwt:<issuer>|<subject>`, `key:<hash>`, `basic:<user>`, `tls:<hash>`. Empty for
-   * anonymous clients.
+   * Names the client among all others: `jwt:<issuer>|<subject>`, `key:<hash>`, `basic:<user>`, `tls:<hash>`; for tokens
+   * without a subject `jwt-client:<issuer>|<client_id>` or `jwt-token:<hash>`. Empty for anonymous clients.
    */
   readonly principal: string;
   /** Claims of a verified token. */

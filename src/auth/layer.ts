@@ -1,0 +1,68 @@
+/** What the policies about authentication do with an exchange: find, verify, take out, note who it is, or refuse. */
+import { GatewayError } from '../core/errors.ts';
+import type { Answer, Exchange } from '../core/exchange.ts';
+import type { Credential, Identity } from '../core/identity.ts';
+import type { Layer } from '../core/service.ts';
+import { authenticated, findCredential } from './authenticated.ts';
+import type { CredentialPlace } from './location.ts';
+
+export type Mode = 'strict' | 'optional' | 'permissive';
+
+export interface Authentication {
+  readonly kind: Credential['kind'];
+  readonly place: CredentialPlace;
+  readonly mode: Mode;
+  /** What is missing, for the message: `a token`. */
+  readonly what: string;
+  /** Value of WWW-Authenticate; `problem` is what is wrong with the credential, undefined when there is none. */
+  challenge(problem: string | undefined): string;
+  /** Throws, or rejects with, UNAUTHENTICATED. */
+  verify(credential: string): Identity | Promise<Identity>;
+}
+
+export function authenticationLayer(authentication: Authentication): Layer<Exchange, Answer> {
+  return (next) => async (exchange) => {
+    await authenticate(authentication, exchange);
+    return next(exchange);
+  };
+}
+
+async function authenticate(authentication: Authentication, exchange: Exchange): Promise<void> {
+  const { kind, place, mode, what, challenge, verify } = authentication;
+  try {
+    const value = findCredential(exchange, kind, place);
+    if (value !== undefined) authenticated(exchange, await verify(value), { kind, place, value });
+    else if (mode === 'strict') {
+      const detail = { headers: ['www-authenticate', challenge(undefined)] };
+      throw new GatewayError('UNAUTHENTICATED', `${what} is needed (${place.name})`, detail);
+    }
+  } catch (error) {
+    if (mode === 'permissive' && isAboutCredential(error)) return;
+    throw error instanceof GatewayError && error.code === 'UNAUTHENTICATED'
+      ? challenged(error, challenge)
+      : error;
+  }
+}
+
+/** RFC 6750 section 3: the scheme alone where nothing was presented, else what is wrong with it. */
+export function bearerChallenge(problem: string | undefined): string {
+  return problem === undefined
+    ? 'Bearer'
+    : `Bearer error="invalid_token", error_description=${quotedString(problem)}`;
+}
+
+export function quotedString(text: string): string {
+  return `"${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`;
+}
+
+function isAboutCredential(error: unknown): boolean {
+  return (
+    error instanceof GatewayError && (error.code === 'UNAUTHENTICATED' || error.code === 'KEYS_UNAVAILABLE')
+  );
+}
+
+function challenged(error: GatewayError, challenge: Authentication['challenge']): GatewayError {
+  if (error.detail.headers) return error;
+  const headers = ['www-authenticate', challenge(error.message)];
+  return new GatewayError(error.code, error.message, { ...error.detail, headers });
+}

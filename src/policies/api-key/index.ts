@@ -1,0 +1,33 @@
+/** The `apiKey` policy: nobody gets in without one of the keys that were given out. */
+import { ApiKeys } from '../../auth/api-keys.ts';
+import { authenticationLayer, bearerChallenge } from '../../auth/layer.ts';
+import { credentialPlace, type Location } from '../../auth/location.ts';
+import { definePolicy } from '../../core/policy.ts';
+import { apiKeySchema } from './schema.ts';
+
+export const apiKey = definePolicy({
+  key: 'apiKey',
+  phase: 'authenticate',
+  attach: ['listener', 'route'],
+  schema: apiKeySchema,
+  build({ keys, mode, location }) {
+    const known = new ApiKeys(keys);
+    return {
+      exchange: authenticationLayer({
+        kind: 'apiKey',
+        place: credentialPlace(location),
+        mode,
+        what: 'an API key',
+        challenge: isBearer(location) ? bearerChallenge : () => 'ApiKey',
+        verify: (key) => known.verify(key),
+      }),
+    };
+  },
+});
+
+/** A key elsewhere has no scheme of its own; a 401 needs a challenge all the same (RFC 9110 section 15.5.2). */
+function isBearer(location: Location): boolean {
+  return (
+    location.kind === 'header' && location.name === 'authorization' && /^bearer $/i.test(location.prefix)
+  );
+}
