@@ -36,6 +36,8 @@ interface Head {
 }
 
 const SKEW_SECONDS = LIMITS.clockSkew.value / 1000;
+/** jose decodes forgivingly (blanks, padding); one token has one spelling, or the list of known ones could be flooded. */
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 /** Signed by the same issuers for other purposes; a token of one purpose must not serve another (RFC 8725 section 2.8). */
 const OTHER_PURPOSES =
   /^(?:application\/)?(?:logout|secevent|dpop|oauth-authz-req|client-authentication)\+jwt$/i;
@@ -147,6 +149,7 @@ export class JwtVerifier implements Closable {
 
 /** What decides whose keys are asked; nothing of it is believed before the signature is. */
 async function readUnverified(token: string): Promise<{ head: Head; issuer: unknown }> {
+  if (!COMPACT.test(token)) throw refused('not a token (JWT)');
   const { decodeJwt, decodeProtectedHeader } = await import('jose');
   let head: ReturnType<typeof decodeProtectedHeader>;
   let issuer: unknown;
