@@ -95,9 +95,10 @@ function excerpt(line: string, column: number, length: number): string {
   return `${shown}\n${' '.repeat(column - from)}${'^'.repeat(marks)}`;
 }
 
-const SECRET_NAME = /(?:key|token|secret|password|passwd|credentials?|authorization)$/i;
+/** `jwks` holds public keys; whoever pastes another file there shows a private one. */
+const SECRET_NAME = /(?:key|token|secret|password|passwd|credentials?|authorization|jwks)$/i;
 const SECRET_LINE =
-  /((?:key|token|secret|password|passwd|credentials?|authorization)["']?\s*:\s+)(?!["']?\$)(.+)$/gim;
+  /((?:key|token|secret|password|passwd|credentials?|authorization|jwks)["']?\s*:\s+)(?!["']?\$)(.+)$/gim;
 
 const REFERENCE = /^["']?\$\{?\w+(?::-)?\}?["']?$/;
 
