@@ -71,8 +71,8 @@ export const FUNCTIONS: readonly FunctionGroup[] = [
       entry('x.mapValues(name, value)', 'The same keys with other values.'),
       entry('x.filterKeys(name, test)', 'The entries whose keys pass.'),
       entry('x.merge(other)', 'Both maps; `other` wins.'),
-      later('jsonField(x, name)', 'One field of a JSON text.'),
-      later('flatten(x) | flattenRecursive(x)', 'Many fields of a log from one map.'),
+      entry('jsonField(x, name)', 'One field of a JSON text.'),
+      later('flatten(x) | flattenRecursive(x) | flatten_recursive(x)', 'Many fields of a log from one map.'),
     ],
   },
   {

@@ -32,6 +32,7 @@ class ExchangeScope {
   readonly #extras: ScopeExtras;
   #request: LazyRecord | undefined;
   #source: LazyRecord | undefined;
+  #headers: HeaderView | undefined;
   #jwt: object | undefined;
 
   constructor(exchange: Exchange, extras: ScopeExtras) {
@@ -96,7 +97,8 @@ class ExchangeScope {
       case 'version':
         return exchange.httpVersion === '2.0' ? 'HTTP/2' : `HTTP/${exchange.httpVersion}`;
       case 'headers':
-        return new HeaderView(exchange.rawHeaders);
+        this.#headers ??= new HeaderView(exchange.rawHeaders);
+        return this.#headers;
       case 'body':
         return this.#extras.body;
       case 'startTime':

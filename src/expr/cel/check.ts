@@ -8,7 +8,16 @@ import { laterFunctions } from '../functions.ts';
 import { LATER_ROOTS, PLACES, type Place, type Variable } from '../places.ts';
 import type { Shapes } from './shapes.ts';
 import type { Spans } from './spans.ts';
-import { type Call, children, dottedName, type Fold, identifier, type Node, textConstant } from './tree.ts';
+import {
+  type Call,
+  type Constant,
+  children,
+  dottedName,
+  type Fold,
+  identifier,
+  type Node,
+  textConstant,
+} from './tree.ts';
 
 const TYPES = new Set([
   'int',
@@ -60,6 +69,8 @@ export class Check {
         return this.#call(node, exprKind.value, { locals, depth });
       case 'comprehensionExpr':
         return this.#fold(exprKind.value, { locals, depth });
+      case 'constExpr':
+        return this.#constant(node, exprKind.value);
       case 'structExpr':
         if (exprKind.value.messageName !== '') throw this.#error('messages cannot be made here', node);
         if (exprKind.value.entries.some(({ optionalEntry }) => optionalEntry)) throw this.#optional(node);
@@ -77,6 +88,15 @@ export class Check {
       throw this.#error(`the expression has more than ${expressionNodes.value} parts`, node);
     if (depth > expressionDepth.value)
       throw this.#error(`the expression is nested more than ${expressionDepth.value} deep`, node);
+  }
+
+  /** The parser takes digits without end. */
+  #constant(node: Node, { constantKind }: Constant): void {
+    const { case: kind, value } = constantKind;
+    const fits =
+      (kind !== 'int64Value' || BigInt.asIntN(64, value) === value) &&
+      (kind !== 'uint64Value' || BigInt.asUintN(64, value) === value);
+    if (!fits) throw this.#error('a whole number has at most 64 bits', node);
   }
 
   #fold(fold: Fold, { locals, depth }: { locals: Locals; depth: number }): void {
@@ -129,15 +149,12 @@ export class Check {
   }
 
   #unknownFunction(node: Node, name: string): Error {
-    const short = name.slice(name.lastIndexOf('.') + 1);
-    if (LATER_FUNCTIONS.has(short)) return this.#error(`\`${short}\` ${NOT_YET}`, node);
+    const last = name.slice(name.lastIndexOf('.') + 1);
+    if (LATER_FUNCTIONS.has(last)) return this.#error(`\`${last}\` ${NOT_YET}`, node);
     const { shapes } = this.#around;
     // `maths.least` is meant as a namespace, `jwt.sub.startWith` as a method.
-    const near = closest(name, shapes.names()) ?? closest(short, shapes.names());
-    return this.#error(
-      `unknown function \`${short}\`${near === undefined ? '' : `; did you mean \`${near}\`?`}`,
-      node,
-    );
+    const near = closest(name, shapes.names()) ?? closest(last, shapes.names());
+    return this.#error(`unknown function \`${short(last)}\`${hint(near)}`, node);
   }
 
   #path(node: Node, locals: Locals, depth: number): void {
@@ -204,8 +221,7 @@ export class Check {
     if (kind === 'list' || kind === 'record') {
       if (known || kind === 'list') return known;
       const near = closest(field, Object.keys(fields ?? {}));
-      const hint = near === undefined ? '' : `; did you mean \`${near}\`?`;
-      throw this.#error(`\`${path}\` has no field \`${field}\`${hint}`, node);
+      throw this.#error(`\`${path}\` has no field \`${short(field)}\`${hint(near)}`, node);
     }
     throw this.#error(`\`${path}\` is a ${kind} and has no fields`, node);
   }
@@ -219,10 +235,7 @@ export class Check {
       return this.#error(`\`${root}\` is not there in ${place.what}, only in ${where}`, node);
     }
     const near = closest(root, Object.keys(place.roots));
-    return this.#error(
-      `unknown variable \`${root}\`${near === undefined ? '' : `; did you mean \`${near}\`?`}`,
-      node,
-    );
+    return this.#error(`unknown variable \`${short(root)}\`${hint(near)}`, node);
   }
 
   #optional(node: Node): Error {
@@ -232,4 +245,13 @@ export class Check {
   #error(message: string, node: Node): Error {
     return this.#around.spans.error(message, node);
   }
+}
+
+function hint(near: string | undefined): string {
+  return near === undefined ? '' : `; did you mean \`${near}\`?`;
+}
+
+/** Of a message, not of a page. */
+function short(name: string): string {
+  return name.length > 64 ? `${name.slice(0, 64)}...` : name;
 }

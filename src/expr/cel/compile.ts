@@ -90,13 +90,13 @@ class Compiler {
     check.visit(tree, new Set());
     const rewriter = new Rewriter({ spans, plan: (node) => plan(this.#env, node) as Run });
     const run = plan(this.#env, rewriter.rewrite(tree, [])) as Run;
-    const { attempts, patterns } = rewriter;
+    const { attempts, patterns, constants } = rewriter;
     return new Compiled({
       source,
       reads: check.reads,
       run,
       spans,
-      parts: { ...surroundings, attempts, patterns },
+      parts: { ...surroundings, attempts, patterns, constants },
     });
   }
 
@@ -106,7 +106,7 @@ class Compiler {
     const converter = place.masked ? this.#converters.masked : this.#converters.plain;
     const made = {
       converter,
-      roots: bindings(Object.keys(place.roots), converter),
+      roots: bindings(place, converter),
       kept: new Map<string, Expression>(),
     };
     this.#places.set(place, made);
@@ -115,10 +115,14 @@ class Compiler {
 }
 
 /** The same object for all evaluations of a place: its members look at the scope of the one under way. */
-function bindings(names: readonly string[], converter: Converter): Parts['roots'] {
+function bindings(place: Place, converter: Converter): Parts['roots'] {
   const roots: Record<string, CelValue> = Object.create(null);
-  for (const name of names)
-    Object.defineProperty(roots, name, { get: () => converter.input(frame().scope[name]) });
+  for (const [name, { kind }] of Object.entries(place.roots)) {
+    const lasts = kind === 'map';
+    Object.defineProperty(roots, name, {
+      get: () => (lasts ? converter.lasting(frame().scope[name]) : frame().root(name)),
+    });
+  }
   return roots;
 }
 
@@ -187,15 +191,27 @@ class Compiled implements Expression {
     const fault = Array.isArray(cause) ? undefined : cause;
     if (fault instanceof Fault) return message;
     if (isMissing({ message })) return NO_SUCH_KEY;
-    if (/^(?:found no matching overload|type mismatch|unsupported key type)/.test(message)) return message;
+    const overload = /^found no matching overload for '?(\S+?)'? applied to '(.*)'$/s.exec(message);
+    if (overload) {
+      const taken = (overload[2] as string).replace('.()', '').replace('.(', ' with (');
+      return `\`${written(overload[1] as string)}\` does not take ${taken}`;
+    }
+    if (/^(?:type mismatch|unsupported key type)/.test(message)) return message;
     if (message.startsWith('map key conflict')) return 'the same key twice';
+    const arithmetic = /^u?int (?:overflow|divide by zero|modulus by zero)/.exec(message);
+    if (arithmetic) return arithmetic[0];
     const name = this.#made.spans.name(exprId);
-    return name === undefined ? 'the evaluation failed' : `\`${name}\` cannot work with this value`;
+    return name === undefined ? 'the evaluation failed' : `\`${written(name)}\` cannot work with this value`;
   }
 
   #error(message: string, { id, cause }: { id: bigint | undefined; cause: unknown }): ExprError {
     return new ExprError('EXPRESSION_FAILED', message, { ...this.#made.spans.span(id), cause });
   }
+}
+
+/** An operator as people write it: `+` for `_+_`. */
+function written(name: string): string {
+  return /^[@\w.]+$/.test(name) && !name.startsWith('_') ? name.replace(/^@/, '') : name.replaceAll('_', '');
 }
 
 function isTrue(value: CelValue): boolean {
@@ -204,7 +220,8 @@ function isTrue(value: CelValue): boolean {
 
 function parsedOrThrow(source: string): ReturnType<typeof parse> {
   try {
-    return parse(source);
+    // The parser wants a comment to end before the text does.
+    return parse(`${source}\n`);
   } catch (error) {
     throw syntaxError(source, error);
   }

@@ -17,6 +17,7 @@ export interface Attempt {
 /** How values of a scope come into CEL: values.ts. */
 export interface Conversion {
   input(value: unknown): CelInput;
+  lasting(value: unknown): CelInput;
   headers(view: HeaderView): CelMap;
   cookie(view: HeaderView, name: string): CelInput | undefined;
 }
@@ -31,6 +32,8 @@ export interface Parts {
   readonly converter: Conversion;
   readonly attempts: readonly Attempt[];
   readonly patterns: ReadonlyMap<string, Matching>;
+  /** Values that are made once: `cidr("10.0.0.0/8")`. */
+  readonly constants: readonly CelValue[];
   /** Bindings of the place's roots. */
   readonly roots: Readonly<Record<string, CelValue>>;
 }
@@ -39,6 +42,7 @@ export class Frame {
   readonly scope: Scope;
   readonly parts: Parts;
   #left: number = LIMITS.expressionSteps.value;
+  #roots: Map<string, CelInput> | undefined;
 
   constructor(scope: Scope, parts: Parts) {
     this.scope = scope;
@@ -47,6 +51,17 @@ export class Frame {
 
   get exhausted(): boolean {
     return this.#left < 0;
+  }
+
+  /** What the scope has for a root, converted once for this evaluation. */
+  root(name: string): CelInput {
+    this.#roots ??= new Map();
+    let value = this.#roots.get(name);
+    if (value === undefined) {
+      value = this.parts.converter.input(this.scope[name]);
+      this.#roots.set(name, value);
+    }
+    return value;
   }
 
   /** Throws when the work is more than an evaluation may do; it stays so, whatever the expression makes of the error. */
@@ -71,10 +86,14 @@ export function frame(): Frame {
 
 export function within<T>(next: Frame, run: () => T): T {
   const before = current;
+  const { stackTraceLimit } = Error;
   current = next;
+  // Errors are values in CEL: a missing claim makes several, and none of them is worth ten times its rule.
+  Error.stackTraceLimit = 0;
   try {
     return run();
   } finally {
+    Error.stackTraceLimit = stackTraceLimit;
     current = before;
   }
 }

@@ -25,11 +25,22 @@ export type Run = (target: CelValue | undefined, args: CelValue[], id: number) =
 const LONGEST = LIMITS.expressionText.value;
 export const TOO_LONG = `a text of more than the limit of ${LONGEST} characters`;
 
-/** Characters that one step pays for: what runs in the engine is fast, what runs per character in JavaScript is not. */
-const FAST = 512;
-const SLOW = 16;
-const SLOW_FUNCTIONS =
-  /^(?:size|split|replace|format|join|lowerAscii|upperAscii|trim|quote|json|toJson|to_json|string|bytes|unvalidatedJwtPayload|ip|cidr)$|[.]|query$/i;
+/**
+ * Characters that one step pays for, by who goes through them: the engine's search, its parsers and hashes, or a loop
+ * in JavaScript that makes something of each.
+ */
+const SEARCHED = 512;
+const PARSED = 64;
+const MADE = 16;
+const PARSING =
+  /^(?:json|jsonField|size|string|bytes|unvalidatedJwtPayload)$|^(?:base64|sha1|sha256|md5)\b|^base64/;
+const MAKING =
+  /^(?:split|replace|format|join|lowerAscii|upperAscii|trim|toJson|to_json|ip|cidr)$|^(?:url|form|strings)[.]|query$/i;
+/** They go through all that is in their arguments. */
+const DEEP_FUNCTIONS = new Set(['toJson', 'to_json', 'format']);
+/** Steps of what costs much more than its arguments show: the engine's tables for formats and time zones. */
+const PER_CLAUSE = 300;
+const PER_TIME_ZONE = 2000;
 /** They look at none of the elements. */
 const CHEAP_ON_LISTS = new Set(['size', '_[_]', 'type', 'dyn']);
 
@@ -54,21 +65,42 @@ function groupOf(
 ): Group | undefined {
   if (run) return specialGroup(name, run);
   if (!found) return undefined;
-  const rate = SLOW_FUNCTIONS.test(name) ? SLOW : FAST;
+  const rate = MAKING.test(name) ? MADE : PARSING.test(name) ? PARSED : SEARCHED;
   const perElement = CHEAP_ON_LISTS.has(name) ? 0 : 1;
+  const surcharge = surchargeOf(name);
   const call: Group['call'] = (id, target, args) => {
     let steps = target === undefined ? 0 : weight(target, rate, perElement);
     for (const arg of args) steps += weight(arg, rate, perElement);
     try {
       if (steps >= 1) frame().charge(steps);
+      surcharge?.(target, args);
       const result = found.call(id, target, args);
       if (typeof result === 'string' && result.length > LONGEST) throw new Fault(TOO_LONG);
-      return result;
+      // Arithmetic fails without saying where.
+      return isCelError(result) && result.exprId === undefined ? celError(result.message, id) : result;
     } catch (error) {
       return celError(error, id);
     }
   };
   return Object.create(found, { call: { value: call } });
+}
+
+function surchargeOf(
+  name: string,
+): ((target: CelValue | undefined, args: readonly CelValue[]) => void) | undefined {
+  if (/^get[A-Z]/.test(name)) return (_, args) => frame().charge(args.length * PER_TIME_ZONE);
+  if (!DEEP_FUNCTIONS.has(name)) return undefined;
+  return (target, args) => {
+    if (typeof target === 'string') frame().charge((target.split('%').length - 1) * PER_CLAUSE);
+    args.forEach(chargeAll);
+  };
+}
+
+function chargeAll(value: CelValue): void {
+  frame().charge(1 + weight(value, MADE, 0));
+  if (typeof value !== 'object' || value === null) return;
+  if (isCelList(value)) for (const item of value) chargeAll(item);
+  else if (isCelMap(value)) for (const [, item] of value) chargeAll(item);
 }
 
 function weight(value: CelValue, rate: number, perElement: number): number {
@@ -101,7 +133,7 @@ export function equality(env: CelEnv): {
   const equal = (left: CelValue, right: CelValue): boolean => {
     if (left === right) return typeof left !== 'number' || !Number.isNaN(left);
     if (typeof left === 'string' && typeof right === 'string') {
-      if (left.length === right.length && left.length > FAST) frame().charge(left.length / FAST);
+      if (left.length === right.length && left.length > SEARCHED) frame().charge(left.length / SEARCHED);
       return false;
     }
     const [a, b] = [unwrapped(left), unwrapped(right)];
@@ -155,12 +187,13 @@ function isKey(value: CelValue): value is Parameters<CelMap['has']>[0] {
 
 /** A secret that silently equals nothing would make a deny rule that never denies. */
 function refuseSecrets(left: CelValue, right: CelValue): true {
+  if (left === null || right === null) return true;
   if (isSecret(left) || isSecret(right)) throw new Fault('a secret is compared by .unredacted()');
   return true;
 }
 
 function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  frame().charge(left.length / SLOW);
+  frame().charge(left.length / MADE);
   return left.length === right.length && left.every((byte, at) => byte === right[at]);
 }
 

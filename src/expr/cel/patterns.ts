@@ -4,6 +4,8 @@ import { Fault, frame, type Matching } from './frame.ts';
 
 /** As many states take about as long per character as one step of an evaluation. */
 const STATES_PER_STEP = 20;
+/** What making a pattern costs. */
+const STEPS_PER_STATE = 30;
 /** Each may grow tables of megabytes, and their texts come from requests. */
 const KEPT = 16;
 const LONGEST = 1000;
@@ -11,11 +13,13 @@ const LONGEST = 1000;
 export class Pattern implements Matching {
   readonly #compiled: RE2JS;
   readonly #cost: number;
+  readonly states: number;
 
   /** Throws an error that says what is wrong with the pattern. */
   constructor(source: string) {
     this.#compiled = RE2JS.compile(source);
-    this.#cost = 1 + this.#compiled.programSize() / STATES_PER_STEP;
+    this.states = this.#compiled.programSize();
+    this.#cost = 1 + this.states / STATES_PER_STEP;
   }
 
   test(text: string): boolean {
@@ -53,8 +57,8 @@ export function patternOf(source: string): Matching {
   if (known) return known;
   if (source.length > LONGEST)
     throw new Fault(`a pattern that is made by an expression has at most ${LONGEST} characters`);
-  frame().charge(source.length * 100);
   const pattern = new Pattern(source);
+  frame().charge(pattern.states * STEPS_PER_STATE);
   recent.set(source, pattern);
   const [oldest] = recent.keys();
   if (recent.size > KEPT && oldest !== undefined) recent.delete(oldest);

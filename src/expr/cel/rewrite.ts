@@ -2,7 +2,10 @@
  * Makes of the parser's tree one that the evaluator can plan: functions that take unevaluated arguments become loops and
  * attempts, and every loop pays for its work. Errors of what is made point to what was written.
  */
+import type { CelValue } from '@bufbuild/cel';
+import { parseCidr, parseIp } from '../../lib/ip.ts';
 import type { Attempt } from './frame.ts';
+import { cidrValue, ipValue } from './opaque.ts';
 import { Pattern } from './patterns.ts';
 import type { Spans } from './spans.ts';
 import {
@@ -30,6 +33,7 @@ const OF_LISTS = new Set(['math.least', 'math.greatest', 'max', 'min']);
 export class Rewriter {
   readonly attempts: Attempt[] = [];
   readonly patterns = new Map<string, Pattern>();
+  readonly constants: CelValue[] = [];
   readonly #workshop: Workshop;
   #made = 0;
 
@@ -70,10 +74,29 @@ export class Rewriter {
     const nodes = new Nodes(node);
     const steps = countNodes(loopStep) + countNodes(loopCondition);
     fold.iterRange = nodes.call('@range', this.rewrite(iterRange, locals));
-    fold.accuInit = this.rewrite(accuInit, locals);
-    fold.loopStep = this.rewrite(loopStep, inner);
+    if (isEmptyList(accuInit)) this.#makesList(nodes, fold, inner);
+    else {
+      fold.accuInit = this.rewrite(accuInit, locals);
+      fold.loopStep = this.rewrite(loopStep, inner);
+    }
     fold.loopCondition = nodes.call('@step', nodes.int(steps), this.rewrite(loopCondition, inner));
     fold.result = this.rewrite(result, inner);
+  }
+
+  /** `map` and `filter` add a list of one to what they have, which would copy everything for each element. */
+  #makesList(nodes: Nodes, fold: Fold, locals: Locals): void {
+    const { loopStep } = fold;
+    if (loopStep?.exprKind.case !== 'callExpr') return;
+    const { value: step } = loopStep.exprKind;
+    const conditional = step.function === '_?_:_';
+    const [test, added] = conditional ? step.args : [undefined, loopStep];
+    const element = addedElement(added);
+    if (!element) return;
+    const push = nodes.call('@push', nodes.ident(fold.accuVar), this.rewrite(element, locals));
+    fold.accuInit = nodes.call('@list');
+    fold.loopStep = test
+      ? nodes.call('_?_:_', this.rewrite(test, locals), push, nodes.ident(fold.accuVar))
+      : push;
   }
 
   #call(node: Node, call: Call, locals: Locals): Node {
@@ -91,6 +114,8 @@ export class Rewriter {
       return this.#mapValues(node, [target, args[0], args[1]] as Three, locals);
     if (target && call.function === 'filterKeys')
       return this.#filterKeys(node, [target, args[0], args[1]] as Three, locals);
+    const written = this.#writtenOut(node, call);
+    if (written) return written;
     this.#compilePattern(node, call);
     call.args = args.map((arg) => this.rewrite(arg, locals));
     if (target) call.target = this.rewrite(target, locals);
@@ -163,6 +188,16 @@ export class Rewriter {
     return nodes.bind(name, target, loop);
   }
 
+  /** An address or network that is written out is checked now, and made once. */
+  #writtenOut(node: Node, { function: name, target, args }: Call): Node | undefined {
+    const text = textConstant(args[0]);
+    if (target !== undefined || text === undefined || (name !== 'ip' && name !== 'cidr')) return undefined;
+    const value = name === 'ip' ? ipOf(text) : cidrOf(text);
+    if (value === undefined) throw this.#workshop.spans.error(`this is no ${NOUNS[name]}`, args[0] ?? node);
+    const nodes = new Nodes(node);
+    return nodes.call('@constant', nodes.int(this.constants.push(value) - 1));
+  }
+
   /** A pattern that is written out is checked now, and compiled once. */
   #compilePattern(node: Node, { function: name, target, args }: Call): void {
     if (name !== 'matches' && name !== 'regexReplace') return;
@@ -175,6 +210,29 @@ export class Rewriter {
       throw this.#workshop.spans.error(error instanceof Error ? error.message : 'not a pattern', at ?? node);
     }
   }
+}
+
+const NOUNS = { ip: 'IP address', cidr: 'network such as 10.0.0.0/8' };
+
+function ipOf(text: string): CelValue | undefined {
+  const address = parseIp(text);
+  return address && ipValue(address);
+}
+
+function cidrOf(text: string): CelValue | undefined {
+  const network = parseCidr(text);
+  return network && cidrValue(network);
+}
+
+function isEmptyList({ exprKind }: Node): boolean {
+  return exprKind.case === 'listExpr' && exprKind.value.elements.length === 0;
+}
+
+/** Of `@result + [element]`. */
+function addedElement(node: Node | undefined): Node | undefined {
+  if (node?.exprKind.case !== 'callExpr' || node.exprKind.value.function !== '_+_') return undefined;
+  const list = node.exprKind.value.args[1];
+  return list?.exprKind.case === 'listExpr' ? list.exprKind.value.elements[0] : undefined;
 }
 
 type Three = readonly [Node, Node, Node];

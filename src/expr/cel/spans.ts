@@ -26,13 +26,19 @@ export class Spans {
 
   /** The name of the node, or the character it begins at; all of the source for nodes that stand nowhere. */
   span(id: bigint | undefined): Span {
-    const offset = id === undefined ? undefined : this.#offsets[id.toString()];
-    if (offset === undefined) return { offset: 0, length: this.#source.length };
+    const given = id === undefined ? undefined : this.#offsets[id.toString()];
+    if (given === undefined) return { offset: 0, length: this.#source.length };
+    // An operator's place is the end of what stands before it.
+    const offset = given + (/^\s*/.exec(this.#source.slice(given))?.[0].length ?? 0);
     const name = this.name(id);
-    // The parser gives the dot of a field and of a method.
-    const at = name === undefined ? -1 : this.#source.indexOf(name, offset);
-    if (name === undefined || at < 0 || this.#source.slice(offset, at).trim().length > 1)
-      return { offset, length: 1 };
+    if (name === undefined) return { offset, length: 1 };
+    const operator = name.replaceAll('_', '');
+    if (operator !== '' && this.#source.startsWith(operator, offset))
+      return { offset, length: operator.length };
+    // That of a field or a method is its dot, that of `has(x.field)` the word `has`.
+    const at = this.#source.indexOf(name, offset);
+    const between = this.#source.slice(offset, at).trim();
+    if (at < 0 || !/^(?:\.|has\b.*)?$/s.test(between)) return { offset, length: 1 };
     return { offset: at, length: name.length };
   }
 

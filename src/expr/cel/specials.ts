@@ -1,13 +1,23 @@
 /** What the compiler calls in the trees it makes. Their names cannot be written in an expression. */
-import { type CelMap, type CelValue, celMap, isCelError, isCelList, isCelMap } from '@bufbuild/cel';
+import {
+  type CelList,
+  type CelMap,
+  type CelValue,
+  celList,
+  celMap,
+  isCelError,
+  isCelList,
+  isCelMap,
+} from '@bufbuild/cel';
 import { type Attempt, Fault, frame } from './frame.ts';
 import { NO_SUCH_KEY } from './functions/data.ts';
 import type { Run } from './meter.ts';
 
 type Key = Exclude<Parameters<CelMap['get']>[0], number>;
 
-/** Maps that loops are making, which nobody else has yet. */
+/** Maps and lists that loops are making, which nobody else has yet. */
 const making = new WeakMap<CelMap, Map<Key, CelValue>>();
+const filling = new WeakMap<CelList, CelValue[]>();
 
 export const specials: readonly [string, Run][] = [
   [
@@ -32,6 +42,23 @@ export const specials: readonly [string, Run][] = [
       return map;
     },
   ],
+  [
+    '@list',
+    () => {
+      const elements: CelValue[] = [];
+      const list = celList(elements);
+      filling.set(list, elements);
+      return list;
+    },
+  ],
+  [
+    '@push',
+    (_, [list, element]) => {
+      filling.get(list as CelList)?.push(element as CelValue);
+      return list as CelValue;
+    },
+  ],
+  ['@constant', (_, [at]) => frame().parts.constants[Number(at)] as CelValue],
   [
     '@map',
     () => {
@@ -96,6 +123,6 @@ function done(value: unknown): CelValue {
 export function isMissing({ message }: { readonly message: string }): boolean {
   return (
     message === NO_SUCH_KEY ||
-    /^(?:field not found: |unresolved attribute$|index \S+ out of bounds)/.test(message)
+    /^(?:field not found: |unresolved attribute$|index \S+ out of bounds \[0, -1\))/.test(message)
   );
 }

@@ -7,7 +7,7 @@ type Kind = Node['exprKind'];
 type Of<C extends Kind['case']> = Extract<Kind, { case: C }>;
 export type Call = Of<'callExpr'>['value'];
 export type Fold = Of<'comprehensionExpr'>['value'];
-export type Select = Of<'selectExpr'>['value'];
+export type Constant = Of<'constExpr'>['value'];
 
 export function children(node: Node): Node[] {
   const { exprKind } = node;

@@ -14,12 +14,12 @@ import {
   isCelUint,
 } from '@bufbuild/cel';
 import { isMessage, toJson } from '@bufbuild/protobuf';
-import { isReflectMessage } from '@bufbuild/protobuf/reflect';
+import { isReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 import { DurationSchema, TimestampSchema, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { HeaderView, isSensitiveHeader } from '../header-view.ts';
 import { LazyRecord } from '../lazy-record.ts';
 import { Secret } from '../secret.ts';
-import { type Conversion, Fault } from './frame.ts';
+import { type Conversion, Fault, frame } from './frame.ts';
 import { opaqueText, secretValue } from './opaque.ts';
 
 type Input = CelInput;
@@ -29,7 +29,6 @@ type Members = ReadonlyMap<Exclude<Key, number>, Input>;
 /** What `masked` places make of values differs, so each kind of place converts for itself. */
 export class Converter implements Conversion {
   readonly #masked: boolean;
-  /** Claims of a token and arguments of a call are met again by the next rule. */
   readonly #known = new WeakMap<object, Input>();
 
   constructor(masked: boolean) {
@@ -48,33 +47,40 @@ export class Converter implements Conversion {
       case 'undefined':
         return null;
       case 'object':
-        return value === null ? null : this.#object(value);
+        return value === null ? null : this.#convert(value);
       default:
         throw new Fault(`expressions cannot read a ${typeof value}`);
     }
   }
 
-  #object(value: object): Input {
+  /** For what outlives a request (claims of a token that comes again): converted once, with what was read of it. */
+  lasting(value: unknown): Input {
+    if (typeof value !== 'object' || value === null) return this.input(value);
     const known = this.#known.get(value);
     if (known !== undefined) return known;
-    const made = this.#convert(value);
+    const made = this.input(value);
     this.#known.set(value, made);
     return made;
   }
 
   #convert(value: object): Input {
-    if (Array.isArray(value)) return celList(value.map((item: unknown) => this.input(item)));
+    if (Array.isArray(value)) return this.#list(value);
     if (value instanceof Uint8Array) return value;
-    if (value instanceof Date) return timestampFromDate(value);
+    if (value instanceof Date) return reflect(TimestampSchema, timestampFromDate(value));
     if (value instanceof Secret) return secretValue(value.text);
     if (value instanceof HeaderView) return this.headers(value);
     if (value instanceof LazyRecord) return celMap(new LazyMembers(value, this));
     return celMap(new DataMembers(value as Record<string, unknown>, this));
   }
 
+  #list(values: readonly unknown[]): Input {
+    frame().charge(values.length / 2);
+    return celList(values.map((item) => this.input(item)));
+  }
+
   headers(view: HeaderView): CelMap {
-    const map = celMap(new HeaderMembers(view, this.#masked));
-    views.set(map, view);
+    const map: HeaderMap = celMap(new HeaderMembers(view, this.#masked));
+    map[VIEW] = view;
     return map;
   }
 
@@ -85,11 +91,12 @@ export class Converter implements Conversion {
   }
 }
 
-const views = new WeakMap<CelMap, HeaderView>();
+const VIEW = Symbol('view');
+type HeaderMap = CelMap & { [VIEW]?: HeaderView };
 
 /** The headers that a map shows; undefined for any other map. */
-export function viewOf(map: CelMap): HeaderView | undefined {
-  return views.get(map);
+export function viewOf(map: HeaderMap): HeaderView | undefined {
+  return map[VIEW];
 }
 
 /** A map over something that is read member by member. */
@@ -129,6 +136,7 @@ abstract class MembersBase implements ReadonlyMap<Exclude<Key, number>, Input> {
 class DataMembers extends MembersBase {
   readonly #data: Readonly<Record<string, unknown>>;
   readonly #converter: Converter;
+  #read: Map<string, Input> | undefined;
 
   constructor(data: Readonly<Record<string, unknown>>, converter: Converter) {
     super();
@@ -140,7 +148,15 @@ class DataMembers extends MembersBase {
   get(key: Exclude<Key, number>): Input | undefined {
     if (typeof key !== 'string' || !Object.hasOwn(this.#data, key)) return undefined;
     const value = this.#data[key];
-    return value === undefined ? undefined : this.#converter.input(value);
+    if (typeof value !== 'object' || value === null)
+      return value === undefined ? undefined : this.#converter.input(value);
+    this.#read ??= new Map();
+    let made = this.#read.get(key);
+    if (made === undefined) {
+      made = this.#converter.input(value);
+      this.#read.set(key, made);
+    }
+    return made;
   }
 
   names(): readonly string[] {
@@ -195,6 +211,7 @@ class HeaderMembers extends MembersBase {
 
 /** A result as plain data. Bytes stay bytes; what prints as text becomes text. */
 export function plain(value: CelValue): unknown {
+  frame().charge(1);
   if (typeof value === 'bigint') return plainInteger(value);
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
   if (isCelUint(value)) return plainInteger(value.value);

@@ -25,7 +25,8 @@ export const codecFunctions: readonly CelFunc[] = [
   ...['base64.decode', 'base64Decode'].flatMap((name) =>
     ofBoth(name, BYTES, (data) => base64(data.toString('latin1'))),
   ),
-  ...ofBoth('url.encode', STRING, percentEncode),
+  celFunc('url.encode', [STRING], STRING, percentEncode),
+  celFunc('url.encode', [BYTES], STRING, percentEncodeBytes),
   celFunc('url.decode', [STRING], STRING, percentDecode),
   ...ofBoth('form.decode', MAP, formDecode),
   celFunc('form.encode', [MAP], STRING, formEncode),
@@ -63,13 +64,19 @@ export function jwtPayload(token: string): string {
   return strict.decode(Buffer.from(payload, 'base64url'));
 }
 
-const UNRESERVED = /^[A-Za-z0-9._~-]$/;
+/** Leaves letters, digits and `-._~`. */
+function percentEncode(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, percent);
+}
 
-function percentEncode(data: Buffer): string {
-  return Array.from(data, (byte) => {
-    const character = String.fromCharCode(byte);
-    return UNRESERVED.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }).join('');
+function percentEncodeBytes(bytes: Uint8Array): string {
+  return Buffer.from(bytes)
+    .toString('latin1')
+    .replace(/[^A-Za-z0-9._~-]/g, percent);
+}
+
+function percent(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 function percentDecode(text: string): string {

@@ -29,6 +29,12 @@ export function dataFunctions(converter: () => Conversion, ports: Pick<Ports, 'r
   return [
     celFunc('json', [STRING], DYN, parse),
     celFunc('json', [BYTES], DYN, (bytes) => parse(utf8.decode(bytes))),
+    celFunc('jsonField', [STRING, STRING], DYN, (text, name) =>
+      converter().input(field(parseJson(text), name)),
+    ),
+    celFunc('jsonField', [BYTES, STRING], DYN, (bytes, name) =>
+      converter().input(field(parseJson(utf8.decode(bytes)), name)),
+    ),
     celFunc('toJson', [DYN], STRING, jsonText),
     celFunc('to_json', [DYN], STRING, jsonText),
     celFunc('unvalidatedJwtPayload', [STRING], DYN, (token) => parse(jwtPayload(token))),
@@ -62,6 +68,12 @@ function parseJson(text: string): unknown {
     // The parser's message quotes the text.
     throw new Fault('this is not JSON');
   }
+}
+
+function field(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name))
+    throw new Fault(NO_SUCH_KEY);
+  return value[name as keyof typeof value];
 }
 
 function chance(ports: Pick<Ports, 'random'>): number {

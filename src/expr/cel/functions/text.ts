@@ -8,7 +8,9 @@ import {
   isCelList,
   listType,
   mapType,
+  objectType,
 } from '@bufbuild/cel';
+import { TimestampSchema, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { LIMITS } from '../../../core/limits.ts';
 import { Fault } from '../frame.ts';
 import { TOO_LONG } from '../meter.ts';
@@ -17,6 +19,7 @@ import { patternOf } from '../patterns.ts';
 const { BOOL, DYN, INT, STRING } = CelScalar;
 const LIST = listType(DYN);
 const MAP = mapType(DYN, DYN);
+const TIMESTAMP = objectType(TimestampSchema);
 
 const LONGEST = LIMITS.expressionText.value;
 
@@ -50,6 +53,8 @@ export const textFunctions: readonly CelFunc[] = [
   celMethod('size', STRING, [], INT, function () {
     return characters(this);
   }),
+  // The evaluator's own takes milliseconds; the specification says seconds.
+  celFunc('timestamp', [INT], TIMESTAMP, (seconds) => timestampFromMs(Number(seconds) * 1000)),
   celMethod('contains', MAP, [STRING], BOOL, function (key) {
     return this.has(key);
   }),
