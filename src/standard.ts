@@ -7,6 +7,7 @@ import type { BackendDefinition } from './core/backend.ts';
 import type { PolicyDefinition } from './core/policy.ts';
 import type { TargetDefinition } from './mcp/definition.ts';
 import { apiKey } from './policies/api-key/index.ts';
+import { authorization } from './policies/authorization/index.ts';
 import { backendTls } from './policies/backend-tls/index.ts';
 import { basicAuth } from './policies/basic-auth/index.ts';
 import { cors } from './policies/cors/index.ts';
@@ -26,7 +27,15 @@ export const standard: Definitions = standardWith({});
 
 /** Everything that ships and `additions`: their keys can be written in a configuration like any other. */
 export function standardWith(additions: Additions): Definitions {
-  const policies = [cors, jwtAuth, basicAuth, apiKey, backendTls, ...(additions.policies ?? [])];
+  const policies = [
+    cors,
+    jwtAuth,
+    basicAuth,
+    apiKey,
+    authorization,
+    backendTls,
+    ...(additions.policies ?? []),
+  ];
   const targets = [stdioTarget, mcpTarget, sseTarget, ...(additions.targets ?? [])];
   const mcp = mcpBackend(targets, policySetSchema(policies, 'target'));
   return { policies, backends: [mcp, host, ...(additions.backends ?? [])] };

@@ -14,7 +14,13 @@ interface Place {
 }
 
 /** Policies of listeners and routes alike whose inside is known. */
-const POLICIES = { cors: 'cors', jwtAuth: 'jwtAuth', basicAuth: 'basicAuth', apiKey: 'apiKey' };
+const POLICIES = {
+  cors: 'cors',
+  jwtAuth: 'jwtAuth',
+  basicAuth: 'basicAuth',
+  apiKey: 'apiKey',
+  authorization: 'rules',
+};
 
 const PLACES: Readonly<Record<string, Place>> = {
   document: {
@@ -117,6 +123,8 @@ const PLACES: Readonly<Record<string, Place>> = {
   backendTLS: {
     keys: 'alpn cert hostname insecure insecureHost key keyExchangeGroups root spiffe subjectAltNames',
     inside: {},
+  rules: { keys: 'rules', inside: { rules: 'rule' } },
+  rule: { keys: 'allow deny require', inside: {} },
   },
   gateways: { keys: '', inside: {}, each: 'gateway' },
 };

@@ -13,7 +13,7 @@ import type {
   SettingsPlan,
   ValueMatch,
 } from '../core/plan.ts';
-import type { PolicySet } from '../core/policy.ts';
+import { mergePolicies, type PolicyDefinition, type PolicySet } from '../core/policy.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import type { Definitions } from './definitions.ts';
 import type {
@@ -35,7 +35,8 @@ const MCP_PREFIXES = ['/mcp', '/sse', '/message', '/.well-known'];
 /** `document` has passed the schema and the rules. */
 export function resolvePlan(document: ConfigDocument, definitions: Definitions): Plan {
   const keys = new UniqueKeys();
-  const context: Context = { document, kinds: definitions.backends.map((one) => one.key), keys };
+  const { policies, backends } = definitions;
+  const context: Context = { document, policies, kinds: backends.map((one) => one.key), keys };
   const binds = [...bindPlans(context), ...gatewayPlans(context), ...mcpPlan(context)];
   const settings = settingsPlan(document.config);
   const hash = createHash('sha256').update(canonicalJson({ binds, settings })).digest('hex');
@@ -45,6 +46,7 @@ export function resolvePlan(document: ConfigDocument, definitions: Definitions):
 interface Context {
   readonly document: ConfigDocument;
   readonly kinds: readonly string[];
+  readonly policies: readonly PolicyDefinition[];
   readonly keys: UniqueKeys;
 }
 
@@ -82,7 +84,7 @@ function gatewayPlans(context: Context): BindPlan[] {
   return Object.entries(document.gateways).map(([name, gateway]) => ({
     port: gateway.port,
     address: gateway.address,
-    listeners: gatewayListeners(name, gateway).map((listener) => ({
+    listeners: gatewayListeners(context, name, gateway).map((listener) => ({
       ...listener,
       routes: attachedRoutes(context, { gateway: name, listener: listener.name, port: gateway.port }),
     })),
@@ -92,13 +94,17 @@ function gatewayPlans(context: Context): BindPlan[] {
 type BareListener = Omit<ListenerPlan, 'routes'>;
 
 /** The policies of a gateway are those of each of its listeners, which may say otherwise. */
-function gatewayListeners(gatewayName: string, gateway: GatewayDocument): BareListener[] {
+function gatewayListeners(
+  { policies: known }: Context,
+  gatewayName: string,
+  gateway: GatewayDocument,
+): BareListener[] {
   const { port: _port, address: _address, protocol: _protocol, listeners, ...inherited } = gateway;
   const written: GatewayListenerDocument[] = listeners ?? [{ name: gatewayName }];
   return written.map(({ name, hostname, protocol: _own, ...policies }) => ({
     name: name ?? hostname ?? gatewayName,
     hostname: hostPattern(hostname),
-    policies: policySet({ ...inherited, ...defined(policies) }),
+    policies: mergePolicies(known, policySet(inherited), policySet(policies)),
   }));
 }
 
@@ -177,13 +183,23 @@ function routePlan(context: Context, route: RouteDocument, prefix: string): Rout
         weight: backend.weight,
         kind,
         config: source[kind],
-        policies: policySet({ ...source.policies, ...defined(backend.policies) }),
+        policies: policiesOf(context, source, backend),
       } satisfies RouteBackend;
     }),
   };
 }
 
 const PREFIX_ALL = { kind: 'prefix', value: '/' } as const;
+
+/** A named backend's policies, and those of the place that names it. */
+function policiesOf(
+  { policies }: Context,
+  source: { readonly policies: PolicySetDocument },
+  backend: { readonly policies: PolicySetDocument },
+): PolicySet {
+  const own = policySet(backend.policies);
+  return source === backend ? own : mergePolicies(policies, policySet(source.policies), own);
+}
 
 function matchPlan(match: RouteDocument['matches'][number]): RouteMatch {
   return {

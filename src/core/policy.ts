@@ -30,19 +30,38 @@ export interface PolicyDeps {
   readonly route?: RouteFacts | undefined;
 }
 
-export interface PolicyDefinition<C = unknown> {
+export interface PolicyDefinition<C = unknown, L = unknown> {
   readonly key: string;
   readonly phase: Phase;
   readonly attach: readonly AttachLevel[];
   readonly schema: ZodType<C>;
+  /** Loads what building takes and nobody else should pay for, before a plan that has this policy is built. Once per
+   * gateway; definitions with the same function share what it loads. */
+  readonly load?: (ports: Ports) => Promise<L>;
   /** No network or child IO here. Throws GatewayError CONFIG_INVALID for what only a look at the machine shows. */
-  build(config: C, deps: PolicyDeps): PolicyParts;
+  build(config: C, deps: PolicyDeps, loaded: L): PolicyParts;
+  /** What two places say together, where one lies within the other; without it the narrower one counts alone. */
+  merge?(wider: C, narrower: C): C;
 }
 
 /** Keeps the type of `config` between a definition's schema and its build. */
-export function definePolicy<C>(definition: PolicyDefinition<C>): PolicyDefinition {
-  return definition as PolicyDefinition as PolicyDefinition<unknown>;
+export function definePolicy<C, L = unknown>(definition: PolicyDefinition<C, L>): PolicyDefinition {
+  return definition as unknown as PolicyDefinition;
 }
 
 /** Policies as configured: key to validated config. */
 export type PolicySet = Readonly<Record<string, unknown>>;
+
+/** The policies of a place that lies within another one. */
+export function mergePolicies(
+  definitions: readonly PolicyDefinition[],
+  wider: PolicySet,
+  narrower: PolicySet,
+): PolicySet {
+  const merged: Record<string, unknown> = { ...wider, ...narrower };
+  for (const { key, merge } of definitions) {
+    if (merge && wider[key] !== undefined && narrower[key] !== undefined)
+      merged[key] = merge(wider[key], narrower[key]);
+  }
+  return merged;
+}

@@ -8,7 +8,13 @@ import type { Backend, Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
 import type { BindPlan, ListenerPlan, Plan, RouteBackend, RoutePlan } from '../core/plan.ts';
-import { PHASES, type PolicyDefinition, type PolicySet, type RouteFacts } from '../core/policy.ts';
+import {
+  mergePolicies,
+  PHASES,
+  type PolicyDefinition,
+  type PolicySet,
+  type RouteFacts,
+} from '../core/policy.ts';
 import type { Ports } from '../core/ports.ts';
 import { Scope } from '../core/scope.ts';
 import { type Layer, type Service, stack } from '../core/service.ts';
@@ -18,12 +24,15 @@ import { originAllowed } from '../policies/cors/cors.ts';
 import type { CorsConfig } from '../policies/cors/schema.ts';
 import { listenerTable, routeTable } from '../route/table.ts';
 import { type WeightedBackend, weighted } from './weighted.ts';
+import type { Loaded } from './loading.ts';
 
 export interface GenerationDeps {
   readonly definitions: Definitions;
   readonly ports: Ports;
   readonly lasting: Lasting;
 }
+  /** What the policies of the plan have loaded; absent where none loads anything. */
+  readonly loaded?: Loaded;
 
 export interface Generation {
   readonly plan: Plan;
@@ -152,7 +161,7 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
     settings: plan.settings,
     key: backend.key,
     label: `${route.name ?? route.key} > ${backend.kind}`,
-    policies: { ...route.policies, ...backend.policies },
+    policies: mergePolicies(definitions.policies, route.policies, backend.policies),
   });
   building.backends.push({ key: backend.key, backend: built });
   const service = stack(policyLayers(backend.policies, building), built.handle);
@@ -162,14 +171,18 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
 /** The exchange layers of a policy set, in phase order and within a phase in the order of the definitions. */
 function policyLayers(
   policies: PolicySet,
-  { definitions, ports, lasting, scope }: Building,
+  { definitions, ports, lasting, scope, loaded }: Building,
   route?: RouteFacts,
 ): Layer<Exchange, Answer>[] {
   const present = definitions.policies.filter(({ key }) => policies[key] !== undefined);
   const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
   const layers: Layer<Exchange, Answer>[] = [];
   for (const policy of inOrder) {
-    const { exchange } = policy.build(policies[policy.key], { ports, lasting, scope, route });
+    const { exchange } = policy.build(
+      policies[policy.key],
+      { ports, lasting, scope, route },
+      loaded?.get(policy.key),
+    );
     if (exchange) layers.push(exchange);
   }
   return layers;

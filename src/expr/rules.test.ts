@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { expr, placeOf } from '../../test/fixtures/expressions.ts';
+import { compileRules, type RuleSource, Rules } from './rules.ts';
+import { rulesSchema } from './schema.ts';
+
+const SCOPE = { who: 'ann', age: 7, claims: { team: 'a' } };
+const TRUE = 'who == "ann"';
+const FALSE = 'who == "bob"';
+/** Neither true nor false: the map has no such member. */
+const BROKEN = 'claims.missing == "a"';
+
+interface Judged {
+  readonly allowed: boolean;
+  readonly by: number | undefined;
+  readonly failed: number[];
+}
+
+function judge(...written: unknown[]): Judged {
+  const failed: number[] = [];
+  const sources = rulesSchema.parse(written);
+  const compiled = compileRules(expr, sources, { place: placeOf(SCOPE), policy: 'rules' });
+  const rules = new Rules(compiled, ({ number }) => void failed.push(number));
+  const { allowed, by } = rules.judge(SCOPE);
+  return { allowed, by: by?.number, failed };
+}
+
+const verdict = (...written: unknown[]) => judge(...written).allowed;
+
+describe('rules', () => {
+  test('that are none refuse nobody', () => {
+    assert.deepEqual(judge(), { allowed: true, by: undefined, failed: [] });
+  });
+
+  test('with an allow let in whom one of them holds for, and nobody else', () => {
+    assert.deepEqual(judge(FALSE, { allow: TRUE }), { allowed: true, by: 2, failed: [] });
+    assert.deepEqual(judge(FALSE, FALSE), { allowed: false, by: undefined, failed: [] });
+  });
+
+  test('with a deny refuse whom it holds for, whatever is allowed', () => {
+    assert.deepEqual(judge({ allow: TRUE }, { deny: TRUE }), { allowed: false, by: 2, failed: [] });
+    assert.equal(verdict({ deny: FALSE }), true);
+    assert.equal(verdict({ deny: FALSE }, FALSE), false);
+  });
+
+  test('with several requires want them all', () => {
+    assert.equal(verdict({ require: TRUE }, { require: TRUE }), true);
+    assert.deepEqual(judge({ require: TRUE }, { require: FALSE }, TRUE), {
+      allowed: false,
+      by: 2,
+      failed: [],
+    });
+    assert.equal(verdict({ require: TRUE }, FALSE), false);
+  });
+
+  test('that cannot be evaluated open no door', () => {
+    assert.deepEqual(judge({ deny: BROKEN }, TRUE), { allowed: false, by: 1, failed: [1] });
+    assert.deepEqual(judge({ require: BROKEN }), { allowed: false, by: 1, failed: [1] });
+    assert.deepEqual(judge(BROKEN), { allowed: false, by: undefined, failed: [1] });
+    assert.deepEqual(judge(BROKEN, TRUE), { allowed: true, by: 2, failed: [1] });
+  });
+
+  test('hold where they are true, not where they are something', () => {
+    for (const source of ['who', 'age', '"true"', '1', 'claims', '[true]'])
+      assert.deepEqual([verdict(source), verdict({ require: source })], [false, false], source);
+  });
+});
+
+test('a rule that does not compile is named', () => {
+  const sources: RuleSource[] = [
+    { effect: 'allow', expression: TRUE },
+    { effect: 'deny', expression: 'whoo == "x"' },
+  ];
+  assert.throws(() => compileRules(expr, sources, { place: placeOf(SCOPE), policy: 'authorization' }), {
+    code: 'CONFIG_INVALID',
+    message: /^authorization: rule 2: .*whoo/,
+  });
+});
+
+test('a rule is written as text, or under exactly one of its effects', () => {
+  const [plain, allow] = rulesSchema.parse(['x', { allow: 'x' }]);
+  assert.deepEqual([plain, allow], [allow, { effect: 'allow', expression: 'x' }]);
+  for (const wrong of [
+    {},
+    { allow: 'x', deny: 'y' },
+    { alow: 'x' },
+    '',
+    { allow: '' },
+    'x'.repeat(20_000),
+    1,
+    null,
+  ])
+    assert.throws(() => rulesSchema.parse([wrong]), JSON.stringify(wrong));
+});

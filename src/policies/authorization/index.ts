@@ -1,0 +1,61 @@
+/** The `authorization` policy: rules about HTTP requests and who sends them. Each level decides for itself. */
+import { GatewayError } from '../../core/errors.ts';
+import type { Answer, Exchange } from '../../core/exchange.ts';
+import { definePolicy } from '../../core/policy.ts';
+import type { Log } from '../../core/ports.ts';
+import type { Layer } from '../../core/service.ts';
+import { comesTo } from '../../expr/expression.ts';
+import { loadExpr } from '../../expr/load.ts';
+import { PLACES } from '../../expr/places.ts';
+import { compileRules, type Rule, Rules } from '../../expr/rules.ts';
+import { exchangeScope, type ScopeExtras } from '../../expr/scope.ts';
+import { Secret } from '../../expr/secret.ts';
+import { authorizationSchema } from './schema.ts';
+
+const KEY = 'authorization';
+
+export const authorization = definePolicy({
+  key: KEY,
+  phase: 'authorize',
+  attach: ['listener', 'route', 'backend'],
+  schema: authorizationSchema,
+  load: loadExpr,
+  build({ rules }, { ports }, expr) {
+    const compiled = compileRules(expr, rules, { place: PLACES.http, policy: KEY });
+    const streamed = compiled.find(({ expression }) => comesTo(expression, 'request.body'));
+    if (streamed) {
+      const message = `${KEY}: rule ${streamed.number}: request.body cannot be read here; bodies are streamed`;
+      throw new GatewayError('CONFIG_INVALID', message);
+    }
+    return { exchange: authorizationLayer(compiled, ports.log) };
+  },
+  merge: (wider, narrower) => ({ rules: [...wider.rules, ...narrower.rules] }),
+});
+
+function authorizationLayer(compiled: readonly Rule[], log: Log): Layer<Exchange, Answer> {
+  const said = new Set<Rule>();
+  const rules = new Rules(compiled, (rule, { message }) => {
+    // Once: a rule that fails does so for whoever wants it to, as often as they want.
+    if (said.has(rule)) return;
+    said.add(rule);
+    log.warn({ rule: rule.number, error: message }, `${KEY}: a rule cannot be evaluated; it denies`);
+  });
+  const asksForSecrets = compiled.some(
+    ({ expression }) => comesTo(expression, 'jwt.rawToken') || comesTo(expression, 'apiKey.key'),
+  );
+  return (next) => async (exchange) => {
+    const scope = exchangeScope(exchange, asksForSecrets ? secretsOf(exchange) : undefined);
+    const { allowed, by } = rules.judge(scope);
+    if (allowed) return next(exchange);
+    log.debug({ exchange: exchange.id, rule: by?.number }, `${KEY}: refused`);
+    throw new GatewayError('FORBIDDEN', 'not allowed by the rules of this place');
+  };
+}
+
+function secretsOf({ credentials }: Exchange): ScopeExtras {
+  const of = (wanted: string): Secret | undefined => {
+    const found = credentials?.find(({ kind }) => kind === wanted);
+    return found && new Secret(found.value);
+  };
+  return { rawToken: of('jwt'), apiKey: of('apiKey') };
+}
