@@ -1,6 +1,7 @@
 /** What is generated from the code and committed: path in the project and content. A test keeps it current. */
 import { configJsonSchema, documentJsonSchema } from '../src/config/json-schema.ts';
 import { standard } from '../src/standard.ts';
+import { celPage } from './cel-page.ts';
 import { configurationPage, limitsPage } from './reference.ts';
 
 export function generatedFiles(): { path: string; text: string }[] {
@@ -8,6 +9,7 @@ export function generatedFiles(): { path: string; text: string }[] {
   return [
     { path: 'schema/config.json', text: `${JSON.stringify(configJsonSchema(standard), null, 2)}\n` },
     { path: 'docs/reference/configuration.md', text: configurationPage(schema) },
+    { path: 'docs/reference/cel.md', text: celPage() },
     { path: 'docs/reference/limits.md', text: limitsPage(schema) },
   ];
 }

@@ -19,7 +19,10 @@ export type Scope = Readonly<Record<string, unknown>>;
 
 export interface Expression {
   readonly source: string;
-  /** The variables it can come to, as deep as they are declared: `jwt`, `request.headers`, `mcp.tool.arguments`. */
+  /**
+   * The variables it can come to, as deep as they are declared and one name deeper where any is possible:
+   * `request.path`, `jwt.sub`, `mcp.tool.arguments.path`; `jwt` for all claims. Ask with `comesTo`.
+   */
   readonly reads: ReadonlySet<string>;
   /** JSON-like: numbers, texts, lists, objects; bytes as Uint8Array, times and durations as text. Throws ExprError EXPRESSION_FAILED. */
   evaluate(scope: Scope): unknown;

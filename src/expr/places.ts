@@ -100,10 +100,11 @@ const BASIC_AUTH = record('The client that logged in with a password; null witho
   username: text('Its name.'),
 });
 
-const ITEM: Variables = {
+const item = (name: string): Variables => ({
   target: text('Name of the target that has it.'),
-  name: text('Name as the target knows it; the URI of a resource.'),
-};
+  name: text(name),
+});
+const NAMED = item('Name as the target knows it, without a prefix.');
 
 const MCP = record('The MCP call.', {
   methodName: text('`tools/call`, `prompts/get`, ...'),
@@ -113,7 +114,7 @@ const MCP = record('The MCP call.', {
     version: text('Its version.'),
   }),
   tool: record('The tool that is called or listed; null for anything else.', {
-    ...ITEM,
+    ...NAMED,
     arguments: map('Arguments of the call; null in lists.'),
     annotations: map(
       'Annotations of the tool: readOnlyHint, destructiveHint, idempotentHint, openWorldHint.',
@@ -122,11 +123,11 @@ const MCP = record('The MCP call.', {
     error: later({ kind: 'any', what: 'Error, in logs.' }),
   }),
   prompt: record('The prompt; null for anything else.', {
-    ...ITEM,
+    ...NAMED,
     arguments: map('Arguments of the call; null in lists.'),
   }),
-  resource: record('The resource or template; null for anything else.', ITEM),
-  task: record('The task; null for anything else.', ITEM),
+  resource: record('The resource or template; null for anything else.', item('URI as the target knows it.')),
+  task: record('The task; null for anything else.', item('Id as the target knows it.')),
 });
 
 const CONNECTION_ROOTS: Variables = { source: SOURCE };

@@ -201,9 +201,10 @@ export class Check {
     for (const step of steps) {
       if ('computed' in step) break;
       const next = this.#field(variable, step, path);
+      if (!next && variable.kind === 'list') break;
+      path = `${path}.${step.field}`;
       if (!next) break;
       variable = next;
-      path = `${path}.${step.field}`;
     }
     this.reads.add(path);
   }
@@ -215,7 +216,7 @@ export class Check {
   ): Variable | undefined {
     const known = fields && Object.hasOwn(fields, field) ? fields[field] : undefined;
     if (known?.later) throw this.#error(`\`${path}.${field}\` ${NOT_YET}`, node);
-    // A claim of any name is just the token's; the token itself has to be fetched.
+    // Claims, headers and arguments may have any name; of what they are nothing is known.
     if (kind === 'map' || kind === 'headers' || kind === 'any')
       return known?.kind === 'secret' ? known : undefined;
     if (kind === 'list' || kind === 'record') {

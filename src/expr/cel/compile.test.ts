@@ -46,17 +46,22 @@ test('an error that decides nothing is forgotten', () => {
 
 test('what an expression reads is known as deep as variables are declared', () => {
   const reads = (source: string): string[] => [...expr.compile(source, PLACES.mcp).reads].sort();
-  assert.deepEqual(reads('jwt.sub == "a" && jwt["x-y"] == 1'), ['jwt']);
-  assert.deepEqual(reads('request.headers["x-a"] + request.headers.b'), ['request.headers']);
+  assert.deepEqual(reads('jwt.sub == "a" && jwt["x-y"] == 1'), ['jwt.sub', 'jwt.x-y']);
+  assert.deepEqual(reads('request.headers["x-a"] + request.headers.b'), [
+    'request.headers.b',
+    'request.headers.x-a',
+  ]);
+  assert.deepEqual(reads('toJson(jwt) + jwt[source.address]'), ['jwt', 'source.address']);
+  assert.deepEqual(reads('jwt.a.b.c == 1 && jwt.rawToken == null'), ['jwt.a', 'jwt.rawToken']);
   assert.deepEqual(reads('mcp.tool.arguments.path.startsWith("/") && has(mcp.tool.annotations.x)'), [
-    'mcp.tool.annotations',
-    'mcp.tool.arguments',
+    'mcp.tool.annotations.x',
+    'mcp.tool.arguments.path',
   ]);
   assert.deepEqual(reads('json(request.body).with(b, b.x)'), ['request.body']);
   assert.deepEqual(reads('request["path"]'), ['request.path']);
   assert.deepEqual(reads('request[source.address]'), ['request', 'source.address']);
   assert.deepEqual(reads('[1].map(jwt, jwt + 1)'), [], 'a name of a macro hides the variable');
-  assert.deepEqual(reads('default(jwt.a, source.port)'), ['jwt', 'source.port']);
+  assert.deepEqual(reads('default(jwt.a, source.port)'), ['jwt.a', 'source.port']);
 });
 
 test('an expression comes to a variable through what it is a part of', () => {
@@ -66,6 +71,8 @@ test('an expression comes to a variable through what it is a part of', () => {
   assert.ok(comesTo({ reads }, 'mcp.tool.arguments'));
   assert.ok(!comesTo({ reads }, 'mcp.tool.name'));
   assert.ok(!comesTo({ reads }, 'mcp.too'));
+  assert.ok(!comesTo({ reads: new Set(['jwt.sub']) }, 'jwt.rawToken'));
+  assert.ok(comesTo({ reads: new Set(['jwt']) }, 'jwt.rawToken'));
 });
 
 test('the same text for the same place is compiled once', () => {
@@ -192,4 +199,20 @@ test('any text compiles or is refused with a place in it', () => {
     }),
     { numRuns: 1000 },
   );
+});
+
+test('an evaluation leaves the traces of other errors alone', () => {
+  const before = Error.stackTraceLimit;
+  failure('x.missing', { x: {} });
+  assert.equal(Error.stackTraceLimit, before);
+  assert.match(String(new Error('later').stack), /compile\.test/);
+});
+
+test('a failing element fails the list that is made of it', () => {
+  for (const source of ['[1, 0].map(x, 1 / x)', '[0, 1].filter(x, 1 / x > 0)', '[0].map(x, x > 1 / x, x)'])
+    assert.equal(failure(source).message, 'int divide by zero');
+  assert.deepEqual(evaluate('[[1, 2], [3]].map(xs, xs.map(x, xs.filter(y, y <= x)))'), [
+    [[1], [1, 2]],
+    [[3]],
+  ]);
 });
