@@ -205,6 +205,7 @@ export class Gateway implements Closable {
       address: bind.address,
       ports,
       handle: (exchange) => this.#serve(bind.port, exchange),
+      tls: () => this.#running?.generation.tls.get(bind.port),
     });
     const { port } = await acceptor.listen();
     return { bind, port, acceptor };

@@ -50,7 +50,8 @@ function describeBind({ bind, port }: Listening): string[] {
   for (const listener of bind.listeners) {
     const mcp = listener.routes.some(({ backends }) => backends.some(({ kind }) => kind === 'mcp'));
     const name = listener.hostname === undefined ? '' : `  (${listener.hostname})`;
-    lines.push(`  http://${host}:${port}${mcp ? '/mcp   and /sse for old clients' : ''}${name}`);
+    const scheme = listener.tls ? 'https' : 'http';
+    lines.push(`  ${scheme}://${host}:${port}${mcp ? '/mcp   and /sse for old clients' : ''}${name}`);
   }
   return lines;
 }

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { durationSchema, portSchema } from '../core/schema.ts';
 import { wholeRegExp } from '../lib/whole-regexp.ts';
 import type { Definitions } from './definitions.ts';
+import { type Protocol, protocolSchema, type TlsDocument, tlsSchema } from './listener-tls.ts';
 import { policySetSchema, policyShape } from './policies.ts';
 
 export type PolicySetDocument = Record<string, unknown>;
@@ -47,6 +48,8 @@ export interface ListenerDocument {
   name?: string;
   namespace?: string;
   hostname?: string;
+  protocol?: Protocol;
+  tls?: TlsDocument;
   policies: PolicySetDocument;
   routes: RouteDocument[];
 }
@@ -61,12 +64,16 @@ export interface BindDocument {
 export interface GatewayListenerDocument {
   name?: string;
   hostname?: string;
+  protocol?: Protocol;
+  tls?: TlsDocument;
   [policy: string]: unknown;
 }
 
 export interface GatewayDocument {
   port: number;
   address?: string;
+  protocol?: Protocol;
+  tls?: TlsDocument;
   listeners?: GatewayListenerDocument[];
   [policy: string]: unknown;
 }
@@ -229,8 +236,6 @@ const addressSchema = z
   .optional()
   .meta({ description: 'Address to listen on (default: loopback, IPv4 and IPv6).' });
 
-const protocolSchema = z.enum(['HTTP']).default('HTTP');
-
 function routeShape({ policies }: Definitions, kinds: Record<string, z.ZodType>) {
   const shape = {
     weight: z
@@ -269,6 +274,7 @@ function bindSchema({ policies }: Definitions, route: z.ZodRawShape) {
     namespace: z.string().min(1).optional().meta({ description: 'Put before the name in logs and keys.' }),
     hostname: hostnameSchema.optional(),
     protocol: protocolSchema,
+    tls: tlsSchema.optional(),
     policies: policySetSchema(policies, 'listener')
       .default({})
       .meta({ description: 'For every route below.' }),
@@ -287,12 +293,14 @@ function gatewaySchema({ policies }: Definitions) {
     name: z.string().min(1).optional(),
     hostname: hostnameSchema.optional(),
     protocol: protocolSchema,
+    tls: tlsSchema.optional(),
     ...inline,
   });
   return z.strictObject({
     port: portSchema,
     address: addressSchema,
     protocol: protocolSchema,
+    tls: tlsSchema.optional(),
     listeners: z.array(listener).optional().meta({ description: 'Default: one listener for every host.' }),
     ...inline,
   });

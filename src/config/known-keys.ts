@@ -44,15 +44,19 @@ const PLACES: Readonly<Record<string, Place>> = {
   bind: { keys: 'listeners mode port tunnelProtocol', inside: { listeners: 'listener' } },
   listener: {
     keys: 'hostname name namespace policies protocol routes tcpRoutes tls',
-    inside: { routes: 'route', policies: 'listenerPolicies' },
+    inside: { routes: 'route', policies: 'listenerPolicies', tls: 'tls' },
   },
   gateway: {
     keys: 'apiKey authorization basicAuth cors extAuthz extProc jwtAuth listeners oidc port protocol tls transformations',
-    inside: { listeners: 'gatewayListener', ...POLICIES },
+    inside: { listeners: 'gatewayListener', tls: 'tls', ...POLICIES },
   },
   gatewayListener: {
     keys: 'apiKey authorization basicAuth cors extAuthz extProc hostname jwtAuth name oidc protocol tls transformations',
-    inside: POLICIES,
+    inside: { tls: 'tls', ...POLICIES },
+  },
+  tls: {
+    keys: 'cert cipherSuites key keyExchangeGroups maxTLSVersion maxTlsVersion minTLSVersion minTlsVersion mode root spiffe',
+    inside: {},
   },
   route: {
     keys: 'backends hostnames matches name namespace policies ruleName',
@@ -119,20 +123,21 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
   apiKey: { keys: 'keys location mode', inside: { keys: 'apiKeyEntry', location: 'location' } },
   apiKeyEntry: { keys: 'allowedModels key keyHash metadata', inside: {} },
+  rules: { keys: 'rules', inside: { rules: 'rule' } },
+  rule: { keys: 'allow deny require', inside: {} },
   location: { keys: 'cookie expression header queryParameter', inside: {} },
   backendTLS: {
     keys: 'alpn cert hostname insecure insecureHost key keyExchangeGroups root spiffe subjectAltNames',
     inside: {},
-  rules: { keys: 'rules', inside: { rules: 'rule' } },
-  rule: { keys: 'allow deny require', inside: {} },
   },
   gateways: { keys: '', inside: {}, each: 'gateway' },
 };
 
 const VALUES: Readonly<Record<string, string>> = {
-  'listener.protocol': 'HTTPS TLS TCP HBONE',
-  'gateway.protocol': 'HTTPS TLS TCP',
-  'gatewayListener.protocol': 'HTTPS TLS TCP',
+  'listener.protocol': 'TLS TCP HBONE',
+  'gateway.protocol': 'TLS TCP',
+  'gatewayListener.protocol': 'TLS TCP',
+  'tls.mode': 'dynamicCa',
 };
 
 /** Keys that the Rust gateway reads in the mapping at `path`. */

@@ -26,6 +26,7 @@ import type {
   SettingsDocument,
   ValueMatchDocument,
 } from './document.ts';
+import { listenerTls } from './listener-tls.ts';
 import { backendName, splitGatewayRef, usesGateways } from './references.ts';
 
 const MCP_PORT = 3000;
@@ -45,8 +46,8 @@ export function resolvePlan(document: ConfigDocument, definitions: Definitions):
 
 interface Context {
   readonly document: ConfigDocument;
-  readonly kinds: readonly string[];
   readonly policies: readonly PolicyDefinition[];
+  readonly kinds: readonly string[];
   readonly keys: UniqueKeys;
 }
 
@@ -65,13 +66,14 @@ function bindPlans(context: Context): BindPlan[] {
   return context.document.binds.map(({ port, address, listeners }) => ({
     port,
     address,
-    listeners: listeners.map(({ name, namespace, hostname, policies, routes }) => {
+    listeners: listeners.map(({ name, namespace, hostname, tls, policies, routes }) => {
       const short = name ?? hostname ?? 'default';
       const full = namespace === undefined ? short : `${namespace}/${short}`;
       const prefix = `${port}/${full}`;
       return {
         name: full,
         hostname: hostPattern(hostname),
+        tls: listenerTls(tls),
         policies: policySet(policies),
         routes: routes.map((route) => routePlan(context, route, prefix)),
       };
@@ -99,11 +101,21 @@ function gatewayListeners(
   gatewayName: string,
   gateway: GatewayDocument,
 ): BareListener[] {
-  const { port: _port, address: _address, protocol: _protocol, listeners, ...inherited } = gateway;
-  const written: GatewayListenerDocument[] = listeners ?? [{ name: gatewayName }];
-  return written.map(({ name, hostname, protocol: _own, ...policies }) => ({
+  const {
+    port: _port,
+    address: _address,
+    protocol: _protocol,
+    tls: whole,
+    listeners,
+    ...inherited
+  } = gateway;
+  const written: GatewayListenerDocument[] = listeners ?? [
+    { name: gatewayName, ...(whole && { tls: whole }) },
+  ];
+  return written.map(({ name, hostname, protocol: _own, tls, ...policies }) => ({
     name: name ?? hostname ?? gatewayName,
     hostname: hostPattern(hostname),
+    tls: listenerTls(tls),
     policies: mergePolicies(known, policySet(inherited), policySet(policies)),
   }));
 }
@@ -143,7 +155,7 @@ function mcpPlan(context: Context): BindPlan[] {
     {
       port,
       address: undefined,
-      listeners: [{ name: 'default', hostname: undefined, policies: {}, routes: [route] }],
+      listeners: [{ name: 'default', hostname: undefined, tls: undefined, policies: {}, routes: [route] }],
     },
   ];
 }
@@ -189,8 +201,6 @@ function routePlan(context: Context, route: RouteDocument, prefix: string): Rout
   };
 }
 
-const PREFIX_ALL = { kind: 'prefix', value: '/' } as const;
-
 /** A named backend's policies, and those of the place that names it. */
 function policiesOf(
   { policies }: Context,
@@ -200,6 +210,8 @@ function policiesOf(
   const own = policySet(backend.policies);
   return source === backend ? own : mergePolicies(policies, policySet(source.policies), own);
 }
+
+const PREFIX_ALL = { kind: 'prefix', value: '/' } as const;
 
 function matchPlan(match: RouteDocument['matches'][number]): RouteMatch {
   return {

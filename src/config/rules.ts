@@ -6,6 +6,7 @@
 import { closest } from '../lib/suggest.ts';
 import type { Definitions } from './definitions.ts';
 import type { Finding, Path } from './diagnostics.ts';
+import { isSuiteOf } from './listener-tls.ts';
 import { backendName, type Fields, fields, splitGatewayRef, usesGateways } from './references.ts';
 
 interface Check {
@@ -26,7 +27,10 @@ export function checkRules(value: unknown, definitions: Definitions): Finding[] 
   checkPorts(check, document);
   checkBackendNames(check, document);
   for (const bind of items(document, 'binds')) checkListeners(check, bind);
-  for (const gateway of members(document, 'gateways')) checkListeners(check, gateway);
+  for (const gateway of members(document, 'gateways')) {
+    checkListeners(check, gateway);
+    checkGatewayTls(check, gateway);
+  }
   for (const backend of items(document, 'backends')) oneOf(check, backend, kindKeys(check));
   for (const route of allRoutes(document)) checkRoute(check, document, route);
   for (const route of items(document, 'routes')) checkGatewayRefs(check, document, route);
@@ -84,7 +88,9 @@ function checkBackendNames(check: Check, document: At<Fields>): void {
 function checkListeners(check: Check, owner: At<Fields>): void {
   const hosts = new Set<string>();
   const names = new Set<string>();
-  for (const { value, path } of items(owner, 'listeners')) {
+  for (const listener of items(owner, 'listeners')) {
+    checkTls(check, listener);
+    const { value, path } = listener;
     const { hostname, name, namespace } = value;
     const host = typeof hostname === 'string' ? hostname.toLowerCase() : '*';
     if (hosts.has(host)) {
@@ -109,6 +115,55 @@ function checkListeners(check: Check, owner: At<Fields>): void {
       });
     names.add(full);
   }
+}
+
+/** The Rust gateway has it so, too: what is said beside `listeners` would hold for none of them. */
+function checkGatewayTls(check: Check, gateway: At<Fields>): void {
+  if (!Array.isArray(gateway.value['listeners'])) return checkTls(check, gateway);
+  const key = ['tls', 'protocol'].find((one) => gateway.value[one] !== undefined);
+  if (key === undefined || gateway.value[key] === 'HTTP') return;
+  check.findings.push({
+    path: [...gateway.path, key],
+    message: `\`${key}\` has no effect beside \`listeners\``,
+    hint: 'give it to each listener',
+    onKey: true,
+  });
+}
+
+function checkTls(check: Check, listener: At<Fields>): void {
+  const { protocol, tls: given } = listener.value;
+  if (given === undefined && protocol === 'HTTPS') {
+    const message = 'HTTPS needs `tls` with a certificate and its key';
+    check.findings.push({ path: [...listener.path, 'protocol'], message });
+  }
+  const tls = member(listener, 'tls');
+  if (!tls) return;
+  if (protocol === 'HTTP') {
+    const hint = 'write `protocol: HTTPS`, or leave it out';
+    check.findings.push({ path: tls.path, message: 'HTTP is without `tls`', hint, onKey: true });
+  }
+  const [least, most] = [versionKey(check, tls, 'min'), versionKey(check, tls, 'max')];
+  if (tls.value[least] === 'TLS_V1_3' && tls.value[most] === 'TLS_V1_2') {
+    check.findings.push({ path: [...tls.path, least], message: `is more than \`${most}\`` });
+    return;
+  }
+  const bound = tls.value[least] === 'TLS_V1_3' ? least : tls.value[most] === 'TLS_V1_2' ? most : undefined;
+  const suites = tls.value['cipherSuites'];
+  if (bound === undefined || !Array.isArray(suites) || suites.length === 0) return;
+  if (suites.some((suite) => isSuiteOf(suite, tls.value[bound]))) return;
+  const message = `none of them is of the version that \`${bound}\` leaves`;
+  check.findings.push({ path: [...tls.path, 'cipherSuites'], message, onKey: true });
+}
+
+/** Which of its two spellings a version is written in. */
+function versionKey(check: Check, { value, path }: At<Fields>, end: 'min' | 'max'): string {
+  const [usual, other] = [`${end}TLSVersion`, `${end}TlsVersion`];
+  if (value[other] === undefined) return usual;
+  if (value[usual] !== undefined) {
+    const message = `give only one of ${usual}, ${other}`;
+    check.findings.push({ path: [...path, other], message, onKey: true });
+  }
+  return other;
 }
 
 function checkRoute(check: Check, document: At<Fields>, route: At<Fields>): void {

@@ -22,6 +22,18 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** A connection over TLS. */
+export interface ConnectionTls {
+  /** Names the settings of its handshake: a request is served only by a listener that has the same. */
+  readonly key: string;
+  /** What the client asked for (SNI), lower-case. */
+  readonly serverName: string | undefined;
+  /** Verified. */
+  readonly certificate: PeerCertificate | undefined;
+  /** By that certificate. */
+  readonly identity: Identity | undefined;
+}
+
 export interface Exchange {
   /** Unique in this process, for logs. */
   readonly id: string;
@@ -56,6 +68,8 @@ export interface Exchange {
   credentials?: Credential[];
   /** Of the connection, where the client brought a certificate that was verified. */
   readonly certificate?: PeerCertificate | undefined;
+  /** undefined: the connection is not over TLS. */
+  readonly tls?: ConnectionTls | undefined;
   /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */
   serves: (exchange: Exchange, path: string) => boolean;
 }

@@ -45,6 +45,18 @@ export const LIMITS = {
     error: undefined,
     what: "Time without a request after which a client's connection is closed.",
   },
+  tlsHandshake: {
+    value: 15 * SECOND,
+    unit: 'ms',
+    error: undefined,
+    what: 'Time for a TLS handshake of a client; then the connection is closed.',
+  },
+  clientHello: {
+    value: 16 * KIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'First message of such a handshake; a longer one ends the connection.',
+  },
   upstreamConnections: {
     value: 256,
     unit: 'count',

@@ -22,8 +22,27 @@ export interface ListenerPlan {
   readonly name: string;
   /** Exact or wildcard host (`*.example.com`); undefined matches all. */
   readonly hostname: string | undefined;
+  /** undefined: plain HTTP. */
+  readonly tls: ListenerTls | undefined;
   readonly policies: PolicySet;
   readonly routes: readonly RoutePlan[];
+}
+
+/** How a listener ends TLS. Certificates and keys are paths of PEM files, or PEM texts. */
+export interface ListenerTls {
+  /** The certificate, then intermediate ones. */
+  readonly cert: string;
+  readonly key: string;
+  /** Authorities of clients, each of which must then bring a certificate; undefined: none is asked for. */
+  readonly root: string | undefined;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly maxVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** OpenSSL's names, best first. */
+  readonly ciphers: readonly string[];
+  /** OpenSSL's names, best first; empty: Node's own choice. */
+  readonly groups: readonly string[];
+  /** Best first. */
+  readonly alpn: readonly ('h2' | 'http/1.1')[];
 }
 
 export interface RoutePlan {

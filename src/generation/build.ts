@@ -20,24 +20,28 @@ import { Scope } from '../core/scope.ts';
 import { type Layer, type Service, stack } from '../core/service.ts';
 import { isLoopbackHost } from '../lib/address.ts';
 import { hostOrigin } from '../listen/host-origin.ts';
+import type { TlsChoice } from '../listen/tls-entrance.ts';
 import { originAllowed } from '../policies/cors/cors.ts';
 import type { CorsConfig } from '../policies/cors/schema.ts';
 import { listenerTable, routeTable } from '../route/table.ts';
-import { type WeightedBackend, weighted } from './weighted.ts';
 import type { Loaded } from './loading.ts';
+import { bindTls } from './tls.ts';
+import { type WeightedBackend, weighted } from './weighted.ts';
 
 export interface GenerationDeps {
   readonly definitions: Definitions;
   readonly ports: Ports;
   readonly lasting: Lasting;
-}
   /** What the policies of the plan have loaded; absent where none loads anything. */
   readonly loaded?: Loaded;
+}
 
 export interface Generation {
   readonly plan: Plan;
   /** By port as configured. */
   readonly binds: ReadonlyMap<number, Service<Exchange, Answer>>;
+  /** Who ends TLS, by port as configured; nothing for ports without. */
+  readonly tls: ReadonlyMap<number, TlsChoice>;
   /** Closed when the last exchange is over. */
   readonly scope: Scope;
   /** Closed at the swap to the next generation. */
@@ -60,6 +64,7 @@ interface Building extends GenerationDeps {
   readonly plan: Plan;
   readonly scope: Scope;
   readonly current: Scope;
+  readonly tls: Map<number, TlsChoice>;
   readonly backends: BuiltBackend[];
   readonly routes: BuiltRoute[];
 }
@@ -70,13 +75,14 @@ export function buildGeneration(plan: Plan, deps: GenerationDeps): Generation {
     plan,
     scope: new Scope(),
     current: new Scope({ together: true }),
+    tls: new Map(),
     backends: [],
     routes: [],
   };
   try {
     const binds = new Map(plan.binds.map((bind) => [bind.port, buildBind(bind, building)]));
-    const { scope, current, backends, routes } = building;
-    return { plan, binds, scope, current, backends, routes };
+    const { tls, scope, current, backends, routes } = building;
+    return { plan, binds, tls, scope, current, backends, routes };
   } catch (error) {
     void building.current.close().catch(() => undefined);
     void building.scope.close().catch(() => undefined);
@@ -84,12 +90,16 @@ export function buildGeneration(plan: Plan, deps: GenerationDeps): Generation {
   }
 }
 
-/** 1. The listener whose hostname fits. */
+/** 1. The listener whose hostname fits, unless the connection was let in by another's settings. */
 function buildBind(bind: BindPlan, building: Building): Service<Exchange, Answer> {
   const table = listenerTable(bind.listeners);
+  const { choice, refusal } = bindTls(bind, table, building);
+  if (choice) building.tls.set(bind.port, choice);
   const listeners = bind.listeners.map((listener) => buildListener(listener, bind, building));
   return (exchange) => {
     const at = table.find(exchange.authority);
+    const refused = refusal(exchange, at);
+    if (refused) throw refused;
     const serve = at === undefined ? undefined : listeners[at];
     if (!serve) throw new GatewayError('MISDIRECTED', `no listener for host "${exchange.authority}"`);
     return serve(exchange);

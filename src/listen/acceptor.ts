@@ -1,17 +1,19 @@
 /**
- * Owns the sockets of one port: binds it, tells HTTP/2 from HTTP/1.1 by the first bytes, drains and closes. Knows
- * nothing of routes or generations: `handle` finds the one in force.
+ * Owns the sockets of one port: binds it, tells TLS, HTTP/2 and HTTP/1.1 apart by the first bytes, drains and closes.
+ * Knows nothing of routes or generations: `handle` and `tls` find the one in force.
  */
 import type { Server } from 'node:http';
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Closable } from '../core/scope.ts';
 import { bind } from './bind.ts';
+import { HANDSHAKE } from './client-hello.ts';
 import { http1Server } from './http1.ts';
 import { http2Server } from './http2.ts';
 import type { Limits } from './limits.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { Serving, type ServingOptions } from './serving.ts';
+import { type TlsChoice, TlsEntrance } from './tls-entrance.ts';
 
 export interface AcceptorOptions extends Omit<ServingOptions, 'limits'> {
   /** 0: the system picks one, the same for both loopback families. */
@@ -19,7 +21,11 @@ export interface AcceptorOptions extends Omit<ServingOptions, 'limits'> {
   /** undefined: loopback, 127.0.0.1 and ::1. */
   readonly address: string | undefined;
   readonly limits?: Partial<Limits>;
+  /** Who ends TLS, asked for each connection; undefined: this port has none. */
+  readonly tls?: () => TlsChoice | undefined;
 }
+
+type Speak = (over: Socket) => void;
 
 /** How every HTTP/2 connection begins (RFC 9113 section 3.4). No HTTP/1.1 method is called PRI. */
 const PREFACE = Buffer.from('PRI ');
@@ -29,8 +35,9 @@ export class Acceptor implements Closable {
   readonly #options: AcceptorOptions;
   readonly #serving: Serving;
   readonly #http2: Http2Server;
+  readonly #entrance: TlsEntrance;
   readonly #sockets = new Set<Socket>();
-  /** Connections that have not said anything yet. */
+  /** Connections that have not said anything yet, or are not done with their handshake. */
   readonly #silent = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #servers: readonly Server[] = [];
@@ -39,6 +46,7 @@ export class Acceptor implements Closable {
   constructor(options: AcceptorOptions) {
     this.#options = options;
     this.#serving = new Serving({ ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } });
+    this.#entrance = new TlsEntrance(this.#serving, options.tls ?? (() => undefined));
     this.#http2 = http2Server(this.#serving);
     this.#http2.on('session', (session) => {
       this.#sessions.add(session);
@@ -88,7 +96,7 @@ export class Acceptor implements Closable {
     for (const server of this.#servers) server.closeIdleConnections();
   }
 
-  #accept(socket: Socket, speak: () => void): void {
+  #accept(socket: Socket, speak: Speak): void {
     this.#sockets.add(socket);
     this.#silent.add(socket);
     socket.on('error', ignore);
@@ -104,7 +112,7 @@ export class Acceptor implements Closable {
     this.#peek(socket, speak);
   }
 
-  #peek(socket: Socket, speak: () => void, before: Buffer = NOTHING): void {
+  #peek(socket: Socket, speak: Speak, before: Buffer = NOTHING): void {
     socket.once('readable', () => {
       const next = socket.read() as Buffer | null;
       if (next === null) {
@@ -112,6 +120,16 @@ export class Acceptor implements Closable {
         return;
       }
       const first = before.length === 0 ? next : Buffer.concat([before, next]);
+      if (first[0] === HANDSHAKE) {
+        this.#entrance.enter(socket, first, (secure) => {
+          secure.on('error', ignore);
+          this.#heard(socket);
+          // HTTP/2 over TLS is agreed on by ALPN and nothing else (RFC 9113 section 3.3).
+          if (secure.alpnProtocol === 'h2') this.#http2.emit('connection', secure);
+          else speak(secure);
+        });
+        return;
+      }
       const known = Math.min(first.length, PREFACE.length);
       const http2 = PREFACE.compare(first, 0, known, 0, known) === 0;
       if (http2 && known < PREFACE.length) {
@@ -120,11 +138,15 @@ export class Acceptor implements Closable {
         return;
       }
       socket.unshift(first);
-      this.#silent.delete(socket);
-      socket.setTimeout(0);
+      this.#heard(socket);
       if (http2) this.#http2.emit('connection', socket);
-      else speak();
+      else speak(socket);
     });
+  }
+
+  #heard(socket: Socket): void {
+    this.#silent.delete(socket);
+    socket.setTimeout(0);
   }
 }
 

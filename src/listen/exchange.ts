@@ -4,12 +4,13 @@
  */
 import type { Socket } from 'node:net';
 import { GatewayError } from '../core/errors.ts';
-import type { Endpoint, Exchange, RequestBody } from '../core/exchange.ts';
-import type { Credential, Identity } from '../core/identity.ts';
+import type { ConnectionTls, Endpoint, Exchange, RequestBody } from '../core/exchange.ts';
+import type { Credential, Identity, PeerCertificate } from '../core/identity.ts';
 import type { Ports } from '../core/ports.ts';
 import type { ExchangeRecord } from '../core/signals.ts';
 import { Cancel } from '../lib/cancel.ts';
 import { traceIdOf } from '../lib/trace-context.ts';
+import { tlsOf } from './secured.ts';
 
 /** What node's request objects offer; read lazily, because node builds `headers` on first access. */
 export interface IncomingHead {
@@ -48,7 +49,7 @@ export class AcceptedExchange implements Exchange {
   readonly path: string;
   query: string;
   readonly authority: string;
-  readonly scheme = 'http';
+  readonly tls: ConnectionTls | undefined;
   readonly httpVersion: Exchange['httpVersion'];
   readonly body: RequestBody;
   readonly upgrade: string | undefined;
@@ -74,6 +75,11 @@ export class AcceptedExchange implements Exchange {
     this.httpVersion = arrival.httpVersion;
     this.body = arrival.body;
     this.upgrade = arrival.upgrade;
+    this.tls = tlsOf(socket);
+    if (this.tls?.identity) {
+      this.identity = this.tls.identity;
+      this.principal = this.identity.principal;
+    }
     this.record = {
       startedAt: ports.clock.now(),
       method,
@@ -96,6 +102,14 @@ export class AcceptedExchange implements Exchange {
 
   get id(): string {
     return this.#number.toString(36);
+  }
+
+  get scheme(): Exchange['scheme'] {
+    return this.tls ? 'https' : 'http';
+  }
+
+  get certificate(): PeerCertificate | undefined {
+    return this.tls?.certificate;
   }
 
   get headers(): Exchange['headers'] {
@@ -148,7 +162,7 @@ export class AcceptedExchange implements Exchange {
 }
 
 /** IPv4 peers of a dual-stack socket come as `::ffff:10.0.0.1`; rules and logs know them as 10.0.0.1. */
-function plainAddress(address: string | undefined): string {
+export function plainAddress(address: string | undefined): string {
   if (address === undefined) return '';
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

@@ -19,6 +19,7 @@ import {
   sizeOf,
   withoutTunnel,
 } from './respond.ts';
+import { underlying } from './secured.ts';
 import { headersTooLarge, type Serving } from './serving.ts';
 import { requestTarget } from './target.ts';
 import { takesUpgrade, withoutOffer } from './upgrade-offer.ts';
@@ -26,8 +27,8 @@ import { takesUpgrade, withoutOffer } from './upgrade-offer.ts';
 /** For how long the rest of a refused upload is read and thrown away, so that the client gets to see the reply. */
 const LINGER_MS = 5_000;
 
-/** Sees a new connection first; `speak` serves HTTP/1.1 on it. */
-export type Greet = (socket: Socket, speak: () => void) => void;
+/** Sees a new connection first; `speak` serves HTTP/1.1 on it, or on what it turned out to carry. */
+export type Greet = (socket: Socket, speak: (over: Socket) => void) => void;
 
 const TCP_KEEP_ALIVE_MS = 60_000;
 
@@ -52,7 +53,7 @@ export function http1Server(serving: Serving, greet: Greet): Server {
   // The server's own listener is kept aside: its timeouts and idle tracking work only on a server that listens itself.
   const [listener] = server.listeners('connection') as [(this: Server, socket: Duplex) => void];
   server.removeAllListeners('connection');
-  server.on('connection', (socket) => greet(socket, () => listener.call(server, socket)));
+  server.on('connection', (socket) => greet(socket, (over) => listener.call(server, over)));
   server.on('request', (request, response) => serve(serving, { request, response, expects: false }));
   server.on('checkContinue', (request, response) => serve(serving, { request, response, expects: true }));
   server.on('upgrade', (request, socket, head) => {
@@ -267,7 +268,7 @@ class Http1Writer implements ReplyWriter {
 
   /** A reset rather than a close: to a client that reads up to the end of the connection, a close says "complete". */
   abort(): void {
-    this.#socket.resetAndDestroy();
+    underlying(this.#socket).resetAndDestroy();
   }
 }
 

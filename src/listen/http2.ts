@@ -1,4 +1,7 @@
-/** HTTP/2 without TLS (prior knowledge) on node:http2's stream API: streams become Exchanges, Answers become replies. */
+/**
+ * HTTP/2 on node:http2's stream API, by ALPN or without TLS by prior knowledge: streams become Exchanges, Answers
+ * become replies.
+ */
 import {
   constants,
   createServer,
@@ -122,7 +125,7 @@ class Http2Writer implements ReplyWriter {
 
   whole({ status, headers }: Reply, pieces: readonly Buffer[] | undefined): number {
     const size = sizeOf(pieces);
-    const fields = collect(headers);
+    const fields = this.#fields(headers);
     if (pieces && !hasHeader(headers, 'content-length')) fields['content-length'] = size;
     this.#stream.respond({ ':status': status, ...fields }, { endStream: pieces === undefined });
     if (pieces) this.#stream.end(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
@@ -131,7 +134,7 @@ class Http2Writer implements ReplyWriter {
 
   head({ status, headers }: Reply): void {
     const stream = this.#stream;
-    stream.respond({ ':status': status, ...collect(headers) }, { waitForTrailers: true });
+    stream.respond({ ':status': status, ...this.#fields(headers) }, { waitForTrailers: true });
     stream.once('wantTrailers', () => {
       this.#awaitsTrailers = false;
       if (!this.#trailers) {
@@ -142,6 +145,12 @@ class Http2Writer implements ReplyWriter {
       setImmediate(() => this.finished());
     });
     this.#awaitsTrailers = true;
+  }
+
+  /** What `Connection: close` is to HTTP/1.1: streams under way end, new ones need a new connection. */
+  #fields(headers: readonly string[]): OutgoingHttpHeaders {
+    if (closes(headers)) this.#stream.session?.close();
+    return collect(headers);
   }
 
   /** An upload that nobody reads would keep the stream open for ever (RFC 9113 section 8.1). */
@@ -171,6 +180,14 @@ class Http2Writer implements ReplyWriter {
     // `close(code)` would first end the body in good order.
     this.#stream.destroy(new Error('the reply broke off'));
   }
+}
+
+function closes(headers: readonly string[]): boolean {
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length === 10 && name.toLowerCase() === 'connection') return headers[i + 1] === 'close';
+  }
+  return false;
 }
 
 /** node:http2 takes an object; repeated headers become an array. */

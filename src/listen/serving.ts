@@ -11,7 +11,7 @@ import { isServable } from './target.ts';
 export interface ServingOptions {
   readonly limits: Limits;
   readonly handle: Service<Exchange, Answer>;
-  readonly ports: Pick<Ports, 'clock' | 'signals'>;
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'signals'>;
 }
 
 export class Serving {

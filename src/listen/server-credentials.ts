@@ -1,0 +1,151 @@
+/**
+ * Certificate, key and client authorities of a TLS listener: read, checked, and looked at again every few seconds.
+ * Whatever replaces them (a copy, a rename, a swapped link) takes effect once it makes sense as a whole; until then
+ * what was read before stays in force.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { GatewayError } from '../core/errors.ts';
+import type { ListenerTls } from '../core/plan.ts';
+import type { Ports, Timer } from '../core/ports.ts';
+import type { Closable } from '../core/scope.ts';
+import { certificatesOf, isPem } from '../lib/pem.ts';
+
+/** PEM texts. */
+export interface Credentials {
+  readonly cert: string;
+  readonly key: string;
+  /** Authorities of clients. */
+  readonly root: string | undefined;
+}
+
+export interface WatchOptions {
+  readonly tls: ListenerTls;
+  /** Name of the listener, for messages. */
+  readonly listener: string;
+  readonly ports: Pick<Ports, 'clock' | 'log'>;
+  /** Called at once, and for what replaces it. Throws when TLS cannot work with them. */
+  use(credentials: Credentials): void;
+}
+
+const LOOK_EVERY_MS = 2000;
+
+export class WatchedCredentials implements Closable {
+  readonly #options: WatchOptions;
+  readonly #files: readonly string[];
+  readonly #timer: Timer | undefined;
+  #looking = false;
+  /** Of the files as they were last taken or refused. */
+  #settled: string;
+  /** Of files that made no sense at first sight: the other half of a pair may be on its way. */
+  #doubtful: string | undefined;
+
+  /** Throws CONFIG_INVALID. */
+  constructor(options: WatchOptions) {
+    const { tls, listener, ports } = options;
+    this.#options = options;
+    this.#files = [tls.cert, tls.key, tls.root].filter(isFile);
+    // Before the reading: what changes during it is seen at the next look.
+    this.#settled = this.#files.map((file) => stampOf(statSync(file, { throwIfNoEntry: false }))).join();
+    try {
+      this.#take();
+    } catch (error) {
+      const message = `listener "${listener}": tls.${(error as Error).message}`;
+      throw new GatewayError('CONFIG_INVALID', message, { cause: error });
+    }
+    if (this.#files.length > 0) this.#timer = ports.clock.every(LOOK_EVERY_MS, () => void this.#look());
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    const stats = await Promise.all(this.#files.map((file) => stat(file).catch(() => undefined)));
+    const stamp = stats.map(stampOf).join();
+    if (stamp !== this.#settled) this.#renew(stamp);
+    this.#looking = false;
+  }
+
+  #renew(stamp: string): void {
+    const { listener, ports } = this.#options;
+    try {
+      this.#take();
+      this.#settled = stamp;
+      ports.log.info({ listener }, 'the certificate of a listener has changed and is in force');
+    } catch (error) {
+      if (this.#doubtful !== stamp) {
+        this.#doubtful = stamp;
+        return;
+      }
+      this.#settled = stamp;
+      const reason = (error as Error).message;
+      ports.log.warn(
+        { listener, reason },
+        'the certificate of a listener has changed and cannot be used; the one before stays in force',
+      );
+    }
+    this.#doubtful = undefined;
+  }
+
+  #take(): void {
+    const { tls, listener, ports, use } = this.#options;
+    const cert = contentOf(tls.cert, 'cert');
+    const key = contentOf(tls.key, 'key');
+    const root = tls.root === undefined ? undefined : contentOf(tls.root, 'root');
+    const [leaf] = certificates(cert, 'cert');
+    checkKey(key, leaf);
+    if (root !== undefined) certificates(root, 'root');
+    use({ cert, key, root });
+    const { validFrom, validTo } = leaf;
+    const now = ports.clock.now();
+    if (now < Date.parse(validFrom) || now > Date.parse(validTo))
+      ports.log.warn({ listener, validFrom, validTo }, 'the certificate of a listener is not valid now');
+  }
+}
+
+function contentOf(pemOrFile: string, part: string): string {
+  if (isPem(pemOrFile)) return pemOrFile;
+  try {
+    return readFileSync(pemOrFile, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(`${part}: ${pemOrFile}: ${code === 'ENOENT' ? 'no such file' : (code ?? message)}`);
+  }
+}
+
+function certificates(pem: string, part: string): [X509Certificate, ...X509Certificate[]] {
+  try {
+    const [first, ...others] = certificatesOf(pem).map((each) => new X509Certificate(each));
+    if (first) return [first, ...others];
+  } catch {
+    throw new Error(`${part}: a certificate in it cannot be read`);
+  }
+  throw new Error(`${part}: there is no certificate in it (PEM)`);
+}
+
+function checkKey(pem: string, certificate: X509Certificate): void {
+  if (!certificate.checkPrivateKey(privateKey(pem)))
+    throw new Error('key: it is not the key of the certificate');
+}
+
+/** What the library says might quote the key. */
+function privateKey(pem: string) {
+  try {
+    return createPrivateKey(pem);
+  } catch (error) {
+    const encrypted = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE';
+    throw new Error(encrypted ? 'key: it is encrypted' : 'key: there is no private key in it (PEM)');
+  }
+}
+
+function stampOf(file: { ino: number; size: number; mtimeMs: number } | undefined): string {
+  return file ? `${file.ino}:${file.size}:${file.mtimeMs}` : 'absent';
+}
+
+function isFile(text: string | undefined): text is string {
+  return text !== undefined && !isPem(text);
+}

@@ -1,0 +1,155 @@
+/**
+ * A TLS connection from its first byte to the end of its handshake: reads which name is asked for, hands the
+ * connection to whoever is responsible for that name, and says why one is turned away. Knows no listener.
+ */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { readClientHello } from './client-hello.ts';
+import { plainAddress } from './exchange.ts';
+import type { Serving } from './serving.ts';
+import type { TlsHandler } from './tls-terminator.ts';
+
+/** Who is responsible for a name; undefined: nobody. */
+export type TlsChoice = (serverName: string | undefined) => TlsHandler | undefined;
+
+interface Entering {
+  readonly socket: Socket;
+  readonly done: (secure: TLSSocket) => void;
+  /** Ends the connection, once, and says why. */
+  readonly refuse: (refusal: Refusal) => void;
+}
+
+interface Refusal {
+  /** A label of the metric: few and closed. */
+  readonly reason:
+    | 'plain_port'
+    | 'hello'
+    | 'unknown_name'
+    | 'timeout'
+    | 'certificate'
+    | 'protocol'
+    | 'closed';
+  readonly detail: string;
+  readonly serverName?: string | undefined;
+  /** Sent to the client in the clear, which is right as long as the handshake has not begun (RFC 8446 section 6). */
+  readonly alert?: number;
+}
+
+/** Alerts (RFC 8446 section 6): level and what they say. */
+const FATAL = 2;
+const HANDSHAKE_FAILURE = 40;
+const DECODE_ERROR = 50;
+const UNRECOGNIZED_NAME = 112;
+
+export class TlsEntrance {
+  readonly #serving: Serving;
+  readonly #choice: () => TlsChoice | undefined;
+
+  /** `choice` is asked for each connection, since a reload may change it; undefined: the port has no TLS. */
+  constructor(serving: Serving, choice: () => TlsChoice | undefined) {
+    this.#serving = serving;
+    this.#choice = choice;
+  }
+
+  /** `first` has been taken from the socket. `done` runs at most once. */
+  enter(socket: Socket, first: Buffer, done: (secure: TLSSocket) => void): void {
+    const { limits, ports } = this.#serving;
+    let over = false;
+    const refuse = (refusal: Refusal): void => {
+      if (over) return;
+      over = true;
+      this.#note(socket, refusal);
+      turnAway(socket, refusal.alert);
+    };
+    // The whole handshake: a pause alone can be kept short for ever.
+    const deadline = ports.clock.after(limits.handshakeTimeoutMs, () =>
+      refuse({ reason: 'timeout', detail: 'the handshake took too long' }),
+    );
+    socket.once('close', () => {
+      deadline.cancel();
+      refuse({ reason: 'closed', detail: 'the client went away' });
+    });
+    this.#read(first, {
+      socket,
+      refuse,
+      done: (secure) => {
+        over = true;
+        deadline.cancel();
+        done(secure);
+      },
+    });
+  }
+
+  #read(bytes: Buffer, entering: Entering): void {
+    const { socket, refuse } = entering;
+    const reading = readClientHello(bytes, this.#serving.limits.helloBytes);
+    if (reading.kind === 'invalid') {
+      refuse({ reason: 'hello', detail: reading.reason, alert: DECODE_ERROR });
+      return;
+    }
+    if (reading.kind === 'hello') {
+      socket.unshift(bytes);
+      this.#hand(reading.serverName, entering);
+      return;
+    }
+    gather(socket, { bytes, need: reading.need }, (more) => this.#read(more, entering));
+  }
+
+  #hand(serverName: string | undefined, { socket, done, refuse }: Entering): void {
+    const choice = this.#choice();
+    if (!choice) {
+      const detail = 'this port speaks plain HTTP';
+      refuse({ reason: 'plain_port', detail, serverName, alert: HANDSHAKE_FAILURE });
+      return;
+    }
+    const handler = choice(serverName);
+    if (!handler) {
+      const detail = serverName === undefined ? 'no name was asked for' : 'no listener has this name';
+      refuse({ reason: 'unknown_name', detail, serverName, alert: UNRECOGNIZED_NAME });
+      return;
+    }
+    const failed = (reason: Refusal['reason'], detail: string): void =>
+      refuse({ reason, detail, serverName });
+    handler.accept(socket, { serverName, secured: done, failed });
+  }
+
+  #note(socket: Socket, { reason, detail, serverName }: Refusal): void {
+    const { log, signals } = this.#serving.ports;
+    signals.count('tls_connections_refused_total', { reason });
+    const fields = { reason, detail, serverName, 'src.addr': plainAddress(socket.remoteAddress) };
+    if (reason === 'closed') log.debug(fields, 'TLS connection refused');
+    else log.info(fields, 'TLS connection refused');
+  }
+}
+
+interface Gathering {
+  readonly bytes: Buffer;
+  readonly need: number;
+}
+
+/** A hello that comes byte by byte must not be read anew with each of them. */
+function gather(socket: Socket, { bytes, need }: Gathering, done: (bytes: Buffer) => void): void {
+  const pieces = [bytes];
+  let size = bytes.length;
+  const take = (): void => {
+    const next = socket.read() as Buffer | null;
+    if (next === null) {
+      socket.destroy();
+      return;
+    }
+    pieces.push(next);
+    size += next.length;
+    if (size < need) socket.once('readable', take);
+    else done(Buffer.concat(pieces));
+  };
+  socket.once('readable', take);
+}
+
+function turnAway(socket: Socket, alert: number | undefined): void {
+  if (alert === undefined || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.end(Buffer.from([0x15, 3, 3, 0, 2, FATAL, alert]));
+  socket.destroySoon();
+}
