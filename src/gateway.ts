@@ -11,7 +11,7 @@ import type { BindPlan, Plan } from './core/plan.ts';
 import type { Ports } from './core/ports.ts';
 import { type Closable, type Scope, SharedPool } from './core/scope.ts';
 import { buildGeneration, type Generation } from './generation/build.ts';
-import { Loading } from './generation/loading.ts';
+import { loadedFor } from './generation/loading.ts';
 import { Acceptor } from './listen/acceptor.ts';
 
 export interface GatewayOptions {
@@ -45,7 +45,6 @@ interface Bound extends Listening {
 export class Gateway implements Closable {
   readonly #options: GatewayOptions;
   readonly #pool = new SharedPool<Closable>();
-  readonly #loading: Loading;
   readonly #bound = new Map<string, Bound>();
   /** Generations in force or still draining. */
   readonly #alive = new Set<Running>();
@@ -55,7 +54,6 @@ export class Gateway implements Closable {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    this.#loading = new Loading(options);
   }
 
   get plan(): Plan | undefined {
@@ -110,7 +108,7 @@ export class Gateway implements Closable {
   async #apply(plan: Plan): Promise<void> {
     if (this.#closed) throw new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down');
     const { definitions, ports } = this.#options;
-    const loaded = await this.#loading.of(plan);
+    const loaded = await loadedFor(plan, { definitions, ports });
     const generation = buildGeneration(plan, { definitions, ports, lasting: this.#lasting(), loaded });
     const fresh = await this.#bindNew(plan).catch(async (error: unknown) => {
       await generation.current.close();

@@ -88,7 +88,7 @@ Examples:
 async function serve(flags: Flags): Promise<void> {
   const input = await readInput(flags);
   if (flags.validateOnly) {
-    readPlan(input, host);
+    await readPlan(input, host);
     return print(`${input.name}: valid\n`);
   }
   const address = flags.address ?? host.env['AGENTGATEWAY_ADDRESS'];

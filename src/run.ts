@@ -17,6 +17,7 @@ import { type Env, type Log, type Ports, systemClock } from './core/ports.ts';
 import { type Closable, Scope } from './core/scope.ts';
 import type { Gauge } from './core/signals.ts';
 import { Gateway } from './gateway.ts';
+import { loadedForText } from './generation/loading.ts';
 import { Target } from './mcp/target/target.ts';
 import { createAccessLog } from './observe/access-log.ts';
 import { createLog, type OpenLog } from './observe/logger.ts';
@@ -63,7 +64,7 @@ export interface Run extends Closable {
 /** Throws ConfigError, or GatewayError when a port cannot be opened; nothing stays open then. */
 export async function run(options: RunOptions): Promise<Run> {
   const { host, input } = options;
-  const plan = readPlan(input, host);
+  const plan = await readPlan(input, host);
   const scope = new Scope();
   try {
     const open = await openLog(plan, options);
@@ -93,10 +94,12 @@ export async function run(options: RunOptions): Promise<Run> {
   }
 }
 
-export function readPlan(input: ConfigInput, host: Pick<Host, 'env' | 'cwd'>): Plan {
+export async function readPlan(input: ConfigInput, host: Pick<Host, 'env' | 'cwd'>): Promise<Plan> {
   const { text, name, file } = input;
   const folder = file === undefined ? host.cwd : dirname(file);
-  return loadConfig({ text, file: name, definitions: standard, env: host.env, cwd: host.cwd, folder });
+  const definitions = standard;
+  const loaded = await loadedForText(text, { definitions, ports: { random: randomBytes } });
+  return loadConfig({ text, file: name, definitions, loaded, env: host.env, cwd: host.cwd, folder });
 }
 
 /** Target states by name, for readiness, the dump and the start-up screen. */
@@ -215,7 +218,7 @@ function watch(
   const { log, clock, signals } = ports;
   const reload = async (text: string): Promise<void> => {
     try {
-      const plan = readPlan({ text, name: file, file }, host);
+      const plan = await readPlan({ text, name: file, file }, host);
       await gateway.apply(plan);
       signals.count('config_reloads_total', { outcome: 'ok' });
       log.info({ file, hash: plan.hash.slice(0, 12) }, 'configuration reloaded');
@@ -229,11 +232,15 @@ function watch(
       log.error({ file, reason }, 'configuration not reloaded: the one before stays in force');
     }
   };
+  // One after the other: reading one text may take longer than reading the next.
+  let reloading = Promise.resolve();
   return watchFile({
     file,
     initial,
     clock,
-    onText: (text) => void reload(text),
+    onText: (text) => {
+      reloading = reloading.then(() => reload(text));
+    },
     onError: (error) =>
       log.error(
         { file, reason: error.message },

@@ -24,6 +24,8 @@ export interface Finding {
   readonly hint?: string | undefined;
   /** Point at the key that leads to `path` rather than at the value. */
   readonly onKey?: boolean;
+  /** Point at a part of the value, where that is this text. */
+  readonly part?: { readonly of: string; readonly offset: number; readonly length: number } | undefined;
   /** `path` ends in a key that was not understood. */
   readonly unknown?: boolean;
   /** That key, or this value, is one the Rust gateway has. */

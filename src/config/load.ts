@@ -11,6 +11,7 @@ import { explainIssues } from './issues.ts';
 import { documentJsonSchema } from './json-schema.ts';
 import { parseConfig } from './parse.ts';
 import { resolvePlan } from './plan.ts';
+import { policyProblems } from './policy-problems.ts';
 import type { Positions } from './positions.ts';
 import { checkRules } from './rules.ts';
 import { type JsonSchema, mapPaths } from './schema-walk.ts';
@@ -20,6 +21,8 @@ export interface ConfigSource {
   /** As shown in messages. */
   readonly file: string;
   readonly definitions: Definitions;
+  /** What its policies have loaded, by key; where it is missing, what only that could tell is not looked at. */
+  readonly loaded?: ReadonlyMap<string, unknown>;
   readonly env: Env;
   /** The working directory: relative paths that do not exist in `folder` are looked up here. */
   readonly cwd: string;
@@ -67,8 +70,11 @@ function validate(
   const shape = result.success
     ? []
     : explainIssues(result.error.issues, { document: value, definitions, schema: schema.json });
+  const inner = result.success ? policyProblems(result.data, source) : [];
   const unset = new Set(expanded.findings.map((one) => pathKey(one.path)));
-  const faults = [...shape, ...checkRules(value, definitions)].filter((one) => !unset.has(pathKey(one.path)));
+  const faults = [...shape, ...inner, ...checkRules(value, definitions)].filter(
+    (one) => !unset.has(pathKey(one.path)),
+  );
   const findings = [...expanded.findings, ...faults];
   return { document: result.data, findings: withoutConsequences(findings) };
 }

@@ -36,8 +36,14 @@ export class Positions {
     });
   }
 
-  #range({ path, onKey }: Finding): Range {
+  #range({ path, onKey, part }: Finding): Range {
     const { spot, whole } = this.#find(path);
+    // Not where the text is written with escapes, over several lines or with a variable.
+    const at = part && whole ? this.#source.text.indexOf(part.of, spot.start) : -1;
+    if (part && at >= 0 && at + part.of.length <= spot.end) {
+      const start = at + part.offset;
+      return { start, end: start + Math.max(1, part.length) };
+    }
     if (spot.key && (onKey || !whole || !spot.scalar)) return spot.key;
     if (spot.scalar) return spot;
     const first = spot.children.values().next().value;
@@ -118,8 +124,13 @@ function maskSecrets(text: string, root: Spot): string {
 function secrets(spot: Spot, inside: boolean): Range[] {
   if (spot.scalar) return inside ? [spot] : [];
   return [...spot.children].flatMap(([name, child]) =>
-    secrets(child, inside || (typeof name === 'string' && SECRET_NAME.test(name))),
+    secrets(child, inside || (typeof name === 'string' && SECRET_NAME.test(name) && !isRules(child))),
   );
+}
+
+/** `authorization` is a header with a secret, and a policy with rules that people want to see. */
+function isRules({ children }: Spot): boolean {
+  return children.has('rules');
 }
 
 /** The same where the text could not be parsed: everything after such a key, to the end of its line. */

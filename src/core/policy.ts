@@ -30,14 +30,24 @@ export interface PolicyDeps {
   readonly route?: RouteFacts | undefined;
 }
 
+export interface PolicyProblem {
+  /** Within the policy. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  /** Which part of the text at `path`, where it is that text; in UTF-16 characters. */
+  readonly part?: { readonly of: string; readonly offset: number; readonly length: number };
+}
+
 export interface PolicyDefinition<C = unknown, L = unknown> {
   readonly key: string;
   readonly phase: Phase;
   readonly attach: readonly AttachLevel[];
   readonly schema: ZodType<C>;
-  /** Loads what building takes and nobody else should pay for, before a plan that has this policy is built. Once per
-   * gateway; definitions with the same function share what it loads. */
-  readonly load?: (ports: Ports) => Promise<L>;
+  /** Loads what building takes and nobody else should pay for, before a plan that has this policy is built. Called for
+   * each such plan. */
+  readonly load?: (ports: Pick<Ports, 'random'>) => Promise<L>;
+  /** What is wrong with a config that its schema takes, for messages with a place in the file; building throws it too. */
+  problems?(config: C, loaded: L): Iterable<PolicyProblem>;
   /** No network or child IO here. Throws GatewayError CONFIG_INVALID for what only a look at the machine shows. */
   build(config: C, deps: PolicyDeps, loaded: L): PolicyParts;
   /** What two places say together, where one lies within the other; without it the narrower one counts alone. */

@@ -2,7 +2,13 @@
 import type { Ports } from '../core/ports.ts';
 import type { Expr } from './expression.ts';
 
-export async function loadExpr(ports: Pick<Ports, 'random'>): Promise<Expr> {
-  const { createExpr } = await import('./cel/compile.ts');
-  return createExpr(ports);
+/** By where its randomness comes from: who loads it twice gets the same, with what was compiled. */
+const loaded = new WeakMap<Ports['random'], Promise<Expr>>();
+
+export function loadExpr(ports: Pick<Ports, 'random'>): Promise<Expr> {
+  const known = loaded.get(ports.random);
+  if (known) return known;
+  const loading = import('./cel/compile.ts').then(({ createExpr }) => createExpr(ports));
+  loaded.set(ports.random, loading);
+  return loading;
 }

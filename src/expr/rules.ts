@@ -4,7 +4,8 @@
  * does not.
  */
 import { GatewayError } from '../core/errors.ts';
-import type { Expr, ExprError, Expression, Scope } from './expression.ts';
+import type { PolicyProblem } from '../core/policy.ts';
+import { comesTo, type Expr, ExprError, type Expression, type Scope } from './expression.ts';
 import type { Place } from './places.ts';
 
 export type Effect = 'allow' | 'deny' | 'require';
@@ -27,20 +28,60 @@ export interface Verdict {
   readonly by: Rule | undefined;
 }
 
-/** Throws CONFIG_INVALID naming the rule; `policy` is for that message. */
-export function compileRules(
-  expr: Expr,
-  rules: readonly RuleSource[],
-  { place, policy }: { readonly place: Place; readonly policy: string },
-): Rule[] {
-  return rules.map(({ effect, expression }, index) => {
+export interface RulesPlace {
+  readonly place: Place;
+  /** For messages. */
+  readonly policy: string;
+  /** Variables that the place has but these rules cannot read, and why. */
+  readonly without?: Readonly<Record<string, string>>;
+}
+
+/** Throws CONFIG_INVALID naming the rule. */
+export function compileRules(expr: Expr, sources: readonly RuleSource[], where: RulesPlace): Rule[] {
+  return sources.map((source, index) => {
     try {
-      return { effect, expression: expr.compile(expression, place), number: index + 1 };
+      return compileRule(expr, { ...source, number: index + 1 }, where);
     } catch (cause) {
-      if (!(cause instanceof GatewayError)) throw cause;
-      throw new GatewayError('CONFIG_INVALID', `${policy}: rule ${index + 1}: ${cause.message}`, { cause });
+      if (!(cause instanceof ExprError)) throw cause;
+      throw new GatewayError('CONFIG_INVALID', `${where.policy}: rule ${index + 1}: ${cause.message}`, {
+        cause,
+      });
     }
   });
+}
+
+/** What is wrong with each of the rules, by its place in the list. */
+export function* ruleProblems(
+  expr: Expr,
+  sources: readonly RuleSource[],
+  where: RulesPlace,
+): Iterable<PolicyProblem> {
+  for (const [index, source] of sources.entries()) {
+    try {
+      compileRule(expr, { ...source, number: index + 1 }, where);
+    } catch (error) {
+      if (!(error instanceof ExprError)) throw error;
+      const { message, offset, length } = error;
+      yield { path: ['rules', index], message, part: { of: source.expression, offset, length } };
+    }
+  }
+}
+
+function compileRule(
+  expr: Expr,
+  { effect, expression: text, number }: RuleSource & { readonly number: number },
+  { place, without = {} }: RulesPlace,
+): Rule {
+  const expression = expr.compile(text, place);
+  for (const [variable, why] of Object.entries(without)) {
+    if (!comesTo(expression, variable)) continue;
+    const offset = Math.max(0, text.indexOf(variable));
+    throw new ExprError('CONFIG_INVALID', `\`${variable}\` cannot be read here: ${why}`, {
+      offset,
+      length: variable.length,
+    });
+  }
+  return { effect, expression, number };
 }
 
 export class Rules {
@@ -70,8 +111,8 @@ export class Rules {
     try {
       return rule.expression.test(scope);
     } catch (error) {
-      if (!(error instanceof GatewayError) || error.code !== 'EXPRESSION_FAILED') throw error;
-      this.#failed(rule, error as ExprError);
+      if (!(error instanceof ExprError)) throw error;
+      this.#failed(rule, error);
       return otherwise;
     }
   }

@@ -3,33 +3,36 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { testPlan } from '../../test/fixtures/test-plan.ts';
 import { testPorts } from '../../test/fixtures/test-ports.ts';
-import { definePolicy } from '../core/policy.ts';
-import { Loading } from './loading.ts';
+import { definePolicy, type PolicySet } from '../core/policy.ts';
+import { loadedFor, loadedForText } from './loading.ts';
 
-let loads = 0;
-const load = async () => {
-  loads += 1;
-  return { loads };
-};
-const policy = (key: string, more: object = {}) =>
-  definePolicy({ key, phase: 'edge', attach: ['route'], schema: z.unknown(), build: () => ({}), ...more });
+const loads: string[] = [];
+const policy = (key: string) =>
+  definePolicy({ key, phase: 'edge', attach: ['route'], schema: z.unknown(), build: () => ({}) });
+const loading = (key: string) => ({
+  ...policy(key),
+  load: async () => {
+    loads.push(key);
+    return `what ${key} needs`;
+  },
+});
 
-test('policies load once what they need, and only where a plan has one of them', async () => {
-  const policies = [
-    policy('plain'),
-    policy('one', { load }),
-    policy('two', { load }),
-    policy('three', { load }),
-  ];
-  const loading = new Loading({ definitions: { policies, backends: [] }, ports: testPorts() });
-  const planWith = (config: unknown, set: object) =>
-    testPlan([
-      { port: 0, routes: [{ path: '/', policies: set as never, backends: [{ kind: 'x', config }] }] },
-    ]);
-  assert.deepEqual([...(await loading.of(planWith('x', { plain: {} })))], []);
-  assert.equal(loads, 0);
-  const first = await loading.of(planWith('x', { one: {} }));
-  const inside = await loading.of(planWith({ targets: [{ policies: { two: {} } }] }, { one: {} }));
-  assert.deepEqual([[...first.keys()], [...inside.keys()], loads], [['one'], ['one', 'two'], 1]);
-  assert.equal(first.get('one'), inside.get('two'));
+const definitions = { policies: [policy('plain'), loading('one'), loading('two')], backends: [] };
+const deps = { definitions, ports: testPorts() };
+
+const planWith = (policies: PolicySet, config: unknown = 'x') =>
+  testPlan([{ port: 0, routes: [{ path: '/', policies, backends: [{ kind: 'x', config }] }] }]);
+
+test('policies load what they need only where a plan has them, be it inside a backend', async () => {
+  assert.deepEqual([...(await loadedFor(planWith({ plain: {} }), deps))], []);
+  assert.deepEqual(loads.splice(0), []);
+  assert.deepEqual([...(await loadedFor(planWith({ one: {} }), deps))], [['one', 'what one needs']]);
+  const inside = await loadedFor(planWith({}, { targets: [{ policies: { two: {} } }] }), deps);
+  assert.deepEqual([...inside.keys()], ['two']);
+  assert.deepEqual(loads.splice(0), ['one', 'two']);
+});
+
+test('for a text it is enough that it mentions them', async () => {
+  assert.deepEqual([...(await loadedForText('policies: { plain: {} }', deps)).keys()], []);
+  assert.deepEqual([...(await loadedForText('policies: { two: {} }', deps)).keys()], ['two']);
 });

@@ -11,30 +11,26 @@ export type Loaded = ReadonlyMap<string, unknown>;
 
 export interface LoadingDeps {
   readonly definitions: Definitions;
-  readonly ports: Ports;
+  readonly ports: Pick<Ports, 'random'>;
 }
 
-export class Loading {
-  readonly #deps: LoadingDeps;
-  readonly #begun = new Map<unknown, Promise<unknown>>();
+/** For a plan that is to be built. */
+export function loadedFor(plan: Plan, deps: LoadingDeps): Promise<Loaded> {
+  const names = new Set<string>();
+  collectNames(plan, names);
+  return load(deps, (key) => names.has(key));
+}
 
-  constructor(deps: LoadingDeps) {
-    this.#deps = deps;
-  }
+/** For a document that is to be checked: more than it needs where it only mentions a policy. */
+export function loadedForText(text: string, deps: LoadingDeps): Promise<Loaded> {
+  return load(deps, (key) => text.includes(key));
+}
 
-  async of(plan: Plan): Promise<Loaded> {
-    const { definitions, ports } = this.#deps;
-    const names = new Set<string>();
-    collectNames(plan, names);
-    const loaded = new Map<string, unknown>();
-    for (const { key, load } of definitions.policies) {
-      if (!load || !names.has(key)) continue;
-      const loading = this.#begun.get(load) ?? load(ports);
-      this.#begun.set(load, loading);
-      loaded.set(key, await loading);
-    }
-    return loaded;
-  }
+async function load({ definitions, ports }: LoadingDeps, needed: (key: string) => boolean): Promise<Loaded> {
+  const loaded = new Map<string, unknown>();
+  for (const policy of definitions.policies)
+    if (policy.load && needed(policy.key)) loaded.set(policy.key, await policy.load(ports));
+  return loaded;
 }
 
 /** Every name in the plan: policies also stand inside the settings of backends, which only those understand. */

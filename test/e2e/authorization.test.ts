@@ -106,7 +106,7 @@ describe('authorization', () => {
       ['jtw.sub == "x"', /authorization: rule 1: .*jtw/],
       ['request.path ==', /authorization: rule 1: /],
       ['mcp.tool.name == "x"', /authorization: rule 1: /],
-      ['size(request.body) > 1', /request\.body cannot be read here/],
+      ['size(request.body) > 1', /`request\.body` cannot be read here/],
     ] as const)
       await assert.rejects(doors.apply({ policies: rules(rule) }), {
         code: 'CONFIG_INVALID',

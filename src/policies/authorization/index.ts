@@ -7,12 +7,17 @@ import type { Layer } from '../../core/service.ts';
 import { comesTo } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
-import { compileRules, type Rule, Rules } from '../../expr/rules.ts';
+import { compileRules, type Rule, Rules, type RulesPlace, ruleProblems } from '../../expr/rules.ts';
 import { exchangeScope, type ScopeExtras } from '../../expr/scope.ts';
 import { Secret } from '../../expr/secret.ts';
 import { authorizationSchema } from './schema.ts';
 
 const KEY = 'authorization';
+const WHERE: RulesPlace = {
+  place: PLACES.http,
+  policy: KEY,
+  without: { 'request.body': 'bodies are streamed' },
+};
 
 export const authorization = definePolicy({
   key: KEY,
@@ -20,15 +25,10 @@ export const authorization = definePolicy({
   attach: ['listener', 'route', 'backend'],
   schema: authorizationSchema,
   load: loadExpr,
-  build({ rules }, { ports }, expr) {
-    const compiled = compileRules(expr, rules, { place: PLACES.http, policy: KEY });
-    const streamed = compiled.find(({ expression }) => comesTo(expression, 'request.body'));
-    if (streamed) {
-      const message = `${KEY}: rule ${streamed.number}: request.body cannot be read here; bodies are streamed`;
-      throw new GatewayError('CONFIG_INVALID', message);
-    }
-    return { exchange: authorizationLayer(compiled, ports.log) };
-  },
+  problems: ({ rules }, expr) => ruleProblems(expr, rules, WHERE),
+  build: ({ rules }, { ports }, expr) => ({
+    exchange: authorizationLayer(compileRules(expr, rules, WHERE), ports.log),
+  }),
   merge: (wider, narrower) => ({ rules: [...wider.rules, ...narrower.rules] }),
 });
 
