@@ -157,6 +157,7 @@ async function subscribe(caller: Caller, call: McpCall): Promise<McpOutcome> {
   if (call.method === 'resources/unsubscribe') {
     return links.unsubscribe(target, uri) && !modern ? send(caller, call, routed) : EMPTY;
   }
+  if (!links.isSubscribed(target, uri)) links.checkRoom();
   const outcome = modern ? await EMPTY : await send(caller, call, routed);
   if (outcome.kind === 'result') await links.subscribed(target, uri);
   return outcome;

@@ -3,6 +3,7 @@
  * nothing. A link that was lost is opened anew and told again what the client had asked for.
  */
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { Clock, Log, Ports, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import type { McpOutcome, Question } from '../call.ts';
@@ -53,7 +54,7 @@ export class Links implements Closable {
   /** Native URIs subscribed per target. */
   readonly #subscriptions = new Map<Target, Set<string>>();
   /** Native task ids watched per target (the tasks extension). */
-  readonly #tasks = new Map<Target, Set<string>>();
+  readonly #tasks = new Map<Target, ReadonlySet<string>>();
   /** Targets whose link was lost while somebody listened. */
   readonly #again = new Map<Target, Timer>();
   #level: string | undefined;
@@ -120,6 +121,14 @@ export class Links implements Closable {
     await Promise.allSettled(this.opened().map(({ open }) => sendLevel(open, level)));
   }
 
+  /** Throws OVERLOADED when the client subscribes to as many resources as it may. */
+  checkRoom(): void {
+    let count = 0;
+    for (const { size } of this.#subscriptions.values()) count += size;
+    if (count >= LIMITS.subscribedResources.value)
+      throw new GatewayError('OVERLOADED', `the client subscribes to ${count} resources already`);
+  }
+
   /** Remembered for links that come later; a legacy server has been told of it already. Resolves when it is heard. */
   async subscribed(target: Target, uri: string): Promise<void> {
     const uris = this.#subscriptions.get(target) ?? new Set();
@@ -136,10 +145,10 @@ export class Links implements Closable {
     return true;
   }
 
-  /** Tasks whose changes the client wants to hear of: all of them at each call. */
+  /** Tasks whose changes the client wants to hear of: all of the target at each call. */
   async watchTasks(target: Target, ids: ReadonlySet<string>): Promise<void> {
-    this.#tasks.set(target, new Set(ids));
-    await this.get(target);
+    if (ids.size > 0) this.#tasks.set(target, ids);
+    else this.#tasks.delete(target);
     await this.#resubscribe(target);
   }
 

@@ -22,6 +22,7 @@ import { LEVELS } from '../levels.ts';
 import type { ClientIdentity } from '../link/handshake.ts';
 import { type Message, SLOT, wholeMessage } from '../message.ts';
 import { MODERN_REVISION } from '../revisions.ts';
+import { withdrawn } from '../target/failures.ts';
 import { changedList, removed, type Target } from '../target/target.ts';
 import { exposeUri } from '../view/naming.ts';
 import type { View } from '../view/view.ts';
@@ -52,10 +53,6 @@ export interface SessionOptions {
 
 /** Several servers often change together (a reload, a restart): one notification for all. */
 const LIST_CHANGED_DEBOUNCE_MS = 50;
-
-function credentialsWithdrawn(target: string): GatewayError {
-  return new GatewayError('UPSTREAM_CLOSED', `target "${target}" no longer gets the client's credentials`);
-}
 
 export class Session implements Caller, Closable {
   readonly era = 'legacy';
@@ -250,8 +247,7 @@ export class Session implements Caller, Closable {
     }
     // Several servers are shown no credentials of the client; a link that carries them ends, another one opens without.
     const exposed = before.single && !view.single ? before.single.target : undefined;
-    if (exposed && this.options.headers.length > 0)
-      void this.links.release(exposed, credentialsWithdrawn(exposed.name));
+    if (exposed && this.options.headers.length > 0) void this.links.release(exposed, withdrawn(exposed.name));
     this.view = view;
     // An edit of a policy or a deadline is nothing to a client: fetching every list again would be for nothing.
     if (view.showsSame(before)) return;
