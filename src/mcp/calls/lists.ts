@@ -68,11 +68,13 @@ export async function resolveName(
  */
 export function resolveKnown(caller: Caller, kind: 'tools' | 'prompts', exposed: string): Found | undefined {
   const parts: Part[] = [];
+  // See `infoFor`: its list came over the caller's link.
+  const own = caller.view.single !== undefined && caller.headers.length > 0;
   for (const member of caller.view.members) {
     const catalogue =
       caller.privateList(member.target, kind) ??
       member.target.catalogues.known(kind, readerFor(caller, member.target));
-    if (catalogue && member.target.info) parts.push({ target: member, catalogue });
+    if (catalogue && (own || member.target.info)) parts.push({ target: member, catalogue });
   }
   // A list that would change nothing is not waited for.
   if (parts.length === 0 && !mayBeShortened(exposed)) return forTheOne(caller, kind, exposed);
