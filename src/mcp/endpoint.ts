@@ -304,7 +304,7 @@ async function infoOf(
     const events = { notification() {}, ask: () => Promise.reject(error), closed() {} };
     const identity = { version: LATEST_LEGACY, capabilities: Buffer.from('{}'), info: ownInfo(version) };
     try {
-      const { link, info } = await target.openSession(identity, events, client.headers, era);
+      const { link, info } = await target.openSession({ identity, events, headers: client.headers, era });
       void link.close();
       return info;
     } catch (refused) {

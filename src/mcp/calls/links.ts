@@ -219,7 +219,7 @@ export class Links implements Closable {
       },
     };
     const opening = target
-      .openSession(identity, events, headers, this.#owner.era)
+      .openSession({ identity, events, headers, era: this.#owner.era })
       .then((open) => this.#ready(held, open));
     const held: Held = { target, opening, open: undefined, listening: undefined, subscription: undefined };
     this.#held.set(target, held);

@@ -28,6 +28,12 @@ export interface ErasOptions {
 /** For whom a link is opened. */
 export type Opening = Pick<HandshakeOptions, 'identity' | 'events' | 'headers' | 'purpose' | 'maxQuestions'>;
 
+/** On behalf of one client; `headers` are those of its own that may travel to the server. */
+export interface SessionOpening extends Pick<Opening, 'identity' | 'events' | 'headers'> {
+  /** The client's. */
+  readonly era: Era;
+}
+
 /** The share of the time to connect that server/discover has for itself, and the most it is given. */
 const PATIENCE = { share: 0.3, mostMs: 5000 };
 

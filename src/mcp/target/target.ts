@@ -17,7 +17,7 @@ import type { Message } from '../message.ts';
 import type { Era } from '../revisions.ts';
 import { Announcements } from './announcements.ts';
 import { Catalogues, changedList, PROBE_READER } from './catalogues.ts';
-import { Eras } from './eras.ts';
+import { Eras, type SessionOpening } from './eras.ts';
 import { named, removed } from './failures.ts';
 import { restored, SharedInterest } from './shared-interest.ts';
 
@@ -181,16 +181,11 @@ export class Target implements Closable {
   }
 
   /** A link for one client, introduced as that client; in `era` where the server speaks that, else in the other one. */
-  async openSession(
-    identity: ClientIdentity,
-    events: LinkEvents,
-    headers: readonly string[],
-    era: Era = 'legacy',
-  ): Promise<LinkWithInfo> {
+  async openSession({ era, ...client }: SessionOpening): Promise<LinkWithInfo> {
     await this.#started;
     if (this.#ended.reason) throw this.#ended.reason;
-    const whose = { identity, events, headers, purpose: 'session', maxQuestions: 64 } as const;
-    return this.#eras.session(whose, era).catch((error: unknown) => {
+    const opening = { ...client, purpose: 'session', maxQuestions: 64 } as const;
+    return this.#eras.session(opening, era).catch((error: unknown) => {
       throw named(this.name, error);
     });
   }
