@@ -11,7 +11,7 @@ import { LIST_KINDS, type ListKind } from '../catalogue.ts';
 import type { Connector } from '../definition.ts';
 import { LEVELS } from '../levels.ts';
 import type { Link, LinkEvents } from '../link/link.ts';
-import type { ClientIdentity, LinkWithInfo, ServerInfo } from '../link/opened.ts';
+import type { LinkWithInfo, ServerInfo } from '../link/opened.ts';
 import { sendLevel, sendUnsubscribe } from '../link/own-calls.ts';
 import type { Message } from '../message.ts';
 import type { Era } from '../revisions.ts';
