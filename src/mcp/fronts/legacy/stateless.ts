@@ -31,6 +31,12 @@ const NO_SESSION = new GatewayError(
   'METHOD_NOT_FOUND',
   'a client without a session cannot be asked anything',
 );
+/** Its subscription would be that of everybody, and nobody would hear of it. */
+const UNHEARD: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe']);
+const CANNOT_HEAR = new GatewayError(
+  'METHOD_NOT_FOUND',
+  'a client without a session has no stream on which it would hear of resources',
+);
 const GONE = new GatewayError('CANCELLED', 'the client went away');
 
 export class StatelessFront {
@@ -98,7 +104,8 @@ export class StatelessFront {
     visitor.enter();
     try {
       const headers = traceHeaders(exchange);
-      return await runCall(visitor, message, { peer, cancel, route, traceId, headers });
+      const refused = UNHEARD.has(message.method) ? CANNOT_HEAR : undefined;
+      return await runCall(visitor, message, { peer, cancel, route, traceId, headers, refused });
     } finally {
       visitor.leave();
     }
