@@ -5,6 +5,7 @@
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import type { Ports } from '../../core/ports.ts';
 import type { Cancel } from '../../lib/cancel.ts';
+import { LIST_KINDS, LISTS } from '../catalogue.ts';
 import type { Connector } from '../definition.ts';
 import { openEither } from '../link/either.ts';
 import { type HandshakeOptions, openLink } from '../link/handshake.ts';
@@ -77,6 +78,13 @@ export class Eras {
     } finally {
       this.#probing = undefined;
     }
+  }
+
+  /** The probe has read its lists just now: whatever was refused in its era, it was not because of the era. */
+  listed({ link, info }: LinkWithInfo): void {
+    // Of a server without any list nothing was asked.
+    if (LIST_KINDS.some((kind) => info.capabilities[LISTS[kind].capability] !== undefined))
+      this.#spoken.set(link.era, true);
   }
 
   /** In `wanted` where the server speaks that, else in the other era. */

@@ -353,6 +353,7 @@ export class Target implements Closable {
     try {
       await this.#readLists(probe);
       if (this.#probe !== probe) return;
+      this.#eras.listed(probe);
       if (!this.#isEmpty()) this.#recheck.reset();
       this.#isUp();
     } catch (error) {
