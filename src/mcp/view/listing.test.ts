@@ -64,9 +64,9 @@ test('the way back from an exposed name is a map', async () => {
     await part('tools', [{ name: 'a', annotations: { readOnlyHint: true } }], { name: 'one' }),
     await part('tools', [{ name: 'x y' }], { name: 'two' }),
   );
-  assert.deepEqual(found.names.get('one_a'), { target: 'one', native: 'a', repeatable: true });
+  assert.deepEqual(found.names.get('one_a'), { target: 'one', native: 'a', repeatable: true, repeated: [] });
   const odd = exposeName('x y', { prefix: 'two_', limit: 64 });
-  assert.deepEqual(found.names.get(odd), { target: 'two', native: 'x y', repeatable: false });
+  assert.deepEqual(found.names.get(odd), { target: 'two', native: 'x y', repeatable: false, repeated: [] });
   assert.equal(found.names.size, 2);
 });
 
@@ -134,6 +134,7 @@ test('resources carry their target in URI and name, and only tools are curated',
     target: 'one',
     native: 'file:///a',
     repeatable: false,
+    repeated: [],
   });
   const templates = [{ uriTemplate: 'file:///{a}', name: 'a' }];
   assert.deepEqual(
