@@ -144,10 +144,10 @@ test('resources carry their target in URI and name, and only tools are curated',
 });
 
 test('the resource that shows a tool gets its target', async () => {
-  const tools = [{ name: 'a', _meta: { ui: { resourceUri: 'ui://app' } } }];
+  const tools = [{ name: 'a', _meta: { ui: { resourceUri: 'ui://app' }, 'ui/resourceUri': 'ui://app' } }];
   const merged = listing('tools', await part('tools', tools, { name: 'one' }));
   assert.deepEqual(shown('tools', merged), [
-    { name: 'one_a', _meta: { ui: { resourceUri: 'ui://one+app' } } },
+    { name: 'one_a', _meta: { ui: { resourceUri: 'ui://one+app' }, 'ui/resourceUri': 'ui://one+app' } },
   ]);
   const alone = listing('tools', await part('tools', tools, { name: 'one', ...ALONE }));
   assert.deepEqual(shown('tools', alone), tools);
