@@ -11,6 +11,7 @@ import { isObject, parseObject } from '../lib/json-value.ts';
 import type { Envelope } from './bridge/envelope.ts';
 import { ParkedCalls } from './bridge/parked-calls.ts';
 import { type OpenedState, RequestStates } from './bridge/request-state.ts';
+import { withoutTasks } from './bridge/tasks.ts';
 import type { McpOutcome } from './call.ts';
 import type { ListKind } from './catalogue.ts';
 import type { ClientIdentity, ServerInfo } from './link/opened.ts';
@@ -237,7 +238,7 @@ export class Endpoint implements Closable, TargetWatcher {
       principal: client.principal,
       identity: {
         version: modern ? LATEST_LEGACY : revision,
-        capabilities: envelope.capabilities,
+        capabilities: withoutTasks(envelope.capabilities, 'legacy'),
         info: envelope.info ?? UNKNOWN_CLIENT,
       },
       envelope,
@@ -246,6 +247,7 @@ export class Endpoint implements Closable, TargetWatcher {
       headers,
       view: this.#view,
       ports: this.options.ports,
+      makeRoom: () => this.#visitors.freeServer(),
       seal: () => this.sessions.seal,
       ended: (visitor) => this.parked.endOf(visitor, VISIT_OVER),
       discover: async () =>
@@ -266,6 +268,7 @@ export class Endpoint implements Closable, TargetWatcher {
       headers: own,
       view: this.#view,
       ports: this.options.ports,
+      makeRoom: () => this.#visitors.freeServer(),
     });
   }
 

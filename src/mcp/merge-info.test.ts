@@ -67,6 +67,15 @@ test('the tasks of the older era are not said in the newer one', () => {
   assert.deepEqual(capabilities, { tools: {}, x: 1 });
 });
 
+test('the tasks of the newer era are not said in the older one', () => {
+  const raw =
+    '{"supportedVersions":["2026-07-28"],"capabilities":{"extensions":{"io.modelcontextprotocol/tasks":{},"a/b":{}}}}';
+  const { capabilities } = JSON.parse(
+    mergeInfo(spelled('modern', raw), '2025-11-25').toString(),
+  ) as ServerInfo;
+  assert.deepEqual(capabilities, { extensions: { 'a/b': {} } });
+});
+
 test('several servers are one that can do what any of them can, and says whose instructions are whose', () => {
   const merged = merge([
     server('one', { capabilities: { tools: {}, resources: { subscribe: true } }, instructions: 'First.' }),

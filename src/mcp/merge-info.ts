@@ -2,8 +2,9 @@
  * The answers to initialize and server/discover: one server's own words, as it spelled them, or several servers'
  * joined. Pure.
  */
-import { compact, members, quote, splice, without } from '../lib/json-text.ts';
+import { compact, members, quote, splice } from '../lib/json-text.ts';
 import { isObject } from '../lib/json-value.ts';
+import { withoutTasks } from './bridge/tasks.ts';
 import type { ServerInfo } from './link/opened.ts';
 import { type OwnWords, ownWords } from './link/own-words.ts';
 import { REVISIONS } from './revisions.ts';
@@ -21,7 +22,7 @@ export function mergeInfo(input: MergeInput, version: string): Buffer {
   const { capabilities, serverInfo, instructions } = said(input);
   return object([
     ['protocolVersion', quote(version)],
-    ['capabilities', capabilities],
+    ['capabilities', withoutTasks(capabilities, 'modern')],
     ['serverInfo', serverInfo],
     ['instructions', instructions],
   ]);
@@ -40,7 +41,7 @@ export function mergeDiscover(input: MergeInput): Buffer {
     ['ttlMs', Buffer.from('0')],
     ['cacheScope', quote('private')],
     ['supportedVersions', json(REVISIONS)],
-    ['capabilities', modernCapabilities(capabilities)],
+    ['capabilities', withoutTasks(capabilities, 'legacy')],
     ['instructions', instructions],
     ['_meta', object([['io.modelcontextprotocol/serverInfo', serverInfo]])],
   ]);
@@ -59,12 +60,6 @@ function said({ single, infos, gatewayVersion }: MergeInput): OwnWords & { reado
     serverInfo: own,
     instructions: instructions === undefined ? undefined : quote(instructions),
   };
-}
-
-/** The tasks of 2025-11-25 are no part of the newer revision, where they are an extension of another shape. */
-function modernCapabilities(capabilities: Buffer): Buffer {
-  const tasks = members(capabilities).filter(({ name }) => name === 'tasks');
-  return splice(capabilities, without(capabilities, tasks));
 }
 
 /** The server's own answer, but for what this client and we have agreed on. */

@@ -58,14 +58,14 @@ export function toModern(message: Message, rewrite: Rewrite, envelope: Envelope)
 }
 
 /**
- * A modern client's request for a legacy server: without the envelope and without what belongs to further rounds. A
- * `_meta` that is empty then goes too.
+ * A modern client's request for a legacy server: without the envelope, without what belongs to further rounds, and no
+ * task. A `_meta` that is empty then goes too.
  */
 export function toLegacy(message: Message, rewrite: Rewrite): Buffer {
   const { text } = message;
   const trace = traceMember(text, rewrite.headers);
   const meta = { put: trace ? [trace] : [], gone: spans(text, ENVELOPE_MEMBERS) };
-  return written(message, rewrite, edited(text, meta, { put: [], gone: spans(text, INPUT_MEMBERS) }));
+  return written(message, rewrite, edited(text, meta, { put: [], gone: spans(text, NOT_LEGACY) }));
 }
 
 /** The edits that take the id of a subscription out of a notification. A `_meta` that is empty then goes too. */
@@ -97,6 +97,8 @@ const INPUT_MEMBERS: Named = [
   [SLOT.inputResponses, 'inputResponses'],
   [SLOT.requestState, 'requestState'],
 ];
+/** A modern client's own wish for a task of the older kind would be granted, and the client would get no result. */
+const NOT_LEGACY: Named = [...INPUT_MEMBERS, [SLOT.task, 'task']];
 const META: Named = [[SLOT.meta, '_meta']];
 const SUBSCRIPTION: Named = [[SLOT.metaSubscription, 'io.modelcontextprotocol/subscriptionId']];
 

@@ -11,11 +11,11 @@ import { type ListKind, listOfMethod } from '../catalogue.ts';
 import { SLOT } from '../message.ts';
 import type { LinkWithInfo } from '../target/catalogues.ts';
 import { named } from '../target/target.ts';
-import { exposeTaskId, exposeUris } from '../view/rewrite.ts';
+import { exposeTask, exposeUris } from '../view/rewrite.ts';
 import type { Member } from '../view/view.ts';
 import type { Caller } from './caller.ts';
 import type { Links } from './links.ts';
-import { type Found, readListing, resolveKnown, resolveName } from './lists.ts';
+import { type Found, readListing, readRepeated, resolveKnown, resolveName } from './lists.ts';
 import { Seats } from './seats.ts';
 
 type Splices = readonly (readonly [number, Buffer])[];
@@ -171,10 +171,13 @@ async function send(caller: Caller, call: McpCall, routed: Routed): Promise<McpO
   const { seats } = caller;
   if (!seats || !Seats.needed(target)) return sendOver(caller.links, caller, { call, routed });
   const links = await seats.take(target, call.cancel);
+  let settled = false;
   try {
-    return await sendOver(links, caller, { call, routed });
+    const outcome = await sendOver(links, caller, { call, routed });
+    settled = true;
+    return outcome;
   } finally {
-    seats.free(links, target);
+    seats.free(links, target, settled);
   }
 }
 
@@ -193,15 +196,37 @@ async function sendOver(links: Links, caller: Caller, sent: Sent): Promise<McpOu
     return shown(await over(open, caller, sent), { call, open, member });
   } catch (cause) {
     const error = named(member.name, cause);
+    if (wantsOtherHeaders(error)) return await withFreshHeaders(links, caller, sent);
     if (!mayRepeat(error, call, routed) || !open) throw error;
     links.drop(target, open);
   }
+  return await lastTry(links, caller, sent);
+}
+
+async function lastTry(links: Links, caller: Caller, sent: Sent): Promise<McpOutcome> {
+  const { call, routed } = sent;
+  const { member } = routed;
   try {
-    open = await links.get(target);
+    const open = await links.get(member.target);
     return shown(await over(open, caller, sent), { call, open, member });
   } catch (cause) {
     throw named(member.name, cause);
   }
+}
+
+const HEADER_MISMATCH = -32020;
+
+/** Refused before it was carried out: the tool repeats other arguments in headers than its list said when we read it. */
+function wantsOtherHeaders({ detail }: GatewayError): boolean {
+  return detail.data?.['upstreamCode'] === HEADER_MISMATCH;
+}
+
+async function withFreshHeaders(links: Links, caller: Caller, sent: Sent): Promise<McpOutcome> {
+  const { call, routed } = sent;
+  const { member, native } = routed;
+  const isTool = call.method === 'tools/call' && native !== undefined;
+  const repeated = isTool ? await readRepeated(caller, member.target, native) : NOT_REPEATED;
+  return await lastTry(links, caller, { call, routed: { ...routed, repeated } });
 }
 
 function shown(
@@ -210,7 +235,7 @@ function shown(
 ): McpOutcome {
   if (!member.mapsUris || outcome.kind === 'error') return outcome;
   let body = exposeUris(outcome.body, member.name);
-  if (open.link.era === 'modern') body = exposeTaskId(body, member.name, call.method);
+  if (open.link.era === 'modern') body = exposeTask(body, member.name, call.method);
   return body === outcome.body ? outcome : { kind: 'result', body };
 }
 

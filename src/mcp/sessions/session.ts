@@ -11,6 +11,7 @@ import { Few } from '../../lib/few.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { Envelope } from '../bridge/envelope.ts';
+import { withoutTasks } from '../bridge/tasks.ts';
 import { untagged } from '../bridge/untagged.ts';
 import type { Importance, McpOutcome, Question } from '../call.ts';
 import type { Caller } from '../calls/caller.ts';
@@ -49,6 +50,8 @@ export interface SessionOptions {
   readonly headers: readonly string[];
   readonly view: View;
   readonly ports: Ports;
+  /** See `LinksOwner.makeRoom`. */
+  makeRoom(): Promise<boolean>;
 }
 
 /** Several servers often change together (a reload, a restart): one notification for all. */
@@ -86,6 +89,7 @@ export class Session implements Caller, Closable {
     this.asks = new Asks(options.ports.clock, options.capabilities);
     this.links = new Links({
       askedInCalls: false,
+      makeRoom: () => this.options.makeRoom(),
       era: this.era,
       identity: options.identity,
       clock: options.ports.clock,
@@ -132,7 +136,12 @@ export class Session implements Caller, Closable {
   /** Modern servers are told with each request what this client said once. */
   envelope(): Envelope {
     const { capabilities, info } = this.options.identity;
-    this.#envelope ??= { version: MODERN_REVISION, capabilities, info, logLevel: this.#asked ?? 'info' };
+    this.#envelope ??= {
+      version: MODERN_REVISION,
+      capabilities: withoutTasks(capabilities, 'modern'),
+      info,
+      logLevel: this.#asked ?? 'info',
+    };
     return this.#envelope;
   }
 

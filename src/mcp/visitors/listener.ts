@@ -5,12 +5,14 @@ import { Cancel } from '../../lib/cancel.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import { isObject } from '../../lib/json-value.ts';
+import { TASKS_EXTENSION } from '../bridge/tasks.ts';
 import { untagged } from '../bridge/untagged.ts';
 import type { Links } from '../calls/links.ts';
 import type { LinkWithInfo } from '../link/opened.ts';
 import { sendSubscribe, sendUnsubscribe } from '../link/own-calls.ts';
 import { type Message, SLOT } from '../message.ts';
 import type { Target } from '../target/target.ts';
+import { exposeTaskUris } from '../view/rewrite.ts';
 import type { View } from '../view/view.ts';
 
 export interface ListenFilter {
@@ -113,9 +115,11 @@ export class Listener implements Listening {
     this.#say(untagged(message, [[SLOT.uri, quote(exposed)]]));
   }
 
-  taskChanged(message: Message, exposed: string | undefined): void {
+  /** `target`: whose URIs get its name. */
+  taskChanged(message: Message, exposed: string | undefined, target: string | undefined): void {
     if (exposed === undefined || !this.#tasks.has(exposed)) return;
-    this.#say(untagged(message, [[SLOT.taskId, quote(exposed)]]));
+    const said = untagged(message, [[SLOT.taskId, quote(exposed)]]);
+    this.#say(target === undefined ? said : exposeTaskUris(said, target));
   }
 
   close(): void {
@@ -200,7 +204,7 @@ function tellsTasks({ link, info }: LinkWithInfo, { connector }: Target): boolea
     link.era === 'modern' &&
     connector.lifecycle === 'session' &&
     isObject(extensions) &&
-    extensions['io.modelcontextprotocol/tasks'] !== undefined
+    extensions[TASKS_EXTENSION] !== undefined
   );
 }
 
