@@ -26,6 +26,8 @@ export interface LinksOwner {
   headersFor(target: Target): readonly string[];
   /** The client can be asked, and hears of that only as the answer to a call: no stream of its own is open. */
   readonly askedInCalls: boolean;
+  /** Ends what is kept for somebody who is idle, so that a server can be started; false when there is nobody. */
+  makeRoom(): Promise<boolean>;
   /** Targets whose one link serves everyone. */
   sharedTargets(): readonly Target[];
   fromUpstream(target: Target, message: Message): void;
@@ -105,6 +107,12 @@ export class Links implements Closable {
     lost.link.retire();
     this.#owner.linkClosed(target);
     this.#listenAgain(target);
+  }
+
+  /** The next use opens another link, as after `drop`. */
+  renew(target: Target): void {
+    const open = this.#held.get(target)?.open;
+    if (open) this.drop(target, open);
   }
 
   opened(): { target: Target; open: LinkWithInfo }[] {
@@ -218,8 +226,14 @@ export class Links implements Closable {
         this.#listenAgain(target);
       },
     };
+    const session = { identity, events, headers, era: this.#owner.era };
     const opening = target
-      .openSession({ identity, events, headers, era: this.#owner.era })
+      .openSession(session)
+      .catch(async (error: unknown) => {
+        const full = asGatewayError(error).code === 'PROCESS_LIMIT';
+        if (!full || !(await this.#owner.makeRoom())) throw error;
+        return target.openSession(session);
+      })
       .then((open) => this.#ready(held, open));
     const held: Held = { target, opening, open: undefined, listening: undefined, subscription: undefined };
     this.#held.set(target, held);

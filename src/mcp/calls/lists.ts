@@ -133,6 +133,19 @@ function readerFor(caller: Caller, target: Target): string {
   return target.era === era ? reader : `${era}:${reader}`;
 }
 
+/** The arguments that a tool repeats in headers, as its server lists it now. */
+export async function readRepeated(
+  caller: Caller,
+  target: Target,
+  native: string,
+): Promise<readonly ParamHeader[]> {
+  const reader = readerFor(caller, target);
+  const via = () => (reader === PROBE_READER ? target.probe() : caller.links.get(target));
+  await target.catalogues.refresh('tools', reader, via);
+  const tools = target.catalogues.known('tools', reader)?.items ?? [];
+  return tools.find(({ key }) => key === native)?.repeated ?? [];
+}
+
 async function readCatalogue(caller: Caller, target: Target, kind: ListKind): Promise<Catalogue> {
   const own = caller.privateList(target, kind);
   if (own) return own;
