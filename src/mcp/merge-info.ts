@@ -18,7 +18,7 @@ export interface MergeInput {
 /** The result of initialize. `version`: the revision agreed on. */
 export function mergeInfo(input: MergeInput, version: string): Buffer {
   const [only] = input.infos;
-  if (input.single && only?.info.era === 'legacy') return passOn(only.info, 'protocolVersion', version);
+  if (input.single && only?.info.era === 'legacy') return passOn(only.info, { protocolVersion: version });
   const { capabilities, serverInfo, instructions } = said(input);
   return object([
     ['protocolVersion', quote(version)],
@@ -34,7 +34,8 @@ export function mergeInfo(input: MergeInput, version: string): Buffer {
  */
 export function mergeDiscover(input: MergeInput): Buffer {
   const [only] = input.infos;
-  if (input.single && only?.info.era === 'modern') return passOn(only.info, 'supportedVersions', REVISIONS);
+  if (input.single && only?.info.era === 'modern')
+    return passOn(only.info, { supportedVersions: REVISIONS, ttlMs: 0 });
   const { capabilities, serverInfo, instructions } = said(input);
   return object([
     ['resultType', quote('complete')],
@@ -63,13 +64,12 @@ function said({ single, infos, gatewayVersion }: MergeInput): OwnWords & { reado
 }
 
 /** The server's own answer, but for what this client and we have agreed on. */
-function passOn({ raw }: ServerInfo, name: string, value: unknown): Buffer {
+function passOn({ raw }: ServerInfo, ours: Readonly<Record<string, unknown>>): Buffer {
   const line = compact(raw);
-  const theirs = members(line).filter((member) => member.name === name);
-  const ours = json(value);
+  const theirs = members(line).filter(({ name }) => Object.hasOwn(ours, name));
   return splice(
     line,
-    theirs.map(({ start, end }) => ({ start, end, with: ours })),
+    theirs.map(({ name, start, end }) => ({ start, end, with: json(ours[name]) })),
   );
 }
 

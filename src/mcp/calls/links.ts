@@ -57,6 +57,8 @@ export class Links implements Closable {
   readonly #subscriptions = new Map<Target, Set<string>>();
   /** Native task ids watched per target (the tasks extension). */
   readonly #tasks = new Map<Target, ReadonlySet<string>>();
+  /** What is being said of a resource, by target and URI. */
+  readonly #turns = new Map<string, Promise<unknown>>();
   /** Targets whose link was lost while somebody listened. */
   readonly #again = new Map<Target, Timer>();
   #level: string | undefined;
@@ -158,6 +160,22 @@ export class Links implements Closable {
     if (ids.size > 0) this.#tasks.set(target, ids);
     else this.#tasks.delete(target);
     await this.#resubscribe(target);
+  }
+
+  /**
+   * What is said of one resource goes out one after the other: two POSTs may overtake each other, and a server that
+   * hears of the end last would tell nothing.
+   */
+  async inTurn<T>(target: Target, uri: string, say: () => Promise<T>): Promise<T> {
+    const key = `${target.name}|${uri}`;
+    const before = this.#turns.get(key);
+    const turn = before ? before.then(say, say) : say();
+    this.#turns.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    }
   }
 
   isSubscribed(target: Target, uri: string): boolean {

@@ -51,6 +51,8 @@ export interface Host {
 
 /** Several servers often change together (a reload, a restart): one notification for all. */
 const DEBOUNCE_MS = 50;
+/** How long the acknowledgement waits for servers. */
+const PATIENCE_MS = 2000;
 
 export class Listener implements Listening {
   readonly ended = new Cancel();
@@ -88,7 +90,18 @@ export class Listener implements Listening {
   /** Tells the servers. What one of them refuses is left out of what is honoured. */
   async begin(): Promise<void> {
     const uris = this.#filter.uris.map((uri) => this.#watch(uri));
-    await Promise.all([...uris, this.#watchTasks()]);
+    await this.#patiently(Promise.all([...uris, this.#watchTasks()]));
+  }
+
+  /** A server that is down must not keep the client from hearing of the others; what it grants later is told too. */
+  #patiently(told: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const patience = this.#host.ports.clock.after(PATIENCE_MS, resolve);
+      void told.finally(() => {
+        patience.cancel();
+        resolve();
+      });
+    });
   }
 
   listChanged(list: List): void {
@@ -151,7 +164,7 @@ export class Listener implements Listening {
       const offered = open.info.capabilities['resources'];
       if (!isObject(offered) || offered['subscribe'] !== true) return;
       if (open.link.era === 'legacy') {
-        const outcome = await sendSubscribe(open, uri);
+        const outcome = await links.inTurn(target, uri, () => sendSubscribe(open, uri));
         if (outcome?.kind === 'error') return;
       }
       await links.subscribed(target, uri);
@@ -167,9 +180,11 @@ export class Listener implements Listening {
   /** Another listener of the visitor may still want it. */
   async #unwatch(target: Target, uri: string): Promise<void> {
     const { links } = this.#host;
-    if (this.#host.watches(target, uri, this) || !links.unsubscribe(target, uri)) return;
-    const open = links.ready(target);
-    if (open?.link.era === 'legacy') await sendUnsubscribe(open, uri).catch(() => undefined);
+    await links.inTurn(target, uri, async () => {
+      if (this.#host.watches(target, uri, this) || !links.unsubscribe(target, uri)) return;
+      const open = links.ready(target);
+      if (open?.link.era === 'legacy') await sendUnsubscribe(open, uri).catch(() => undefined);
+    });
   }
 
   watches(target: Target, uri: string): boolean {
