@@ -2,6 +2,7 @@
 import { configJsonSchema, documentJsonSchema } from '../src/config/json-schema.ts';
 import { standard } from '../src/standard.ts';
 import { configurationPage, limitsPage } from './reference.ts';
+import { wirePage } from './wire-page.ts';
 
 export function generatedFiles(): { path: string; text: string }[] {
   const schema = documentJsonSchema(standard);
@@ -9,5 +10,6 @@ export function generatedFiles(): { path: string; text: string }[] {
     { path: 'schema/config.json', text: `${JSON.stringify(configJsonSchema(standard), null, 2)}\n` },
     { path: 'docs/reference/configuration.md', text: configurationPage(schema) },
     { path: 'docs/reference/limits.md', text: limitsPage(schema) },
+    { path: 'docs/reference/wire.md', text: wirePage() },
   ];
 }
