@@ -51,9 +51,13 @@ export const PAIRS: Readonly<Record<Era, Readonly<Record<Era, Pair>>>> = {
 };
 
 function legacyAsItIs(crossing: Crossing): Promise<McpOutcome> {
-  const { call, splices } = crossing;
+  const { call, caller, splices } = crossing;
   const { message, headers } = call;
-  return over(crossing, (id) => sameEra(message, { id: numberText(id), members: splices, headers }));
+  // Several servers offer no tasks, and whoever offers none runs the call as if none were asked for (2025-11-25).
+  const taskless = caller.view.single === undefined;
+  return over(crossing, (id) =>
+    sameEra(message, { id: numberText(id), members: splices, headers, taskless }),
+  );
 }
 
 /** The call is sent again with the client's answers for as long as the server asks for input. */

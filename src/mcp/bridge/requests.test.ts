@@ -149,6 +149,10 @@ describe('for a legacy server', () => {
       '{"name":"a","arguments":{"task":1},"_meta":{"task":2}}',
     );
     assert.equal(params(sameEra(read(given), rewrite())), given);
+    const taskless = rewrite({ taskless: true });
+    assert.equal(params(sameEra(read(given), taskless)), given.replace('"task":{"ttl":1},', ''));
+    assert.equal(params(sameEra(read('{"task":{}}'), taskless)), '{}');
+    assert.equal(params(sameEra(read('{"name":"a"}'), taskless)), '{"name":"a"}');
   });
 
   it('the trace keeps a _meta alive', () => {

@@ -23,6 +23,8 @@ export interface Rewrite {
   readonly members: readonly Member[];
   /** Flat list; its traceparent goes into `_meta`, where servers over stdio find it too (SEP-414). */
   readonly headers: readonly string[] | undefined;
+  /** A wish for a task of 2025-11-25 goes: the client could not get at it. For `sameEra`; `toLegacy` always does it. */
+  readonly taskless?: boolean | undefined;
   /** What a further round of a modern call carries; for `toModern`. */
   readonly retry?: Retry | undefined;
 }
@@ -36,8 +38,12 @@ export interface Retry {
 
 /** For a server of the client's own era. */
 export function sameEra(message: Message, rewrite: Rewrite): Buffer {
-  const trace = traceMember(message.text, rewrite.headers);
-  return written(message, rewrite, trace ? edited(message.text, { put: [trace], gone: [] }, NOTHING) : []);
+  const { text } = message;
+  const trace = traceMember(text, rewrite.headers);
+  const taskless = rewrite.taskless === true && text.has(SLOT.task);
+  if (!trace && !taskless) return written(message, rewrite, []);
+  const meta = { put: trace ? [trace] : [], gone: [] };
+  return written(message, rewrite, edited(text, meta, { put: [], gone: taskless ? spans(text, TASK) : [] }));
 }
 
 /**
@@ -97,8 +103,8 @@ const INPUT_MEMBERS: Named = [
   [SLOT.inputResponses, 'inputResponses'],
   [SLOT.requestState, 'requestState'],
 ];
-/** A modern client's own wish for a task of the older kind would be granted, and the client would get no result. */
-const NOT_LEGACY: Named = [...INPUT_MEMBERS, [SLOT.task, 'task']];
+const TASK: Named = [[SLOT.task, 'task']];
+const NOT_LEGACY: Named = [...INPUT_MEMBERS, ...TASK];
 const META: Named = [[SLOT.meta, '_meta']];
 const SUBSCRIPTION: Named = [[SLOT.metaSubscription, 'io.modelcontextprotocol/subscriptionId']];
 

@@ -122,10 +122,11 @@ function byUri(caller: Caller, call: McpCall, slot: number): Routed {
   return { member, native: uri, splices, repeatable: true, repeated: NOT_REPEATED };
 }
 
-/** A task leads back to the server that made it: merged endpoints put its target into the id. */
+/** A task leads back to the server that made it: merged endpoints put its target into the id, but for older tasks. */
 function byTask(caller: Caller, call: McpCall): Routed {
   const exposed = call.message.text.text(SLOT.taskId);
-  if (caller.view.single || exposed === undefined) return { ...passThrough(caller, call), native: exposed };
+  if (caller.view.single || caller.era === 'legacy' || exposed === undefined)
+    return { ...passThrough(caller, call), native: exposed };
   const { member, uri: native } = caller.view.resolveTask(exposed);
   const splices: Splices = [[SLOT.taskId, quote(native)]];
   return { member, native, splices, repeatable: call.method === 'tasks/get', repeated: NOT_REPEATED };
@@ -254,7 +255,9 @@ function mayRepeat(error: GatewayError, call: McpCall, { member, repeatable }: R
 function over(open: LinkWithInfo, caller: Caller, { call, routed }: Sent): Promise<McpOutcome> {
   const { member, native, splices, repeated } = routed;
   const tool = call.method === 'tools/call' ? native : undefined;
-  const deadline = caller.view.deadline(member, tool);
+  const found = caller.view.deadline(member, tool);
+  // It is answered when the task is over (2025-11-25), and a server that has nothing to say meanwhile is not stuck.
+  const deadline = call.method === 'tasks/result' ? { ...found, ms: found.maxMs } : found;
   const crossing = { call, caller, open, target: member.name, native, splices, deadline, repeated };
   return PAIRS[caller.era][open.link.era](crossing);
 }
