@@ -7,7 +7,7 @@ import { startHttpFixture } from '../fixtures/everything-server/http.ts';
 import { startSseFixture } from '../fixtures/everything-server/sse.ts';
 import { McpHttpClient, namesOf, textOf } from '../fixtures/mcp-http.ts';
 import { ModernClient } from '../fixtures/mcp-modern.ts';
-import { type McpWorld, startWorld, stdioTarget, type Upstream } from '../fixtures/mcp-world.ts';
+import { type McpWorld, startWorld, type Upstream } from '../fixtures/mcp-world.ts';
 import { type OddReply, type OddRequest, type OddServer, startOddServer } from '../fixtures/odd-server.ts';
 import type { RawOptions } from '../fixtures/raw-server/options.ts';
 
@@ -27,8 +27,8 @@ async function oddWorld(
   return { server, world };
 }
 
-function modernClient(t: TestContext, world: McpWorld): ModernClient {
-  const client = new ModernClient(world.gateway.url);
+function modernClient(t: TestContext, world: McpWorld, capabilities = {}): ModernClient {
+  const client = new ModernClient(world.gateway.url, { capabilities });
   t.after(() => client.close());
   return client;
 }
@@ -177,17 +177,18 @@ describe('a child', () => {
     });
   }
 
-  for (const era of BOTH) {
-    it(`of the ${era} era that is slow to start is waited for`, async (t) => {
-      const { cmd, args } = stdioTarget({ era });
-      const late = ['-e', 'setTimeout(() => import(process.argv[1]), 3500)', ...args];
-      const world = await startWorld({
-        targets: { one: { target: { stdio: { cmd, args: late, warm: 0 } } } },
-      });
+  for (const eras of ['legacy', 'modern', 'both']) {
+    it(`of ${eras} eras that is slow to start is waited for`, async (t) => {
+      const late = 'data:text/javascript,await new Promise((done) => setTimeout(done, 3500))';
+      const args = ['--import', late, FIXTURE, '--stdio', '--eras', eras];
+      // Shared: calls go over the connection that found out the era.
+      const stdio = { cmd: process.execPath, args, lifecycle: 'shared' };
+      const world = await startWorld({ targets: { one: { target: { stdio } } } });
       t.after(() => world.close());
       assert.equal(await verdict(world), 'target is up');
-      const client = await world.client();
-      assert.ok(namesOf(await client.request('tools/list')).includes('echo'));
+      const client = modernClient(t, world, { elicitation: {} });
+      const { result } = await client.call('test_input_required_result_elicitation');
+      assert.equal(result?.['resultType'], eras === 'legacy' ? 'complete' : 'input_required');
     });
   }
 });
