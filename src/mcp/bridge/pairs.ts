@@ -67,9 +67,10 @@ async function legacyToModern(crossing: Crossing): Promise<McpOutcome> {
   const envelope = caller.envelope();
   const headers = withParams(crossing);
   const send = (retry?: Retry): Promise<McpOutcome> => {
-    const rewrite = { members: splices, headers: call.headers, retry };
-    const write = (id: number): Buffer =>
-      toModern(call.message, { ...rewrite, id: numberText(id) }, envelope);
+    const write = (id: number): Buffer => {
+      const rewrite = { id: numberText(id), members: splices, headers: call.headers, retry };
+      return toModern(call.message, rewrite, envelope);
+    };
     return over(crossing, write, { headers });
   };
   const { capabilities } = envelope;

@@ -193,7 +193,7 @@ export class ParkedCall implements Peer {
 
   /** Capabilities of questions that were refused because the client has not declared them, such as `elicitation.url`. */
   get lacking(): readonly string[] {
-    return [...(this.#lacking ?? [])];
+    return this.#lacking ? [...this.#lacking] : NONE_LACKING;
   }
 
   #admit({ message, cancel }: Question): Parking {
@@ -332,6 +332,7 @@ export class ParkedCall implements Peer {
 }
 
 const OPEN_BRACE = 0x7b;
+const NONE_LACKING: readonly string[] = [];
 const NO_PARAMS = Buffer.from('{}');
 
 function lengthOf({ pieces }: Answered): number {

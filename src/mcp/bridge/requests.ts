@@ -155,7 +155,6 @@ function emptied(text: JsonText, slot: number, edits: readonly Edit[]): boolean 
   return edits.length === 1 && spaceBefore(bytes, edit.start) === start && rest === edit.end;
 }
 
-/** The whole members that are present, in the order of the text. */
 /** Where these members stand, as `without` takes them. */
 export function spans(text: JsonText, wanted: Named): MemberSpan[] {
   const found: MemberSpan[] = [];
@@ -172,7 +171,12 @@ export function spans(text: JsonText, wanted: Named): MemberSpan[] {
 
 /** Stable: what is put at a place comes before what is taken out there. */
 function inOrder<T extends { readonly start: number }>(found: T[]): T[] {
-  return found.length > 1 ? found.sort((a, b) => a.start - b.start) : found;
+  let last = -1;
+  for (const { start } of found) {
+    if (start < last) return found.sort((a, b) => a.start - b.start);
+    last = start;
+  }
+  return found;
 }
 
 function metaOf(put: readonly Buffer[], others: readonly Buffer[]): Buffer[] {

@@ -4,6 +4,7 @@ import type { Exchange } from '../../core/exchange.ts';
 import type { CallRecord } from '../../core/signals.ts';
 import type { Cancel } from '../../lib/cancel.ts';
 import { errorMessage, resultPieces } from '../../lib/json-rpc.ts';
+import { Needle } from '../../lib/needle.ts';
 import { traceIdOf } from '../../lib/trace-context.ts';
 import type { Envelope } from '../bridge/envelope.ts';
 import { errorStatus } from '../bridge/outcomes.ts';
@@ -135,15 +136,17 @@ function readCode(error: Buffer): number | undefined {
   return found ? Number(found[1]) : undefined;
 }
 
-const IS_ERROR = Buffer.from('"isError"');
+const IS_ERROR = new Needle('"isError"', 'Error"');
 
 /**
  * For the log alone: looked for as text, so a structured result that nests such a member counts too. Inside a JSON
  * string the quotes would be escaped and do not match.
  */
 function isToolError(result: Buffer): boolean {
-  for (let at = result.indexOf(IS_ERROR); at >= 0; at = result.indexOf(IS_ERROR, at + 1)) {
-    const value = result.toString('latin1', at + IS_ERROR.length, at + IS_ERROR.length + 20);
+  if (!IS_ERROR.isIn(result)) return false;
+  const { bytes } = IS_ERROR;
+  for (let at = result.indexOf(bytes); at >= 0; at = result.indexOf(bytes, at + 1)) {
+    const value = result.toString('latin1', at + bytes.length, at + bytes.length + 20);
     if (/^\s*:\s*true\b/.test(value)) return true;
   }
   return false;

@@ -12,6 +12,7 @@ import {
   Shape,
   splice,
 } from '../../lib/json-text.ts';
+import { Needle } from '../../lib/needle.ts';
 import { exposeUri } from './naming.ts';
 
 const RESULT = new Shape({ content: true, contents: true, messages: true });
@@ -32,10 +33,12 @@ const BLOCK_URIS = [
 ];
 
 const QUOTE = 0x22;
+const URI_NAME = new Needle('"uri"', 'uri"');
+const TASK_ID_NAME = new Needle('"taskId"', 'Id"');
 
 /** tools/call `content[]`, resources/read `contents[]`, prompts/get `messages[].content`. Returns `body` when nothing changes. */
 export function exposeUris(body: Buffer, target: string): Buffer {
-  if (!body.includes('"uri"')) return body;
+  if (!URI_NAME.isIn(body)) return body;
   return edited(body, () => uriEdits(lex(body, RESULT), [CONTENT, CONTENTS, MESSAGES], target));
 }
 
@@ -80,7 +83,7 @@ const TASK_CONTENT = TASK.slot('result', 'content');
 
 /** A task that a call became, or the state of one (the tasks extension): its id says whose it is. */
 export function exposeTask(body: Buffer, target: string, method: string): Buffer {
-  if (!body.includes('"taskId"')) return body;
+  if (!TASK_ID_NAME.isIn(body)) return body;
   return edited(body, () => {
     const task = lex(body, TASK);
     const id = task.first(TASK_ID) === QUOTE ? task.text(TASK_ID) : undefined;

@@ -8,7 +8,7 @@ import { Cancel } from '../../../lib/cancel.ts';
 import { resultPieces } from '../../../lib/json-rpc.ts';
 import type { Envelope } from '../../bridge/envelope.ts';
 import { asCapabilities } from '../../bridge/needs.ts';
-import type { Asking, ParkedCall, Round, Sink } from '../../bridge/parked-call.ts';
+import type { ParkedCall, Round, Sink } from '../../bridge/parked-call.ts';
 import type { OpenedState } from '../../bridge/request-state.ts';
 import { type Answered, renderError, runCall } from '../../calls/run-call.ts';
 import type { ClientContext, Endpoint } from '../../endpoint.ts';
@@ -43,13 +43,15 @@ export function beginCall(endpoint: Endpoint, asked: Asked, sink: Sink): Begun {
   const { message, envelope, client } = asked;
   const state = stateOf(endpoint, message, client.principal);
   const visitor = endpoint.visit(envelope, client);
-  const asking: Asking = {
+  const cancel = new Cancel();
+  const asking = {
     message,
     principal: client.principal,
     credentials: visitor.credentials,
     visitor,
     capabilities: envelope.capabilities,
     serverInfo: serverInfoOf(endpoint),
+    cancel,
   };
   if (state?.kind === 'parked') {
     const { text } = message;
@@ -57,8 +59,7 @@ export function beginCall(endpoint: Endpoint, asked: Asked, sink: Sink): Begun {
     call.answer(text.has(SLOT.inputResponses) ? text.raw(SLOT.inputResponses) : undefined);
     return { call, answered: attend(call, message, sink) };
   }
-  const cancel = new Cancel();
-  const call = endpoint.parked.begin({ ...asking, cancel });
+  const call = endpoint.parked.begin(asking);
   const answered = attend(call, message, sink);
   const { route, traceId, headers, inbound } = asked;
   visitor.enter();
