@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Era } from '../../src/mcp/revisions.ts';
 import { startHttpFixture } from '../fixtures/everything-server/http.ts';
 import { startSseFixture } from '../fixtures/everything-server/sse.ts';
-import { McpHttpClient, namesOf, textOf } from '../fixtures/mcp-http.ts';
+import { type ClientOptions, McpHttpClient, namesOf, textOf } from '../fixtures/mcp-http.ts';
 import { ModernClient } from '../fixtures/mcp-modern.ts';
 import { type McpWorld, startWorld, type Upstream } from '../fixtures/mcp-world.ts';
 import { type OddReply, type OddRequest, type OddServer, startOddServer } from '../fixtures/odd-server.ts';
@@ -27,8 +27,8 @@ async function oddWorld(
   return { server, world };
 }
 
-function modernClient(t: TestContext, world: McpWorld, capabilities = {}): ModernClient {
-  const client = new ModernClient(world.gateway.url, { capabilities });
+function modernClient(t: TestContext, world: McpWorld, options: ClientOptions = {}): ModernClient {
+  const client = new ModernClient(world.gateway.url, options);
   t.after(() => client.close());
   return client;
 }
@@ -94,6 +94,25 @@ describe('a server over HTTP', () => {
     const { messages } = await client.initialize();
     assert.match(messages[0]?.error?.message ?? '', /target "one": .*HTTP 503: .*closed for today/);
   });
+
+  for (const era of BOTH) {
+    it(`that speaks ${era} alone and wants a login is met with the credentials of each client`, async (t) => {
+      const { server, world } = await oddWorld(t, [era], ({ headers }) =>
+        headers.authorization === 'Bearer good' ? undefined : { status: 401 },
+      );
+      const headers = { authorization: 'Bearer good' };
+      assert.equal(textOf(await (await world.client({ headers })).call('era')), era);
+      assert.equal(textOf(await modernClient(t, world, { headers }).call('era')), era);
+      const stranger = new McpHttpClient(world.gateway.url);
+      t.after(() => stranger.close());
+      assert.equal((await stranger.initialize()).status, 401);
+      const calls = server.received.filter(({ method }) => method === 'tools/call');
+      assert.deepEqual(
+        calls.map(({ era: spoken }) => spoken),
+        [era, era],
+      );
+    });
+  }
 
   it('is met in its other era when it changes, by clients of both, and without a new configuration', async (t) => {
     const { server, world } = await oddWorld(t, ['modern']);
@@ -186,7 +205,7 @@ describe('a child', () => {
       const world = await startWorld({ targets: { one: { target: { stdio } } } });
       t.after(() => world.close());
       assert.equal(await verdict(world), 'target is up');
-      const client = modernClient(t, world, { elicitation: {} });
+      const client = modernClient(t, world, { capabilities: { elicitation: {} } });
       const { result } = await client.call('test_input_required_result_elicitation');
       assert.equal(result?.['resultType'], eras === 'legacy' ? 'complete' : 'input_required');
     });
