@@ -181,9 +181,18 @@ async function serving(t: TestContext): Promise<GatewayProcess> {
   return gateway;
 }
 
-test('a reload that removes the target ends its waiting calls, and leaves those of others', async (t) => {
+/** Hears of changed lists of tools. */
+async function ear(client: ModernClient) {
+  const message = client.message('subscriptions/listen', { notifications: { toolsListChanged: true } });
+  const stream = await client.stream(message);
+  await stream.method('notifications/subscriptions/acknowledged');
+  return { id: message.id, stream };
+}
+
+test('a reload that removes the target ends its waiting calls, leaves those of others, and is told', async (t) => {
   const gateway = await serving(t);
   const client = modern(t, gateway.url);
+  const { stream } = await ear(client);
   const pid = await pidOf(client, 'one');
   const args = { steps: [ASK, TELL] };
   const [one, two] = [
@@ -193,6 +202,7 @@ test('a reload that removes the target ends its waiting calls, and leaves those 
   await edit(gateway, (document) => {
     routeOf(document).mcp.targets = [child('two'), child('three')];
   });
+  await stream.method('notifications/tools/list_changed');
   const ended = await client.again('one_script', args, answered(one, CHOICE));
   assert.equal(codeOf(ended), 'TARGET_REMOVED');
   await until(async () => !(await isAlive(pid)), 'the child of the removed target has ended');
@@ -203,13 +213,15 @@ test('a reload that removes the target ends its waiting calls, and leaves those 
   assert.ok(third.state);
 });
 
-test('a gateway that stops does not wait for calls that wait for their clients', async (t) => {
+test('a gateway that stops ends the streams of those who listen, and waits for no call that waits for its client', async (t) => {
   const gateway = await serving(t);
   const client = modern(t, gateway.url);
   const pid = await pidOf(client, 'one');
+  const { id, stream } = await ear(client);
   inputOf(await client.call('one_script', { steps: [ASK, TELL] }));
   await gateway.stop();
   assert.equal(gateway.exitCode(), 0);
+  assert.equal((await stream.answer(id)).result?.['resultType'], 'complete');
   assert.equal(await isAlive(pid), false);
 });
 
