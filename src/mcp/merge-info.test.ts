@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ServerInfo } from './link/handshake.ts';
+import type { ServerInfo } from './link/opened.ts';
 import { type MergeInput, mergeDiscover, mergeInfo, unionCapabilities } from './merge-info.ts';
 
 function server(name: string, result: Record<string, unknown>): { name: string; info: ServerInfo } {

@@ -7,14 +7,14 @@ import { LIMITS } from '../../core/limits.ts';
 import type { Clock, Log, Ports, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import type { McpOutcome, Question } from '../call.ts';
-import type { ClientIdentity } from '../link/handshake.ts';
 import type { LinkEvents } from '../link/link.ts';
+import type { ClientIdentity, LinkWithInfo } from '../link/opened.ts';
 import { sendLevel, sendPing, sendSubscribe } from '../link/own-calls.ts';
 import { Subscription } from '../link/subscription.ts';
 import type { Message } from '../message.ts';
 import type { Era } from '../revisions.ts';
-import type { LinkWithInfo } from '../target/catalogues.ts';
-import { removed, type Target } from '../target/target.ts';
+import { removed } from '../target/failures.ts';
+import type { Target } from '../target/target.ts';
 
 export interface LinksOwner {
   readonly era: Era;

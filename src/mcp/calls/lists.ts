@@ -3,10 +3,10 @@
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import type { ParamHeader } from '../bridge/param-headers.ts';
 import { type Catalogue, LISTS, type ListKind } from '../catalogue.ts';
-import type { ServerInfo } from '../link/handshake.ts';
+import type { ServerInfo } from '../link/opened.ts';
 import { listOver, PROBE_READER } from '../target/catalogues.ts';
-import { joinedFailure } from '../target/failures.ts';
-import { named, type Target } from '../target/target.ts';
+import { joinedFailure, named } from '../target/failures.ts';
+import type { Target } from '../target/target.ts';
 import type { Listing } from '../view/listing.ts';
 import { mayBeShortened } from '../view/naming.ts';
 import type { Member, View } from '../view/view.ts';

@@ -3,13 +3,12 @@ import { asGatewayError, CATALOGUE, type GatewayError } from '../../core/errors.
 import type { Exchange } from '../../core/exchange.ts';
 import type { CallRecord } from '../../core/signals.ts';
 import type { Cancel } from '../../lib/cancel.ts';
-import { errorMessage, resultPieces } from '../../lib/json-rpc.ts';
+import { errorMessage, rawErrorMessage, resultPieces } from '../../lib/json-rpc.ts';
 import { Needle } from '../../lib/needle.ts';
 import { traceIdOf } from '../../lib/trace-context.ts';
 import type { Envelope } from '../bridge/envelope.ts';
 import { errorStatus } from '../bridge/outcomes.ts';
 import type { McpCall, McpOutcome, Peer, UpstreamState } from '../call.ts';
-import { rawErrorMessage } from '../link/link.ts';
 import { type Message, SLOT } from '../message.ts';
 import type { Caller } from './caller.ts';
 import { dispatch } from './dispatch.ts';

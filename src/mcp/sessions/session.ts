@@ -20,11 +20,12 @@ import { PrivateLists } from '../calls/private-lists.ts';
 import { type Answered, type CallContext, runCall } from '../calls/run-call.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import { LEVELS } from '../levels.ts';
-import type { ClientIdentity } from '../link/handshake.ts';
+import type { ClientIdentity } from '../link/opened.ts';
 import { type Message, SLOT, wholeMessage } from '../message.ts';
 import { MODERN_REVISION } from '../revisions.ts';
-import { withdrawn } from '../target/failures.ts';
-import { changedList, removed, type Target } from '../target/target.ts';
+import { changedList } from '../target/catalogues.ts';
+import { removed, withdrawn } from '../target/failures.ts';
+import type { Target } from '../target/target.ts';
 import { exposeUri } from '../view/naming.ts';
 import type { View } from '../view/view.ts';
 import { Asks } from './asks.ts';
@@ -322,9 +323,14 @@ export class Session implements Caller, Closable {
     this.calls.get(id)?.cancel(new GatewayError('CANCELLED', 'cancelled by the client'));
   }
 
-  /** What concerns every server (roots changed) goes to all open links; anything else only where nothing is merged. */
+  /**
+   * What concerns every server (roots changed) goes to all open links, but modern servers ask for roots when they need
+   * them; anything else only where nothing is merged.
+   */
   #forward(message: Message): void {
-    if (message.method !== 'notifications/roots/list_changed' && !this.view.single) return;
-    for (const { open } of this.links.opened()) open.link.notify(wholeMessage(message));
+    const roots = message.method === 'notifications/roots/list_changed';
+    if (!roots && !this.view.single) return;
+    for (const { open } of this.links.opened())
+      if (!roots || open.link.era === 'legacy') open.link.notify(wholeMessage(message));
   }
 }

@@ -21,8 +21,6 @@ import { Eras, type SessionOpening } from './eras.ts';
 import { named, removed } from './failures.ts';
 import { restored, SharedInterest } from './shared-interest.ts';
 
-export { changedList, named, removed };
-
 export interface TargetOptions {
   readonly name: string;
   readonly connector: Connector;
