@@ -59,7 +59,7 @@ export async function runCall(caller: Caller, message: Message, context: CallCon
     return { pieces: [renderError(id, failed)], error, status: statusOf(failed) };
   }
   if (outcome.kind === 'error')
-    return { pieces: [rawErrorMessage(id, outcome.body)], error, status: errorStatus(outcome.body) };
+    return { pieces: [rawErrorMessage(id, outcome.body)], error, status: statusOfAnswer(message, outcome) };
   return { pieces: resultPieces(id, outcome.body), error, status: 200 };
 }
 
@@ -75,6 +75,14 @@ const REQUEST_FAULTS: ReadonlySet<string> = new Set([
   'CAPABILITY_MISSING',
   'REVISION_UNSUPPORTED',
 ]);
+
+/** What a method refuses that every revision has is no missing method, whatever number a server gives its error. */
+const KNOWN: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+function statusOfAnswer({ method }: Message, { body }: McpOutcome): number {
+  const status = errorStatus(body);
+  return status === 404 && KNOWN.has(method) ? 200 : status;
+}
 
 function statusOf(error: GatewayError): number {
   return REQUEST_FAULTS.has(error.code) || error.code === 'UPSTREAM_CHALLENGE' ? error.http : 200;
