@@ -18,7 +18,7 @@ import { type Message, SLOT } from '../message.ts';
 import { answerOf, notificationOf } from './again.ts';
 import { missingCapability, neededCapability } from './needs.ts';
 import { inputRequiredResult } from './outcomes.ts';
-import { requestDigest } from './request-state.ts';
+import { isSameRequest } from './request-state.ts';
 import { spans } from './requests.ts';
 
 /** A request, the first or one that continues it, and whose it is. */
@@ -77,7 +77,6 @@ interface Waiting {
 /** What a call has from its first question on; most never ask. */
 interface Parking {
   readonly place: Place;
-  readonly digest: string;
   readonly waiting: Map<string, Waiting>;
   readonly forgetCancel: () => void;
   asked: number;
@@ -135,7 +134,7 @@ export class ParkedCall implements Peer {
     const first = this.#first;
     if (principal !== first.principal || (principal === '' && credentials !== first.credentials))
       throw otherCall('it was given to another client');
-    if (requestDigest(message) !== this.#parking?.digest)
+    if (!isSameRequest(message, first.message))
       throw otherCall(`this ${message.method} is not the request it was given for`);
     if (this.#attending) throw attended();
     this.#again = asking;
@@ -225,7 +224,6 @@ export class ParkedCall implements Peer {
 
   #park(): Parking {
     const { message } = this.#first;
-    const digest = requestDigest(message);
     const place = this.#takePlace(this, this.#first);
     // A call that could not be parked is not among the parked ones: it may still be answered.
     if (!place.keep(sizeOf(message))) {
@@ -234,7 +232,6 @@ export class ParkedCall implements Peer {
     }
     return {
       place,
-      digest,
       waiting: new Map(),
       forgetCancel: this.cancel.onCancel((reason) => this.#end(reason)),
       asked: 0,
