@@ -41,8 +41,11 @@ export interface Case {
    * What is compared. `answer`: as it came. `list`: the entries over all pages. `received`: the request as the upstream
    * received it (the answer of the tool `received`), with what was sent. `opening`: what the server says of itself.
    * `opened`: what the server was told of the client. `questions`: what the client was asked and what the server heard.
+   * `noted`: a notification as the server received it (the answer of the tool `noted`), with what was sent.
    */
-  readonly compare: 'answer' | 'list' | 'received' | 'opening' | 'opened' | 'questions';
+  readonly compare: 'answer' | 'list' | 'received' | 'opening' | 'opened' | 'questions' | 'noted';
+  /** The tool that is asked what was noted, as the client knows it. */
+  readonly tool?: string;
   /** How many events come with it. */
   readonly events?: number;
   /** Ways that cannot carry it at all: stdio has one message per line. */

@@ -180,6 +180,25 @@ const eventCases = (server: Era): readonly Case[] => {
   return cases.map((each): Case => ({ ...each, events: 1 }));
 };
 
+function noted(method: string): Case {
+  const params = '{"z":1.0,"a":[12345678901234567890],"_meta":{"vendor/x":-0}}';
+  return { group: 'notifications', name: method, method, params, compare: 'noted', tool: 'noted' };
+}
+
+const TASK = '"taskId":"task żółć","status":"working","x-unknown":1.0,"ttlMs":1e3';
+
+/** The extension of 2026-07-28, which needs both sides to be modern. */
+const taskCases: readonly Case[] = [
+  call(
+    'tasks',
+    'a call that becomes one',
+    script({ do: 'resultText', text: `{"resultType":"task",${TASK}}` }),
+  ),
+  ...['tasks/get', 'tasks/update', 'tasks/cancel'].map(
+    (method): Case => ({ ...one(method, '{"taskId":"task żółć","x":1.0}'), group: 'tasks' }),
+  ),
+];
+
 const mistakes: readonly Case[] = [
   call('mistakes', 'unknown tool', '{"name":"no-such-tool","arguments":{}}'),
   { ...one('resources/read', '{"uri":"raw://missing"}'), group: 'mistakes', name: 'missing resource' },
@@ -208,7 +227,8 @@ export function casesOf(pair: Pair): readonly Case[] {
     ...meetings(eras),
     ...harmlessCases(client),
     ...methods,
-    ...(client === 'legacy' ? legacyMethods : []),
+    ...(client === 'legacy' ? [...legacyMethods, noted('notifications/roots/list_changed')] : []),
+    noted('notifications/x'),
     ...argumentCases,
     ...paramsCases,
     ...resultCases(server),
@@ -217,6 +237,7 @@ export function casesOf(pair: Pair): readonly Case[] {
     ...idCases(server),
     ...eventCases(server),
     ...questionCases(server),
+    ...(pair === 'modern-modern' ? taskCases : []),
     ...mistakes,
   ];
 }

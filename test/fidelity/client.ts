@@ -35,6 +35,8 @@ export interface Client {
   listen(uris: readonly string[]): Promise<void>;
   /** Answers what it is asked with the answers of the case, in order. `id` gives the id of each message. */
   request(one: Request, id: () => string): Promise<Reply>;
+  /** Returns the text of the message. */
+  notify(method: string, params: string): Promise<string>;
   /** What came on the listening stream since the last look; waits a moment for `count` messages. */
   heard(count: number): Promise<string[]>;
   close(): void;
@@ -53,6 +55,9 @@ const NAMED: Readonly<Record<string, string>> = {
   'tools/call': 'name',
   'prompts/get': 'name',
   'resources/read': 'uri',
+  'tasks/get': 'taskId',
+  'tasks/update': 'taskId',
+  'tasks/cancel': 'taskId',
 };
 
 /** What a modern client repeats of a request in headers. */

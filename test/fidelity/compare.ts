@@ -1,4 +1,5 @@
 /** Sends a case and says what came in a form that can be compared: labelled texts, equal byte for byte or not. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Case } from './case.ts';
 import type { Client, Reply } from './client.ts';
 import type { Headers } from './connection.ts';
@@ -36,6 +37,7 @@ export async function pairingOf(clients: Clients, one: Case, exposed: Case): Pro
     const reply = await through.request(exposed, nextId);
     return openedLabels(through.era, textsOf(reply.answer ?? '{}')[0] ?? '{}');
   }
+  if (one.compare === 'noted') return await notedPairing(through, exposed);
   return { direct: await outcomeOf(direct, one), through: await outcomeOf(through, exposed) };
 }
 
@@ -63,6 +65,30 @@ async function outcomeOf(client: Client, one: Case): Promise<Outcome> {
     outcome.set(`stream of event ${index}`, index < events.length ? 'of the answer' : 'listening');
   });
   return outcome;
+}
+
+const LOOKS = 10;
+const BETWEEN_LOOKS_MS = 50;
+
+/** The tool is asked more than once: the notification may take another way and be late. */
+async function notedPairing(client: Client, { method, params, tool = '' }: Case): Promise<Pairing> {
+  const sent = await client.notify(method, params);
+  const request = { method: 'tools/call', params: JSON.stringify({ name: tool, arguments: {} }) };
+  const direct = notedLabels(latin1(sent));
+  for (let look = 0; look < LOOKS; look++) {
+    const { answer = '{}' } = await client.request(request, nextId);
+    const noted = textsOf(answer).findLast((text) => member(text, 'method') === `"${method}"`);
+    if (noted !== undefined) return { direct, through: notedLabels(noted) };
+    await delay(BETWEEN_LOOKS_MS);
+  }
+  return { direct, through: new Map() };
+}
+
+function notedLabels(message: string): Outcome {
+  return new Map([
+    ['noted params', member(message, 'params') ?? 'none'],
+    ['noted message', without(message, 'params')],
+  ]);
 }
 
 function idsOf({ id }: Case): () => string {

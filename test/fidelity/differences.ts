@@ -3,9 +3,10 @@
  * that explains nothing in a whole run of our own upstream is stale: both fail the run. The page
  * docs/reference/wire.md is made of this list.
  */
-import type { Pair } from './case.ts';
+import type { Case, Pair } from './case.ts';
 import type { Difference } from './difference.ts';
 import * as undo from './undo.ts';
+import * as meetings from './undo-meetings.ts';
 
 const ACROSS: readonly Pair[] = ['legacy-modern', 'modern-legacy'];
 const MODERN_SERVER: readonly Pair[] = ['legacy-modern', 'modern-modern'];
@@ -18,34 +19,42 @@ const merging: readonly Difference[] = [
   {
     name: 'names and URIs',
     reason:
-      'where several targets are one server, tools and prompts are `target_name` and resources `target+uri`, in bodies and in `Mcp-Name`',
+      'where several targets are one server, tools and prompts are `target_name`, resources `target+uri` and tasks of the extension `target+id`, in bodies and in `Mcp-Name`',
     ways: ['merged'],
-    without: undo.targetNames,
+    without: meetings.targetNames,
   },
   {
     name: 'the rest of a merged list',
     reason:
       'a list of several targets is made of their entries; what one of them says beside the entries has no place, and how long it may be kept is the strictest of all',
     ways: ['merged'],
-    without: undo.mergedRest,
+    without: meetings.mergedRest,
   },
   {
     name: 'several servers introduce themselves as one',
     reason:
       'capabilities are joined, instructions stand under the names of their targets, and the server is the gateway',
     ways: ['merged'],
-    without: undo.mergedOpening,
+    without: meetings.mergedOpening,
   },
   {
     name: 'what no target offers',
     reason:
       'among several targets there is none to ask about a name or a method that none of them has: the gateway answers',
     ways: ['merged'],
-    without: undo.nobodysBusiness,
+    without: meetings.nobodysBusiness,
   },
 ];
 
 const messages: readonly Difference[] = [
+  {
+    name: '`params.task` among several targets',
+    reason:
+      'several servers offer no tasks of 2025-11-25, since an id would not say whose it is: the call runs as a plain one',
+    pairs: ['legacy-legacy'],
+    ways: ['merged'],
+    without: meetings.tasks,
+  },
   {
     name: 'request ids',
     reason:
@@ -77,7 +86,7 @@ const messages: readonly Difference[] = [
     reason:
       'those of 2025-11-25 and those of the extension are two things of one name: neither capability crosses, nor `params.task` of a modern client',
     pairs: ACROSS,
-    without: undo.tasks,
+    without: meetings.tasks,
   },
   {
     name: 'the `subscriptionId` of changes',
@@ -192,20 +201,26 @@ const questions: readonly Difference[] = [
   },
 ];
 
-const meetings: readonly Difference[] = [
+const introductions: readonly Difference[] = [
   {
     name: 'the revisions',
     reason:
       'a client is told what the gateway speaks with it, a server is told what the gateway speaks with that server',
     pairs: ['legacy-modern', 'modern-legacy', 'modern-modern'],
-    without: undo.revisions,
+    without: meetings.revisions,
+  },
+  {
+    name: '`ttlMs` of `server/discover`',
+    reason: 'it is 0: a reload may change what the gateway is to its clients',
+    pairs: M_M,
+    without: meetings.keptDiscovery,
   },
   {
     name: 'introductions between the eras',
     reason:
       '`initialize` and `server/discover` are two messages: capabilities, instructions and the name of the server are carried over, the rest is of its era',
     pairs: ACROSS,
-    without: undo.introduction,
+    without: meetings.introduction,
   },
 ];
 
@@ -222,6 +237,12 @@ const events: readonly Difference[] = [
       'from a legacy server they may concern the whole session: a legacy client finds them on its listening stream, a modern one has none',
     pairs: ['legacy-legacy', 'modern-legacy'],
     without: undo.unknownEvents,
+  },
+  {
+    name: 'notifications of clients that have no meaning there',
+    reason:
+      'modern clients over HTTP have none but those of extensions; among several targets nobody knows whose a strange one is; modern servers ask for roots when they need them',
+    without: undo.clientNotifications,
   },
   {
     name: 'log messages a modern client has not asked for',
@@ -254,14 +275,16 @@ export const differences: readonly Difference[] = [
   ...headers,
   ...results,
   ...questions,
-  ...meetings,
+  ...introductions,
   ...events,
   ...framing,
 ];
 
 /** A request as a client of several targets sends it: only names and URIs of our upstream are touched. */
-export function exposed(params: string): string {
-  return params
+export function exposed(one: Case): Case {
+  const params = one.params
     .replace(/("name"\s*:\s*")(script|received|opened|greet|no-such-tool)"/, '$1raw_$2"')
-    .replace(/("uri"\s*:\s*")(raw:)/, '$1raw+$2');
+    .replace(/("uri"\s*:\s*")(raw:)/, '$1raw+$2')
+    .replace(/("taskId":")(task)/, '$1raw+$2');
+  return { ...one, params, ...(one.tool === undefined ? {} : { tool: `raw_${one.tool}` }) };
 }

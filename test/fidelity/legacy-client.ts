@@ -73,6 +73,12 @@ export class LegacyClient implements Client {
     return { status, answer, events, questions, rounds: [], sent: { text, headers: sent } };
   }
 
+  async notify(method: string, params: string): Promise<string> {
+    const text = `{"jsonrpc":"2.0","method":"${method}","params":${params}}`;
+    await this.#post(text);
+    return text;
+  }
+
   heard(count: number): Promise<string[]> {
     return this.#heard.take(count);
   }

@@ -70,6 +70,12 @@ export class ModernClient implements Client {
     }
   }
 
+  async notify(method: string, params: string): Promise<string> {
+    const text = `{"jsonrpc":"2.0","method":"${method}","params":${params}}`;
+    await this.#connection.post(text, modernHeaders({ method, params }));
+    return text;
+  }
+
   heard(count: number): Promise<string[]> {
     return this.#heard.take(count);
   }

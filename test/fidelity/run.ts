@@ -38,7 +38,7 @@ export async function compareAll(clients: Clients, cases: readonly Case[], place
 
 async function compareOne(clients: Clients, one: Case, tally: Tally): Promise<'same' | 'meant' | 'other'> {
   const { place } = tally;
-  const seen = place.way === 'merged' ? { ...one, params: exposed(one.params) } : one;
+  const seen = place.way === 'merged' ? exposed(one) : one;
   try {
     const pairing = await pairingOf(clients, one, seen);
     const found = mismatches(pairing);

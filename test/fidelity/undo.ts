@@ -2,37 +2,32 @@
  * The single steps back from what came through the gateway to what the other side said: each takes exactly one
  * difference out, and touches nothing when the difference is not just that.
  */
-
-import { isDeepStrictEqual } from 'node:util';
 import type { Era } from '../../src/mcp/revisions.ts';
-import { erasOf, type Place, type Way } from './case.ts';
+import { erasOf, type Way } from './case.ts';
 import { IDENTITY, modernHeaders } from './client.ts';
 import type { Context } from './difference.ts';
 import { SDK_SERVER, SERVER } from './identity.ts';
 import { compact, entries, member, replaced, without } from './members.ts';
 import type { Mismatch } from './outcome.ts';
+import {
+  GATEWAY,
+  inMeta,
+  metaIsEmpty,
+  metaMember,
+  onTexts,
+  REVISION,
+  type Step,
+  utf8,
+  when,
+  withoutTasks,
+} from './steps.ts';
 
-type Step = (mismatch: Mismatch, context: Context) => Mismatch;
-
-/** A step for labels that begin so, where both sides have said something. */
-function onTexts(
-  label: string,
-  step: (texts: { direct: string; through: string }, context: Context) => Partial<Mismatch>,
-): Step {
-  return (mismatch, context) => {
-    const { direct, through } = mismatch;
-    if (!mismatch.label.startsWith(label) || direct === undefined || through === undefined) return mismatch;
-    return { ...mismatch, ...step({ direct, through }, context) };
-  };
-}
-
-/** A difference that is right as a whole, or not at all. */
-function when(label: string, isMeant: (mismatch: Mismatch, context: Context) => boolean): Step {
-  return (mismatch, context) =>
-    mismatch.label.startsWith(label) && isMeant(mismatch, context)
-      ? { ...mismatch, through: mismatch.direct }
-      : mismatch;
-}
+const PREFIX = 'io.modelcontextprotocol/';
+const ENVELOPE = ['protocolVersion', 'clientCapabilities', 'clientInfo', 'logLevel'].map(
+  (name) => PREFIX + name,
+);
+const SERVER_INFO = `${PREFIX}serverInfo`;
+const SUBSCRIPTION = `${PREFIX}subscriptionId`;
 
 export const whiteSpace: Step = onTexts('', ({ direct, through }) =>
   compact(direct) === compact(through) ? { through: direct } : {},
@@ -48,54 +43,15 @@ export const progressTokens: Step = onTexts('received params', ({ direct, throug
   return { through: inMeta(through, (meta) => replaced(meta, 'progressToken', token)) };
 });
 
-function metaMember(object: string, name: string): string | undefined {
-  return member(member(object, '_meta') ?? '{}', name);
-}
-
-function inMeta(object: string, change: (meta: string) => string): string {
-  const meta = member(object, '_meta');
-  return meta === undefined ? object : replaced(object, '_meta', change(meta));
-}
-
 /** Without members of `_meta`, and without a `_meta` that is empty then. */
 function withoutMeta(object: string, names: readonly string[]): string {
   const left = inMeta(object, (meta) => names.reduce(without, meta));
   return metaIsEmpty(left) ? without(left, '_meta') : left;
 }
 
-const metaIsEmpty = (object: string): boolean => compact(member(object, '_meta') ?? '') === '{}';
-
-const PREFIX = 'io.modelcontextprotocol/';
-const ENVELOPE = ['protocolVersion', 'clientCapabilities', 'clientInfo', 'logLevel'].map(
-  (name) => PREFIX + name,
-);
-const SERVER_INFO = `${PREFIX}serverInfo`;
-const SUBSCRIPTION = `${PREFIX}subscriptionId`;
-
 export const envelopeOut: Step = onTexts('received params', ({ direct }) => ({
   direct: withoutMeta(direct, ENVELOPE),
 }));
-
-const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
-
-/** Capabilities without the tasks of an era. */
-function withoutTasks(capabilities: string, era: Era): string {
-  if (era === 'legacy') return without(capabilities, 'tasks');
-  const extensions = member(capabilities, 'extensions') ?? '{}';
-  return replaced(capabilities, 'extensions', without(extensions, TASKS_EXTENSION));
-}
-
-/** Of the server's era: it is neither told of them, nor is what it says of them passed on. */
-export const tasks: Step = (mismatch, { place }) => {
-  const { label, direct } = mismatch;
-  const { server } = erasOf(place.pair);
-  if (direct === undefined) return mismatch;
-  if (label === 'received params' && server === 'legacy')
-    return { ...mismatch, direct: without(direct, 'task') };
-  if (label === 'opening capabilities' || label === 'opened capabilities')
-    return { ...mismatch, direct: withoutTasks(direct, server) };
-  return mismatch;
-};
 
 /** `info` until the client has said another level with `logging/setLevel`. */
 export const envelopeIn: Step = onTexts('received params', ({ direct, through }) => {
@@ -114,8 +70,6 @@ export const sessionId: Step = when('header mcp-session-id', ({ direct, through 
   const given = (era: Era, id: string | undefined) => (id !== undefined) === (era === 'legacy');
   return given(there.client, direct) && given(there.server, through);
 });
-
-const REVISION = { legacy: '2025-11-25', modern: '2026-07-28' } as const;
 
 export const versionHeader: Step = when('header mcp-protocol-version', ({ direct, through }, { place }) => {
   const { client, server } = erasOf(place.pair);
@@ -158,7 +112,6 @@ export const cachingIn: Step = onResults(({ direct, through }) => {
   return { through: without(without(through, 'ttlMs'), 'cacheScope') };
 });
 
-/** The server's own words about itself, in front of what else `_meta` holds. */
 /** What a single server, or the one of several that answers, calls itself. */
 const SERVERS: Readonly<Record<Way, string>> = {
   http: SERVER,
@@ -168,6 +121,7 @@ const SERVERS: Readonly<Record<Way, string>> = {
   sdk: SDK_SERVER,
 };
 
+/** The server's own words about itself, in front of what else `_meta` holds. */
 export const serverInfoIn: Step = onResults(({ direct, through }, { place }) => {
   const before = metaMember(direct, SERVER_INFO);
   if (before !== undefined || metaMember(through, SERVER_INFO) !== SERVERS[place.way]) return {};
@@ -205,8 +159,6 @@ export const respelledState: Step = onTexts('heard state', ({ direct, through })
   JSON.parse(utf8(direct)) === JSON.parse(utf8(through)) ? { through: direct } : {},
 );
 
-const utf8 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8');
-
 /** The questions themselves are compared one by one. */
 export const roundsAsRequests: Step = when(
   'round',
@@ -237,7 +189,7 @@ export const elicitationId: Step = onTexts('question', ({ direct, through }) => 
   const id = member(ours, 'elicitationId');
   if (member(theirs, 'mode') !== '"url"' || member(theirs, 'elicitationId') !== undefined || id === undefined)
     return {};
-  return { through: through.replace(ours, without(ours, 'elicitationId')) };
+  return { through: through.replace(ours, () => without(ours, 'elicitationId')) };
 });
 
 /** A question without params is asked with empty ones. */
@@ -277,6 +229,14 @@ export const unknownEvents: Step = (mismatch, context) => {
   return meant ? { ...mismatch, through: mismatch.direct } : mismatch;
 };
 
+const ROOTS = 'notifications/roots/list_changed';
+
+export const clientNotifications: Step = when('noted', ({ through }, { one, place }) => {
+  const { client, server } = erasOf(place.pair);
+  const unknown = client === 'modern' || place.way === 'merged';
+  return through === undefined && (one.method === ROOTS ? server === 'modern' : unknown);
+});
+
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 
 export const unwantedLogs: Step = (mismatch, { one, pairing }) => {
@@ -302,87 +262,6 @@ export const goneMethods: Step = when(
     pairing.through.get('result') === '{}' &&
     pairing.through.get('status') === '200',
 );
-
-const SPOKEN = '["2026-07-28","2025-11-25","2025-06-18","2025-03-26","2024-11-05","2024-10-07"]';
-
-export const revisions: Step = (mismatch, { place }) => {
-  const { client, server } = erasOf(place.pair);
-  const wanted: Readonly<Record<string, string>> = {
-    'opening revision': client === 'modern' ? SPOKEN : '"2025-11-25"',
-    'opened revision': `"${REVISION[server]}"`,
-  };
-  return mismatch.through !== undefined && mismatch.through === wanted[mismatch.label]
-    ? { ...mismatch, through: mismatch.direct }
-    : mismatch;
-};
-
-/** Nothing of the server's but what has its own label; for a modern client, the members every result has. */
-export const introduction: Step = (mismatch, { place }) => {
-  const wanted: Readonly<Record<string, string>> = { 'opening others': restOf(place), 'opening _meta': '{}' };
-  const meant = mismatch.through !== undefined && mismatch.through === wanted[mismatch.label];
-  return meant ? { ...mismatch, through: mismatch.direct } : mismatch;
-};
-
-/** As the target `raw` itself spells them. Requests and headers are spelled by the client, all else by the gateway. */
-export const targetNames: Step = (mismatch) => {
-  const { label, direct, through } = mismatch;
-  if (label === 'header mcp-name') return { ...mismatch, direct: direct?.replace(/^raw[_+]/, '') };
-  if (label.startsWith('received')) return { ...mismatch, direct: direct && native(direct) };
-  return { ...mismatch, through: through && native(through) };
-};
-
-function native(text: string): string {
-  return text.replaceAll(/("name":\s*")raw_/g, '$1').replaceAll(/("(?:uri|uriTemplate)":")raw\+/g, '$1');
-}
-/** All that a list of several targets says beside its entries. */
-export const mergedRest: Step = when('page', ({ through }, { place }) => through === restOf(place));
-
-/** What the gateway says with a result of its own. */
-const restOf = ({ pair }: Place): string =>
-  erasOf(pair).client === 'modern' ? '{"resultType":"complete","ttlMs":0,"cacheScope":"private"}' : '{}';
-
-const same = (a: string | undefined, b: unknown): boolean =>
-  a !== undefined && isDeepStrictEqual(JSON.parse(utf8(a)), b);
-
-/** The neighbour has no instructions, and no capability that ours lacks. */
-export const mergedOpening: Step = (mismatch, { place }) => {
-  const { label, direct = 'null', through } = mismatch;
-  if (!label.startsWith('opening')) return mismatch;
-  const said: unknown = JSON.parse(utf8(direct));
-  const joined = (): unknown => {
-    const modern = erasOf(place.pair).client === 'modern';
-    const shared = withoutTasks(direct, 'legacy');
-    return JSON.parse(modern ? shared : withoutTasks(shared, 'modern'));
-  };
-  const meant: Readonly<Record<string, () => boolean>> = {
-    'opening capabilities': () => same(through, joined()),
-    'opening server': () => GATEWAY.test(through ?? ''),
-    'opening instructions': () => same(through, `# raw\n\n${String(said)}`),
-    'opening _meta': () => through === '{}',
-    'opening others': () => through === restOf(place),
-  };
-  return meant[label]?.() ? { ...mismatch, through: mismatch.direct } : mismatch;
-};
-
-const GATEWAY = /^\{"name":"agentgateway","version":"\d+\.\d+\.\d+"\}$/;
-
-const NOBODYS: Readonly<Record<string, string>> = {
-  'no-such-tool':
-    '{"code":-32602,"message":"Unknown tool: raw_no-such-tool","data":{"code":"UNKNOWN_ITEM","retryable":false}}',
-  'vendor.example/custom': unknownMethod('vendor.example/custom'),
-  'no/such/method': unknownMethod('no/such/method'),
-};
-
-function unknownMethod(method: string): string {
-  return `{"code":-32601,"message":"Method not found: ${method}","data":{"code":"METHOD_NOT_FOUND","retryable":false}}`;
-}
-
-export const nobodysBusiness: Step = (mismatch, { one, pairing }) => {
-  const about = one.params.includes('no-such-tool') ? 'no-such-tool' : one.method;
-  const wanted = NOBODYS[about];
-  const meant = wanted !== undefined && pairing.through.get('error') === wanted;
-  return meant && mismatch.label !== 'status' ? { ...mismatch, through: mismatch.direct } : mismatch;
-};
 
 const LIST_CHANGED =
   /^\{"jsonrpc":"2\.0","method":"notifications\/(?:tools|prompts|resources)\/list_changed"(?:,"params":\{\})?\}$/;

@@ -11,6 +11,7 @@ const TOOLS = [
   tool('script'),
   '{"name":"received","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}}',
   tool('opened'),
+  tool('noted'),
   tool('echo'),
   tool(
     'rich',
@@ -68,6 +69,14 @@ const MODERN: Readonly<Record<string, (result: string) => string>> = {
   'completion/complete': (result) => putLast(result, TYPE),
 };
 
+/** Of the tasks extension. */
+const TASKS = {
+  'tasks/get':
+    '{"x":1.0,"result":{"content":[{"type":"resource_link","uri":"raw://one","name":"one","y":1.0}]},"taskId":"task żółć","resultType":"complete","status":"completed"}',
+  'tasks/update': '{"resultType":"complete","x":-0}',
+  'tasks/cancel': '{"resultType":"complete","x":1e2}',
+};
+
 function results(era: Era, legacy: Readonly<Record<string, string>>): Record<string, string> {
   if (era === 'legacy') return legacy;
   return Object.fromEntries(
@@ -79,7 +88,7 @@ export const upstreamOptions = (era: Era): RawOptions => ({
   era,
   name: 'fidelity',
   results: {
-    ...(era === 'legacy' ? { initialize: INITIALIZED } : { 'server/discover': DISCOVERED }),
+    ...(era === 'legacy' ? { initialize: INITIALIZED } : { 'server/discover': DISCOVERED, ...TASKS }),
     ...results(era, {
       'tools/list': `{"tools":[${TOOLS.join(',')}],"x-unknown":1.0}`,
       'resources/list': `{"resources":[${RESOURCES.join(',')}],"_meta":{"vendor/x":[1.0]}}`,
