@@ -29,8 +29,8 @@ export function mergeInfo(input: MergeInput, version: string): Buffer {
 }
 
 /**
- * The result of server/discover. What clients may speak is what the gateway speaks, whatever the servers do. Nobody
- * else may keep it, and not for long: a reload changes it.
+ * The result of server/discover. What clients may speak is what the gateway speaks, whatever the servers do. It is not
+ * to be kept, whatever a single server says: a reload changes it.
  */
 export function mergeDiscover(input: MergeInput): Buffer {
   const [only] = input.infos;
