@@ -131,9 +131,13 @@ function answers(client: () => Driver, target: string): void {
     const name = `${target}_trigger-long-running-operation`;
     const { text } = await client().call(name, args, { onprogress });
     assert.match(text, /completed/);
-    // These clients drop what they read together with the answer, so the last steps may be missing.
-    assert.ok(seen.length >= 2);
-    assert.deepEqual(seen, [1, 2, 3, 4].slice(0, seen.length));
+    // These clients drop what they read together with the answer, so the last steps may be missing. A server that asks
+    // for the roots of a new client makes the call a round, which SDK v2 counts as a step of its own.
+    assert.ok(seen.length >= 2 && seen.at(-1)! >= 2, String(seen));
+    assert.deepEqual(
+      seen,
+      seen.toSorted((a, b) => a - b),
+    );
   });
 }
 
