@@ -49,6 +49,16 @@ export interface ClientContext {
   readonly headers: readonly string[];
 }
 
+/**
+ * Whose it is what is kept between requests: a known client's, or of whoever brings the same credentials, even where
+ * they are for nobody here. Empty: anybody's.
+ */
+export function ownerOf({ principal, headers }: ClientContext): string {
+  const [, authorization] = headers;
+  if (principal !== '') return principal;
+  return authorization === undefined ? '' : `credentials:${authorization}`;
+}
+
 export interface Begun {
   readonly session: Session;
   /** The result of initialize. */
@@ -118,7 +128,7 @@ export class Endpoint implements Closable, TargetWatcher {
     const own = this.#ownHeaders(client);
     const { capabilities, info } = envelope;
     const key = [
-      client.principal,
+      ownerOf(client),
       revision,
       own.join('\n'),
       capabilities.toString('latin1'),
@@ -128,8 +138,8 @@ export class Endpoint implements Closable, TargetWatcher {
   }
 
   /** What a client sends back as `requestState`. Throws STATE_INVALID. */
-  openState(state: string, principal: string): OpenedState {
-    return new RequestStates(this.sessions.seal).open(state, principal);
+  openState(state: string, owner: string): OpenedState {
+    return new RequestStates(this.sessions.seal).open(state, owner);
   }
 
   /** Answers initialize and begins a session; nothing is opened upstream until a call needs it. */
@@ -235,7 +245,7 @@ export class Endpoint implements Closable, TargetWatcher {
     return new Visitor({
       era: modern ? 'modern' : 'legacy',
       version: revision,
-      principal: client.principal,
+      principal: ownerOf(client),
       identity: {
         version: modern ? LATEST_LEGACY : revision,
         capabilities: withoutTasks(envelope.capabilities, 'legacy'),

@@ -132,6 +132,8 @@ export function errorToModern(error: Buffer): Buffer {
 
 /** The reverse; `method` is that of the request. */
 export function errorToLegacy(error: Buffer, method: string): Buffer {
+  // The older revisions have no number for a capability that a client lacks.
+  if (error.includes('-32021')) return withCode(error, '-32021', '-32603');
   if (method !== 'resources/read' || !error.includes('"uri"')) return error;
   const data = readable(error)?.find(({ name }) => name === 'data');
   const uri = data && readable(error, data)?.some(({ name }) => name === 'uri');

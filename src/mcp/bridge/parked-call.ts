@@ -24,9 +24,8 @@ import { spans } from './requests.ts';
 /** A request, the first or one that continues it, and whose it is. */
 export interface Asking {
   readonly message: Message;
+  /** Whose it is: see `ownerOf`. */
   readonly principal: string;
-  /** What it proves to servers, by which clients are told apart that prove nothing to the gateway. */
-  readonly credentials: string;
   /** Whom the limit of parked calls counts for. */
   readonly visitor: object;
   /** Raw JSON object: what the client can be asked. */
@@ -130,10 +129,9 @@ export class ParkedCall implements Peer {
 
   /** The same request has come again. Throws STATE_INVALID when it is not the same, or one attends already. */
   retried(asking: Asking): void {
-    const { principal, credentials, message } = asking;
+    const { principal, message } = asking;
     const first = this.#first;
-    if (principal !== first.principal || (principal === '' && credentials !== first.credentials))
-      throw otherCall('it was given to another client');
+    if (principal !== first.principal) throw otherCall('it was given to another client');
     if (!isSameRequest(message, first.message))
       throw otherCall(`this ${message.method} is not the request it was given for`);
     if (this.#attending) throw attended();

@@ -117,5 +117,8 @@ export class Seats implements Closable {
 
 function busy({ name }: Target): GatewayError {
   const most = LIMITS.visitorLinks.value;
-  return new GatewayError('OVERLOADED', `${most} calls of the client are waiting for "${name}" already`);
+  return new GatewayError(
+    'OVERLOADED',
+    `${most} calls of this client at "${name}" are unanswered; answer or cancel one`,
+  );
 }

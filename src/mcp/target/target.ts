@@ -301,7 +301,12 @@ export class Target implements Closable {
     this.#reportedDown = '';
     if (!wasUp) {
       this.#options.ports.log.info(
-        { target: this.name, address: this.connector.address, offers: this.offers() },
+        {
+          target: this.name,
+          address: this.connector.address,
+          revision: this.#info?.version,
+          offers: this.offers(),
+        },
         'target is up',
       );
       // A blink nobody has seen is not worth fetching every list again; what changed meanwhile is told by itself.

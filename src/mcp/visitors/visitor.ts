@@ -29,6 +29,7 @@ export interface VisitorOptions {
   readonly era: Era;
   /** The revision it speaks. */
   readonly version: string;
+  /** Whose it is: see `ownerOf`. */
   readonly principal: string;
   /** Who servers with a handshake are told the client is. */
   readonly identity: ClientIdentity;

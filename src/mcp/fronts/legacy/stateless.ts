@@ -8,6 +8,7 @@ import { type Exchange, header, type Reply } from '../../../core/exchange.ts';
 import { Cancel } from '../../../lib/cancel.ts';
 import { Flow } from '../../../lib/flow.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
+import { isObject } from '../../../lib/json-value.ts';
 import type { Envelope } from '../../bridge/envelope.ts';
 import type { McpOutcome, Peer } from '../../call.ts';
 import { type Answered, renderError, runCall } from '../../calls/run-call.ts';
@@ -54,7 +55,7 @@ export class StatelessFront {
     return {
       status: 200,
       headers: JSON_HEADERS,
-      body: Flow.of(resultMessage(Buffer.from(message.id), body)),
+      body: Flow.of(resultMessage(Buffer.from(message.id), withoutStreams(body))),
     };
   }
 
@@ -110,6 +111,20 @@ export class StatelessFront {
       visitor.leave();
     }
   }
+}
+
+const LISTS = ['tools', 'prompts', 'resources'] as const;
+
+/** Nothing is promised that a client without a session would never hear: changes, updates, messages of a level. */
+function withoutStreams(initialized: Buffer): Buffer {
+  const result = JSON.parse(initialized.toString('utf8')) as Record<string, unknown>;
+  const { logging: _, ...capabilities } = isObject(result['capabilities']) ? result['capabilities'] : {};
+  for (const list of LISTS) {
+    const capability = capabilities[list];
+    if (isObject(capability))
+      capabilities[list] = { ...capability, listChanged: undefined, subscribe: undefined };
+  }
+  return Buffer.from(JSON.stringify({ ...result, capabilities }));
 }
 
 const SILENT: Peer = {
