@@ -3,6 +3,7 @@ import { configJsonSchema, documentJsonSchema } from '../src/config/json-schema.
 import { standard } from '../src/standard.ts';
 import { celPage } from './cel-page.ts';
 import { configurationPage, limitsPage } from './reference.ts';
+import { wirePage } from './wire-page.ts';
 
 export function generatedFiles(): { path: string; text: string }[] {
   const schema = documentJsonSchema(standard);
@@ -11,5 +12,6 @@ export function generatedFiles(): { path: string; text: string }[] {
     { path: 'docs/reference/configuration.md', text: configurationPage(schema) },
     { path: 'docs/reference/cel.md', text: celPage() },
     { path: 'docs/reference/limits.md', text: limitsPage(schema) },
+    { path: 'docs/reference/wire.md', text: wirePage() },
   ];
 }

@@ -167,6 +167,8 @@ export function limitsPage(schema: JsonSchema): string {
     '',
     'Every error the gateway itself answers with. *Fault*: who has to act. *Retry*: whether the same request may succeed',
     'later. Codes in bold are those of a limit. MCP clients see the JSON-RPC number, with the code in `error.data.code`.',
+    'The HTTP status is that of a request that never became a call: an error in the answer of a call comes with 200, unless',
+    'the revision of the client demands another.',
     '',
     '| Code | HTTP status | JSON-RPC | Fault | Retry |',
     '|---|---|---|---|---|',

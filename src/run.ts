@@ -103,14 +103,26 @@ export async function readPlan(input: ConfigInput, host: Pick<Host, 'env' | 'cwd
 }
 
 /** Target states by name, for readiness, the dump and the start-up screen. */
-export function targetStates(
-  gateway: Gateway,
-): { name: string; address: string; state: string; offers: object; error: string | undefined }[] {
+export function targetStates(gateway: Gateway): {
+  name: string;
+  address: string;
+  state: string;
+  revision: string | undefined;
+  offers: object;
+  error: string | undefined;
+}[] {
   const targets = gateway.lasting().filter((each) => each instanceof Target);
   return targets.map((target) => {
     const { name, connector, state } = target;
     const error = state.kind === 'down' ? state.error.message : undefined;
-    return { name, address: connector.address, state: state.kind, offers: target.offers(), error };
+    return {
+      name,
+      address: connector.address,
+      state: state.kind,
+      revision: target.info?.version,
+      offers: target.offers(),
+      error,
+    };
   });
 }
 

@@ -255,6 +255,12 @@ export const LIMITS = {
     error: 'OVERLOADED',
     what: 'Streams of `subscriptions/listen` of one such client; also the resources, and the tasks, that one of them may name.',
   },
+  subscribedResources: {
+    value: 4096,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'Resources that one client subscribes to.',
+  },
   replayRing: {
     value: 256 * KIB,
     unit: 'bytes',

@@ -15,6 +15,7 @@ export class Seal {
   readonly #random: (bytes: number) => Buffer;
   /** Authenticated beside the text, never written: opening with another one fails. */
   readonly #bound: Buffer;
+  readonly #others = new Map<string, Seal>();
 
   /** `key`: 32 bytes. */
   constructor(key: Buffer, random: (bytes: number) => Buffer, purpose = '') {
@@ -24,9 +25,14 @@ export class Seal {
     this.#bound = Buffer.concat([this.#keyId, Buffer.from(purpose)]);
   }
 
-  /** The same key for something else. */
+  /** The same key for something else. Remembered: there are few purposes, and each call may seal something. */
   for(purpose: string): Seal {
-    return new Seal(this.#key, this.#random, purpose);
+    let seal = this.#others.get(purpose);
+    if (!seal) {
+      seal = new Seal(this.#key, this.#random, purpose);
+      this.#others.set(purpose, seal);
+    }
+    return seal;
   }
 
   /** As base64url: key id, nonce, the sealed text, authentication tag. */

@@ -41,7 +41,7 @@ const ITEM = new Shape({
   uriTemplate: true,
   description: true,
   annotations: { readOnlyHint: true, idempotentHint: true },
-  _meta: { ui: { resourceUri: true } },
+  _meta: { ui: { resourceUri: true }, 'ui/resourceUri': true },
 });
 
 export const ITEM_SLOT = {
@@ -52,6 +52,8 @@ export const ITEM_SLOT = {
   readOnly: ITEM.slot('annotations', 'readOnlyHint'),
   idempotent: ITEM.slot('annotations', 'idempotentHint'),
   uiResource: ITEM.slot('_meta', 'ui', 'resourceUri'),
+  /** As hosts older than the MCP Apps extension look for it; its SDK writes both. */
+  flatUiResource: ITEM.slot('_meta', 'ui/resourceUri'),
 } as const;
 
 export interface Item {

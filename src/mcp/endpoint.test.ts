@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FrontWorld, JSON_POST } from '../../test/fixtures/scripted-front.ts';
+import { ModernClient } from '../../test/fixtures/scripted-modern.ts';
 import { viewOf } from '../../test/fixtures/scripted-session.ts';
 import type { ConnectorScript } from '../../test/fixtures/scripted-wire.ts';
 import { textOf } from '../../test/fixtures/test-exchange.ts';
@@ -114,6 +115,37 @@ describe('a single server that wants the client’s own login', () => {
     const begun = await initialize(world, { authorization: 'Bearer good' });
     assert.equal(begun.status, 200, begun.text);
     assert.match(begun.text, /"name":"g"/);
+  });
+
+  it('gets the arguments repeated in headers that its list asks for', async () => {
+    const region = { type: 'string', 'x-mcp-header': 'Region' };
+    const world = new FrontWorld({
+      one: {
+        speaks: ['modern'],
+        eras: 'apart',
+        takesHeaders: true,
+        tools: [{ name: 'where', inputSchema: { type: 'object', properties: { region } } }],
+        on: {
+          'server/discover': ({ wire, id }) => {
+            if (wire.options.headers[1] === 'Bearer good')
+              return { supportedVersions: ['2026-07-28'], capabilities: { tools: {} } };
+            wire.end(Number(id), challenge);
+            return undefined;
+          },
+          'tools/call': () => ({ resultType: 'complete', content: [] }),
+        },
+      },
+    });
+    const client = new ModernClient(world);
+    const headers = { authorization: 'Bearer good', 'mcp-param-region': 'eu' };
+    await client.json('tools/list', {}, { headers });
+    const call = { name: 'where', arguments: { region: 'eu' } };
+    assert.ok((await client.json('tools/call', call, { headers })).result);
+    const sent = world.targets['one']?.connector.wires.flatMap((wire) => wire.of('tools/call'));
+    assert.deepEqual(sent?.[0]?.outgoing.headers, ['mcp-param-region', 'eu']);
+    const other = { ...headers, 'mcp-param-region': 'us' };
+    const refused = await client.json('tools/call', call, { headers: other });
+    assert.equal(refused.error?.code, -32020);
   });
 
   it('is shown it by nobody where several servers are merged', async () => {

@@ -11,6 +11,7 @@ import { isObject, parseObject } from '../lib/json-value.ts';
 import type { Envelope } from './bridge/envelope.ts';
 import { ParkedCalls } from './bridge/parked-calls.ts';
 import { type OpenedState, RequestStates } from './bridge/request-state.ts';
+import { withoutTasks } from './bridge/tasks.ts';
 import type { McpOutcome } from './call.ts';
 import type { ListKind } from './catalogue.ts';
 import type { ClientIdentity, ServerInfo } from './link/opened.ts';
@@ -46,6 +47,16 @@ export interface ClientContext {
   readonly principal: string;
   /** Headers that a single HTTP target may be shown (flat list): the client's own Authorization. */
   readonly headers: readonly string[];
+}
+
+/**
+ * Whose it is what is kept between requests: a known client's, or of whoever brings the same credentials, even where
+ * they are for nobody here. Empty: anybody's.
+ */
+export function ownerOf({ principal, headers }: ClientContext): string {
+  const [, authorization] = headers;
+  if (principal !== '') return principal;
+  return authorization === undefined ? '' : `credentials:${authorization}`;
 }
 
 export interface Begun {
@@ -117,7 +128,7 @@ export class Endpoint implements Closable, TargetWatcher {
     const own = this.#ownHeaders(client);
     const { capabilities, info } = envelope;
     const key = [
-      client.principal,
+      ownerOf(client),
       revision,
       own.join('\n'),
       capabilities.toString('latin1'),
@@ -127,8 +138,8 @@ export class Endpoint implements Closable, TargetWatcher {
   }
 
   /** What a client sends back as `requestState`. Throws STATE_INVALID. */
-  openState(state: string, principal: string): OpenedState {
-    return new RequestStates(this.sessions.seal).open(state, principal);
+  openState(state: string, owner: string): OpenedState {
+    return new RequestStates(this.sessions.seal).open(state, owner);
   }
 
   /** Answers initialize and begins a session; nothing is opened upstream until a call needs it. */
@@ -234,10 +245,10 @@ export class Endpoint implements Closable, TargetWatcher {
     return new Visitor({
       era: modern ? 'modern' : 'legacy',
       version: revision,
-      principal: client.principal,
+      principal: ownerOf(client),
       identity: {
         version: modern ? LATEST_LEGACY : revision,
-        capabilities: envelope.capabilities,
+        capabilities: withoutTasks(envelope.capabilities, 'legacy'),
         info: envelope.info ?? UNKNOWN_CLIENT,
       },
       envelope,
@@ -246,6 +257,7 @@ export class Endpoint implements Closable, TargetWatcher {
       headers,
       view: this.#view,
       ports: this.options.ports,
+      makeRoom: () => this.#visitors.freeServer(),
       seal: () => this.sessions.seal,
       ended: (visitor) => this.parked.endOf(visitor, VISIT_OVER),
       discover: async () =>
@@ -266,6 +278,7 @@ export class Endpoint implements Closable, TargetWatcher {
       headers: own,
       view: this.#view,
       ports: this.options.ports,
+      makeRoom: () => this.#visitors.freeServer(),
     });
   }
 
@@ -304,7 +317,7 @@ async function infoOf(
     const events = { notification() {}, ask: () => Promise.reject(error), closed() {} };
     const identity = { version: LATEST_LEGACY, capabilities: Buffer.from('{}'), info: ownInfo(version) };
     try {
-      const { link, info } = await target.openSession(identity, events, client.headers, era);
+      const { link, info } = await target.openSession({ identity, events, headers: client.headers, era });
       void link.close();
       return info;
     } catch (refused) {

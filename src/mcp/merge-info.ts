@@ -2,8 +2,9 @@
  * The answers to initialize and server/discover: one server's own words, as it spelled them, or several servers'
  * joined. Pure.
  */
-import { compact, members, quote, splice, without } from '../lib/json-text.ts';
+import { compact, members, quote, splice } from '../lib/json-text.ts';
 import { isObject } from '../lib/json-value.ts';
+import { withoutTasks } from './bridge/tasks.ts';
 import type { ServerInfo } from './link/opened.ts';
 import { type OwnWords, ownWords } from './link/own-words.ts';
 import { REVISIONS } from './revisions.ts';
@@ -17,30 +18,31 @@ export interface MergeInput {
 /** The result of initialize. `version`: the revision agreed on. */
 export function mergeInfo(input: MergeInput, version: string): Buffer {
   const [only] = input.infos;
-  if (input.single && only?.info.era === 'legacy') return passOn(only.info, 'protocolVersion', version);
+  if (input.single && only?.info.era === 'legacy') return passOn(only.info, { protocolVersion: version });
   const { capabilities, serverInfo, instructions } = said(input);
   return object([
     ['protocolVersion', quote(version)],
-    ['capabilities', capabilities],
+    ['capabilities', withoutTasks(capabilities, 'modern')],
     ['serverInfo', serverInfo],
     ['instructions', instructions],
   ]);
 }
 
 /**
- * The result of server/discover. What clients may speak is what the gateway speaks, whatever the servers do. Nobody
- * else may keep it, and not for long: a reload changes it.
+ * The result of server/discover. What clients may speak is what the gateway speaks, whatever the servers do. It is not
+ * to be kept, whatever a single server says: a reload changes it.
  */
 export function mergeDiscover(input: MergeInput): Buffer {
   const [only] = input.infos;
-  if (input.single && only?.info.era === 'modern') return passOn(only.info, 'supportedVersions', REVISIONS);
+  if (input.single && only?.info.era === 'modern')
+    return passOn(only.info, { supportedVersions: REVISIONS, ttlMs: 0 });
   const { capabilities, serverInfo, instructions } = said(input);
   return object([
     ['resultType', quote('complete')],
     ['ttlMs', Buffer.from('0')],
     ['cacheScope', quote('private')],
     ['supportedVersions', json(REVISIONS)],
-    ['capabilities', modernCapabilities(capabilities)],
+    ['capabilities', withoutTasks(capabilities, 'legacy')],
     ['instructions', instructions],
     ['_meta', object([['io.modelcontextprotocol/serverInfo', serverInfo]])],
   ]);
@@ -61,20 +63,13 @@ function said({ single, infos, gatewayVersion }: MergeInput): OwnWords & { reado
   };
 }
 
-/** The tasks of 2025-11-25 are no part of the newer revision, where they are an extension of another shape. */
-function modernCapabilities(capabilities: Buffer): Buffer {
-  const tasks = members(capabilities).filter(({ name }) => name === 'tasks');
-  return splice(capabilities, without(capabilities, tasks));
-}
-
 /** The server's own answer, but for what this client and we have agreed on. */
-function passOn({ raw }: ServerInfo, name: string, value: unknown): Buffer {
+function passOn({ raw }: ServerInfo, ours: Readonly<Record<string, unknown>>): Buffer {
   const line = compact(raw);
-  const theirs = members(line).filter((member) => member.name === name);
-  const ours = json(value);
+  const theirs = members(line).filter(({ name }) => Object.hasOwn(ours, name));
   return splice(
     line,
-    theirs.map(({ start, end }) => ({ start, end, with: ours })),
+    theirs.map(({ name, start, end }) => ({ start, end, with: json(ours[name]) })),
   );
 }
 

@@ -73,6 +73,7 @@ export function table(chosen: readonly Row[], cellOf: (row: Row, way: Way) => st
 
 function described(row: Row): string {
   if (row.kind === 'client') return `client scenarios of ${row.revision}`;
+  if (row.scenarios) return `${row.version} tasks and skills extensions`;
   if (row.requirements !== undefined) return `required of a server at ${row.requirements}`;
   return `${row.version} ${row.args.slice(1).join(' ').replace('--spec-version ', 'of ')}`;
 }

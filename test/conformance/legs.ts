@@ -68,7 +68,13 @@ interface Place {
 async function serverLeg(suite: Suite, row: ServerRow, { way, into }: Place): Promise<Verdict> {
   const served = await serve[way](row.eras);
   try {
-    return await runServerSuite(suite, served.url, { args: row.args, results: into });
+    if (!row.scenarios) return await runServerSuite(suite, served.url, { args: row.args, results: into });
+    const verdicts: Verdict[] = [];
+    for (const scenario of row.scenarios) {
+      const args = [...row.args, '--scenario', scenario];
+      verdicts.push(await runServerSuite(suite, served.url, { args, results: join(into, scenario) }));
+    }
+    return joined(verdicts);
   } finally {
     await served.close();
   }
@@ -82,9 +88,13 @@ async function clientLeg(suite: Suite, row: ClientRow, { way, into }: Place): Pr
     const leg = { command, scenario, revision: row.revision, results: join(into, scenario) };
     verdicts.push(await runClientScenario(suite, leg));
   }
+  return joined(verdicts);
+}
+
+function joined(verdicts: readonly Verdict[]): Verdict {
   return {
     passed: new Set(verdicts.flatMap(({ passed }) => [...passed])),
     failures: new Map(verdicts.flatMap(({ failures }) => [...failures])),
-    warnings: new Map(),
+    warnings: new Map(verdicts.flatMap(({ warnings }) => [...warnings])),
   };
 }

@@ -24,6 +24,8 @@ export interface ServerRow extends Base {
   /** Of the suite. */
   readonly version: string;
   readonly args: readonly string[];
+  /** Run one by one, because no suite has them; absent: what `args` say. */
+  readonly scenarios?: readonly string[];
   /** What the server behind the gateway speaks; one that is asked directly speaks both. */
   readonly eras: Eras;
   /** Scored by the scenarios this revision requires, as the suite itself does; absent: by checks. */
@@ -57,6 +59,22 @@ const required = (revision: string) => ({
   requirements: revision,
 });
 
+/** Of extensions, which no revision requires and no suite of the program contains. */
+const extensionScenarios = [
+  ...[
+    'lifecycle',
+    'capability-negotiation',
+    'wire-fields',
+    'request-state-removal',
+    'mrtr-input',
+    'request-headers',
+    'dispatch-and-envelope',
+    'required-task-error',
+    'mrtr-composition',
+  ].map((name) => `tasks-${name}`),
+  ...['directory', 'enumeration', 'manifest'].map((name) => `sep-2640-skills-${name}`),
+];
+
 const legacy = { client: 'legacy', server: 'legacy' } as const;
 const modern = { client: 'modern', server: 'modern' } as const;
 
@@ -79,6 +97,16 @@ export const rows: readonly Row[] = [
   },
   { name: MODERN, ...modern, ...all(MODERN), through: ['http', 'stdio'] },
   { name: `required-${MODERN}`, ...modern, ...required(MODERN), eras: 'both', through: ['http'] },
+  {
+    name: 'extensions',
+    ...modern,
+    kind: 'server',
+    version: CURRENT,
+    args: ['--force', '--spec-version', MODERN],
+    scenarios: extensionScenarios,
+    eras: 'both',
+    through: ['http', 'stdio'],
+  },
   {
     name: 'modern-to-legacy',
     client: 'modern',

@@ -46,7 +46,7 @@ for (const [trouble, upstream] of Object.entries(TROUBLE)) {
   test(`a target ${trouble} is left out of lists, and holds up no call to another`, async (t) => {
     const world = await startWorld({
       targets: { fine: {}, bad: upstream },
-      mcp: { failureMode: 'failOpen', connectTimeout: '400ms' },
+      mcp: { failureMode: 'failOpen', connectTimeout: '1s' },
     });
     t.after(() => world.close());
     const client = await world.client();
@@ -62,7 +62,7 @@ for (const [trouble, upstream] of Object.entries(TROUBLE)) {
   test(`a target ${trouble} fails what needs every target, by name`, async (t) => {
     const world = await startWorld({
       targets: { fine: {}, bad: upstream },
-      mcp: { failureMode: 'failClosed', connectTimeout: '400ms' },
+      mcp: { failureMode: 'failClosed', connectTimeout: '1s' },
     });
     t.after(() => world.close());
     const client = new McpHttpClient(world.gateway.url);

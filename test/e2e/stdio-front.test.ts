@@ -123,13 +123,13 @@ test('questions, progress and updates come back the same way', async (t) => {
   await gateway.heard.first((told) => told.kind === 'updated' && told.uri === uri);
 });
 
-test('a client that asks for the newest revision first falls back', async (t) => {
+test('a client that finds out what is spoken ends up at the newest revision', async (t) => {
   const transport = new StdioClientV2(serverParameters(await merged()));
   const root = pathToFileURL(folder).href;
   const { driver, era, version } = await driveV2(transport, { root, negotiation: 'auto' });
   t.after(() => driver.close());
-  assert.deepEqual([era, version], ['legacy', '2025-11-25']);
-  assert.equal((await driver.call('everything_echo', { message: 'old' })).text, 'Echo: old');
+  assert.deepEqual([era, version], ['modern', '2026-07-28']);
+  assert.equal((await driver.call('everything_echo', { message: 'new' })).text, 'Echo: new');
 });
 
 /** Writes all messages at once and closes; every line of standard output as JSON. */

@@ -1,15 +1,10 @@
 /**
- * The least of an MCP client: sends bytes, hands back the bytes of what came, JSON or SSE. It interprets nothing but
- * the framing; no SDK, since SDKs drop what they do not know.
+ * The least of an MCP client, of either era: sends bytes, hands back the bytes of what came. It interprets nothing but
+ * what it must answer; no SDK, since SDKs drop what they do not know.
  */
-import {
-  Agent,
-  type ClientRequest,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestOptions,
-} from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { Era } from '../../src/mcp/revisions.ts';
+import type { Case } from './case.ts';
+import type { Headers } from './connection.ts';
 import { member } from './members.ts';
 
 /** All texts are latin1: one character per byte. */
@@ -17,134 +12,98 @@ export interface Reply {
   readonly status: number;
   /** The message that answers; undefined when there was none. */
   readonly answer: string | undefined;
-  /** What came before it on the same stream. */
+  /** Notifications that came before it on the same stream. */
   readonly events: readonly string[];
+  /** What the client was asked, in order, whatever carried it. */
+  readonly questions: readonly Question[];
+  /** Results that only asked for input (modern clients). */
+  readonly rounds: readonly string[];
+  /** The last request that was sent, and its headers. */
+  readonly sent: { readonly text: string; readonly headers: Headers };
 }
 
-const PATIENCE_MS = 40_000;
+export interface Question {
+  readonly method: string;
+  readonly params: string;
+}
+
+export interface Client {
+  readonly era: Era;
+  /** The answer to `initialize` or `server/discover`, after which the other requests may come. Asked for once. */
+  open(): Promise<Reply>;
+  /** Opens the stream for what belongs to no answer, and asks for updates of these resources. */
+  listen(uris: readonly string[]): Promise<void>;
+  /** Answers what it is asked with the answers of the case, in order. `id` gives the id of each message. */
+  request(one: Request, id: () => string): Promise<Reply>;
+  /** Returns the text of the message. */
+  notify(method: string, params: string): Promise<string>;
+  /** What came on the listening stream since the last look; waits a moment for `count` messages. */
+  heard(count: number): Promise<string[]>;
+  close(): void;
+}
+
+export type Request = Pick<Case, 'method' | 'params' | 'answers' | 'logLevel' | 'headers'>;
+
+/** What the client says of itself: JSON texts, odd enough to show who writes them anew. */
+export const IDENTITY = {
+  info: '{"name":"fidelity","version":"1","x-unknown":[1.0]}',
+  capabilities:
+    '{"sampling":{"tools":{}},"elicitation":{"form":{},"url":{}},"roots":{"listChanged":true},"experimental":{"vendor/x":{"n":1.0,"big":12345678901234567890}},"tasks":{"list":{}},"extensions":{"io.modelcontextprotocol/tasks":{},"vendor/x":{"n":1.0}}}',
+} as const;
+
+const NAMED: Readonly<Record<string, string>> = {
+  'tools/call': 'name',
+  'prompts/get': 'name',
+  'resources/read': 'uri',
+  'tasks/get': 'taskId',
+  'tasks/update': 'taskId',
+  'tasks/cancel': 'taskId',
+};
+
+/** What a modern client repeats of a request in headers. */
+export function modernHeaders({ method, params, headers }: Request): Headers {
+  const key = NAMED[method];
+  const raw = key === undefined ? undefined : member(params, key);
+  const name = raw === undefined ? undefined : String(JSON.parse(raw));
+  return {
+    'mcp-protocol-version': '2026-07-28',
+    'mcp-method': method,
+    ...(name === undefined ? {} : { 'mcp-name': headerValue(name) }),
+    ...headers,
+  };
+}
+
+/** What a header cannot carry, or would be taken for base64, is in base64 between marks. */
+export function headerValue(text: string): string {
+  const plain = /^[!-~](?:[ -~]*[!-~])?$/.test(text) && !text.startsWith('=?');
+  return plain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`;
+}
+
 const HEARING_MS = 2_000;
 
-const isAnswer = (message: string): boolean => member(message, 'method') === undefined;
+/** Messages of a listening stream, for whoever looks later. */
+export class Heard {
+  #messages: string[] = [];
+  #tell: (() => void) | undefined;
 
-export class RawClient {
-  readonly #url: URL;
-  readonly #headers: Readonly<Record<string, string>>;
-  readonly #agent = new Agent({ keepAlive: true });
-  #session: string | undefined;
-  #stream: ClientRequest | undefined;
-  #heard: string[] = [];
-  #hearing: (() => void) | undefined;
-
-  constructor(url: string, headers: Readonly<Record<string, string>> = {}) {
-    this.#url = new URL(url);
-    this.#headers = headers;
+  hear(message: string): void {
+    this.#messages.push(message);
+    this.#tell?.();
   }
 
-  /** The answer to `initialize`, after which the session is open. */
-  async open(params: string): Promise<Reply> {
-    const reply = await this.send(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":${params}}`);
-    await this.send('{"jsonrpc":"2.0","method":"notifications/initialized"}');
-    return reply;
-  }
-
-  /** Sends one message, given as text. */
-  async send(text: string): Promise<Reply> {
-    const body = Buffer.from(text);
-    const response = await this.#fetch('POST', body);
-    const session = response.headers['mcp-session-id'];
-    if (typeof session === 'string') this.#session = session;
-    const bytes = (await read(response)).toString('latin1');
-    const messages = isStream(response) ? readEvents(bytes) : [bytes.trim()].filter((one) => one !== '');
-    return {
-      status: response.statusCode ?? 0,
-      answer: messages.find(isAnswer),
-      events: messages.filter((message) => !isAnswer(message)),
-    };
-  }
-
-  /** Opens the stream for what belongs to no answer. Servers need not have one. */
-  async listen(): Promise<void> {
-    const response = await this.#fetch('GET');
-    if (!isStream(response)) {
-      response.resume();
-      return;
-    }
-    let pending = '';
-    response.setEncoding('latin1').on('data', (chunk: string) => {
-      pending += chunk;
-      const end = pending.lastIndexOf('\n\n');
-      if (end < 0) return;
-      this.#heard.push(...readEvents(pending.slice(0, end)));
-      pending = pending.slice(end);
-      this.#hearing?.();
-    });
-    response.on('error', () => {});
-  }
-
-  /** What came on the listening stream since the last look; waits a moment for `count` messages. */
-  async heard(count: number): Promise<string[]> {
+  async take(count: number): Promise<string[]> {
     const end = Date.now() + HEARING_MS;
-    while (this.#heard.length < count && Date.now() < end) {
+    while (this.#messages.length < count && Date.now() < end) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, end - Date.now());
-        this.#hearing = () => {
+        this.#tell = () => {
           clearTimeout(timer);
           resolve();
         };
       });
     }
-    const heard = this.#heard;
-    this.#heard = [];
-    return heard;
+    const messages = this.#messages;
+    this.#messages = [];
+    return messages;
   }
-
-  close(): void {
-    this.#stream?.destroy();
-    this.#agent.destroy();
-  }
-
-  #fetch(method: 'GET' | 'POST', body?: Buffer): Promise<IncomingMessage> {
-    const session = this.#session;
-    const headers = {
-      accept: body ? 'application/json, text/event-stream' : 'text/event-stream',
-      ...(body ? { 'content-type': 'application/json', 'content-length': String(body.length) } : {}),
-      ...(session === undefined ? {} : { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' }),
-      ...this.#headers,
-    };
-    return new Promise((resolve, reject) => {
-      const request = this.#request({ method, headers, ...(body ? { timeout: PATIENCE_MS } : {}) });
-      if (!body) this.#stream = request;
-      request.on('timeout', () => request.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)));
-      request.on('response', resolve).on('error', reject);
-      request.end(body);
-    });
-  }
-
-  #request(options: RequestOptions): ClientRequest {
-    if (this.#url.protocol === 'https:') return httpsRequest(this.#url, options);
-    return httpRequest(this.#url, { ...options, agent: this.#agent });
-  }
-}
-
-const isStream = ({ statusCode, headers }: IncomingMessage): boolean =>
-  statusCode === 200 && headers['content-type']?.startsWith('text/event-stream') === true;
-
-async function read(response: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
-
-/** The data of each event; events without data (comments, priming) are none. */
-function readEvents(text: string): string[] {
-  return text
-    .split(/\r?\n\r?\n/)
-    .map((event) =>
-      event
-        .split(/\r?\n/)
-        .filter((line) => line.startsWith('data:'))
-        .map((line) => line.slice('data:'.length).replace(/^ /, ''))
-        .join('\n'),
-    )
-    .filter((data) => data.trim() !== '');
 }

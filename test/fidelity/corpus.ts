@@ -81,3 +81,47 @@ export const oddIds: readonly string[] = [
   '"\\u0041"',
   '9007199254740991',
 ];
+
+/** Params of what servers ask, each with what a client answers: a method and two JSON texts. */
+export const oddQuestions: Readonly<
+  Record<string, readonly [method: string, params: string, answer: string]>
+> = {
+  form: [
+    'elicitation/create',
+    '{"message":"żółć \\u0041","requestedSchema":{"type":"object","properties":{"n":{"type":"number","default":1.0,"maximum":12345678901234567890,"x-unknown":[-0]}}},"x-unknown":{"b":1e2,"a":null}}',
+    '{"content":{"z":1.0,"n":12345678901234567890,"a":"\\u00e9 \\ud800"},"action":"accept","x-unknown":[-0]}',
+  ],
+  'form, declined': [
+    'elicitation/create',
+    '{"requestedSchema":{"type":"object","properties":{}},"message":""}',
+    '{"action":"decline"}',
+  ],
+  sampling: [
+    'sampling/createMessage',
+    '{"messages":[{"role":"user","content":{"type":"text","text":"\\u0041\\/"},"x":1.0}],"maxTokens":1e2,"temperature":0.10,"metadata":{"z":1,"a":[null]},"_meta":{"vendor/x":1.0}}',
+    '{"role":"assistant","model":"m","content":{"type":"text","text":"e\\u0301"},"_meta":{"":0},"n":1e400}',
+  ],
+  'sampling with tools': [
+    'sampling/createMessage',
+    '{"messages":[],"maxTokens":1,"tools":[{"name":"t","inputSchema":{"type":"object","x":1.0}}],"toolChoice":{"mode":"auto"}}',
+    '{"role":"assistant","model":"m","stopReason":"toolUse","content":[{"type":"tool_use","id":"1","name":"t","input":{"n":1.0}}]}',
+  ],
+  address: [
+    'elicitation/create',
+    '{"mode":"url","message":"m","url":"https://example.com/?a=b&c","x-unknown":1.0}',
+    '{"action":"accept"}',
+  ],
+  roots: ['roots/list', '{}', '{"roots":[{"uri":"file:///żółć","name":"\\u0041","x":1.0}],"y":null}'],
+  'roots with unknown members': ['roots/list', '{"x":1.0,"_meta":{"a":2}}', '{"roots":[]}'],
+};
+
+/** States a modern server wants to see again: JSON texts of strings. */
+export const oddStates: Readonly<Record<string, string>> = {
+  plain: '"state-1"',
+  empty: '""',
+  unicode: '"żółć 漢字 🏳️‍🌈"',
+  'line separators': '"a\\u2028b\\n\\r"',
+  'JSON inside': '"{\\"kind\\":\\"u\\",\\"n\\":1.0}"',
+  base64: `"${Buffer.from(Array.from({ length: 300 }, (_, index) => index % 256)).toString('base64url')}"`,
+  long: `"${'0123456789abcdef'.repeat(4096)}"`,
+};

@@ -4,14 +4,17 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
+import type { Era } from '../../src/mcp/revisions.ts';
 import { startRawServer } from '../fixtures/raw-server/http.ts';
-import { allCases } from './cases.ts';
-import { RawClient } from './client.ts';
+import type { Pair, Place } from './case.ts';
+import { casesOf } from './cases.ts';
+import type { Clients } from './compare.ts';
 import { compareAll } from './run.ts';
 import { upstreamOptions } from './upstream.ts';
+import { clientOf } from './world.ts';
 
-async function upstream(t: TestContext): Promise<string> {
-  const server = await startRawServer(upstreamOptions);
+async function upstream(t: TestContext, era: Era): Promise<string> {
+  const server = await startRawServer(upstreamOptions(era));
   t.after(() => server.close());
   return server.url;
 }
@@ -46,26 +49,32 @@ async function reserialiser(t: TestContext, url: string): Promise<string> {
   return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/`;
 }
 
-test('a server compared with itself is the same in every case', async (t) => {
-  const url = await upstream(t);
-  const clients = { direct: new RawClient(url), through: new RawClient(url) };
+/** Clients of the server itself and of what stands in between. */
+function clientsOf(t: TestContext, era: Era, urls: { direct: string; through: string }): Clients {
+  const [direct, through] = [clientOf(era, urls.direct), clientOf(era, urls.through)];
   t.after(() => {
-    clients.direct.close();
-    clients.through.close();
+    direct.close();
+    through.close();
   });
-  const tally = await compareAll(clients, allCases, 'http');
-  assert.deepEqual(tally.undocumented, []);
-  assert.equal(tally.documented.size, 0);
-});
+  return { direct, through, headers: () => undefined, watched: 'raw://one' };
+}
+
+for (const era of ['legacy', 'modern'] as const) {
+  test(`a ${era} server compared with another of its kind is the same in every case`, async (t) => {
+    const urls = { direct: await upstream(t, era), through: await upstream(t, era) };
+    const pair: Pair = `${era}-${era}`;
+    const tally = await compareAll(clientsOf(t, era, urls), casesOf(pair), { pair, way: 'http' });
+    assert.deepEqual(tally.undocumented, []);
+    assert.deepEqual([...tally.documented.keys()], []);
+  });
+}
 
 test('a proxy that parses and writes again is caught where numbers, escapes and keys change', async (t) => {
-  const url = await upstream(t);
-  const clients = { direct: new RawClient(url), through: new RawClient(await reserialiser(t, url)) };
-  t.after(() => {
-    clients.direct.close();
-    clients.through.close();
-  });
-  const tally = await compareAll(clients, allCases, 'http');
+  const direct = await upstream(t, 'legacy');
+  const through = await reserialiser(t, await upstream(t, 'legacy'));
+  const place: Place = { pair: 'legacy-legacy', way: 'http' };
+  const cases = casesOf(place.pair).filter(({ group }) => group !== 'questions' && group !== 'events');
+  const tally = await compareAll(clientsOf(t, 'legacy', { direct, through }), cases, place);
   const caught = new Set(tally.undocumented.map(({ one }) => `${one.group}: ${one.name}`));
   for (const group of ['arguments', 'values in results']) {
     for (const name of [

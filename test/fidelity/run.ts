@@ -1,66 +1,77 @@
 /** Runs cases against two endpoints of the same server and sorts what differs into meant and not meant. */
-import type { Case, Way } from './case.ts';
-import type { RawClient } from './client.ts';
-import { excerpt, type Mismatch, mismatches, outcomeOf } from './compare.ts';
-import { type Difference, differences, exposed } from './differences.ts';
+import type { Case, Place } from './case.ts';
+import { type Clients, pairingOf } from './compare.ts';
+import type { Context, Difference } from './difference.ts';
+import { differences, exposed } from './differences.ts';
+import { excerpt, type Mismatch, mismatches } from './outcome.ts';
 
 export interface Finding {
   readonly one: Case;
-  readonly way: string;
+  readonly place: Place;
   readonly text: string;
 }
 
 export interface Tally {
-  readonly way: string;
-  /** By group: cases, and how many came out the same. */
-  readonly groups: Map<string, { cases: number; same: number }>;
+  readonly place: Place;
+  /** By group: cases, and how many came out the same, and how many with meant differences only. */
+  readonly groups: Map<string, { cases: number; same: number; meant: number }>;
   readonly undocumented: Finding[];
   readonly documented: Map<Difference, Finding[]>;
 }
 
-const INITIALIZE = JSON.stringify({
-  protocolVersion: '2025-11-25',
-  capabilities: {},
-  clientInfo: { name: 'fidelity', version: '1' },
-});
-
-export async function compareAll(
-  clients: { direct: RawClient; through: RawClient },
-  cases: readonly Case[],
-  way: Way,
-): Promise<Tally> {
-  const tally: Tally = { way, groups: new Map(), undocumented: [], documented: new Map() };
-  await clients.direct.open(INITIALIZE);
-  await clients.through.open(INITIALIZE);
-  await clients.direct.listen();
-  await clients.through.listen();
+export async function compareAll(clients: Clients, cases: readonly Case[], place: Place): Promise<Tally> {
+  const tally: Tally = { place, groups: new Map(), undocumented: [], documented: new Map() };
+  await clients.direct.open();
+  await clients.through.open();
+  await clients.direct.listen([clients.watched]);
+  await clients.through.listen([place.way === 'merged' ? `raw+${clients.watched}` : clients.watched]);
   for (const one of cases) {
-    if (one.notVia?.includes(way)) continue;
-    const found = await compareOne(clients, one, way).catch((error: Error) => error);
-    const group = tally.groups.get(one.group) ?? { cases: 0, same: 0 };
+    if (one.notVia?.includes(place.way)) continue;
+    const group = tally.groups.get(one.group) ?? { cases: 0, same: 0, meant: 0 };
     tally.groups.set(one.group, group);
     group.cases++;
-    if (found instanceof Error) tally.undocumented.push({ one, way, text: found.message });
-    else if (found.length === 0) group.same++;
-    else for (const mismatch of found) file(tally, { one, way, mismatch });
+    const verdict = await compareOne(clients, one, tally);
+    if (verdict !== 'other') group[verdict]++;
   }
   return tally;
 }
 
-async function compareOne(
-  { direct, through }: { direct: RawClient; through: RawClient },
-  one: Case,
-  way: Way,
-): Promise<Mismatch[]> {
-  const seen = way === 'merged' ? { ...one, params: exposed(one.params) } : one;
-  return mismatches(await outcomeOf(direct, one), await outcomeOf(through, seen));
+async function compareOne(clients: Clients, one: Case, tally: Tally): Promise<'same' | 'meant' | 'other'> {
+  const { place } = tally;
+  const seen = place.way === 'merged' ? exposed(one) : one;
+  try {
+    const pairing = await pairingOf(clients, one, seen);
+    const found = mismatches(pairing);
+    const context = { one, place, pairing };
+    const unmeant = found.filter((mismatch) => !isMeant(mismatch, context, tally));
+    if (unmeant.length > 0) return 'other';
+    return found.length === 0 ? 'same' : 'meant';
+  } catch (error) {
+    tally.undocumented.push({ one, place, text: (error as Error).stack ?? String(error) });
+    return 'other';
+  }
 }
 
-function file(tally: Tally, { one, way, mismatch }: { one: Case; way: Way; mismatch: Mismatch }): void {
-  const finding: Finding = { one, way, text: `${mismatch.label}: ${excerpt(mismatch)}` };
-  const reason = differences.find(
-    ({ ways, explains }) => (ways?.includes(way) ?? true) && explains(mismatch, one),
-  );
-  if (!reason) tally.undocumented.push(finding);
-  else tally.documented.set(reason, [...(tally.documented.get(reason) ?? []), finding]);
+/** Takes each difference in turn out of the mismatch: it is meant when nothing is left. */
+function isMeant(found: Mismatch, context: Context, tally: Tally): boolean {
+  const { one, place } = context;
+  const involved: Difference[] = [];
+  let mismatch = found;
+  for (const difference of differences) {
+    const { pairs, ways } = difference;
+    if (pairs?.includes(place.pair) === false || ways?.includes(place.way) === false) continue;
+    if (mismatch.direct === mismatch.through) break;
+    const { direct, through } = difference.without(mismatch, context);
+    if (direct === mismatch.direct && through === mismatch.through) continue;
+    involved.push(difference);
+    mismatch = { label: found.label, direct, through };
+  }
+  const finding = (left: Mismatch): Finding => ({ one, place, text: `${left.label}: ${excerpt(left)}` });
+  if (mismatch.direct !== mismatch.through) {
+    tally.undocumented.push(finding(mismatch));
+    return false;
+  }
+  for (const difference of involved)
+    tally.documented.set(difference, [...(tally.documented.get(difference) ?? []), finding(found)]);
+  return true;
 }

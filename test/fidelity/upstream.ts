@@ -1,12 +1,17 @@
 /** Answers of our own upstream to everything that is not a tool call: odd in what they carry, legal in what they are. */
+import type { Era } from '../../src/mcp/revisions.ts';
 import type { RawOptions } from '../fixtures/raw-server/options.ts';
+import { SERVER } from './identity.ts';
+import { putFirst, putLast } from './members.ts';
 
 const tool = (name: string, more = ''): string =>
   `{"name":"${name}","description":"One.","inputSchema":{"type":"object","properties":{}}${more}}`;
 
 const TOOLS = [
   tool('script'),
-  tool('received'),
+  '{"name":"received","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}}',
+  tool('opened'),
+  tool('noted'),
   tool('echo'),
   tool(
     'rich',
@@ -38,27 +43,75 @@ const CONTENTS =
 const COMPLETION =
   '{"completion":{"values":["","żółć","\\u0041"],"total":2.0,"hasMore":false,"x":1},"_meta":{},"y":null}';
 
-export const upstreamOptions: RawOptions = {
-  name: 'fidelity',
-  instructions: 'żółć "quoted"\nsecond line',
-  results: {
-    'tools/list': `{"tools":[${TOOLS.join(',')}]}`,
-    'resources/list': `{"resources":[${RESOURCES.join(',')}]}`,
-    'resources/templates/list': `{"resourceTemplates":[${TEMPLATES.join(',')}]}`,
-    'prompts/list': `{"prompts":[${PROMPTS.join(',')}]}`,
-    'prompts/get': PROMPT,
-    'resources/read': CONTENTS,
-    'completion/complete': COMPLETION,
-  },
+const CAPABILITIES =
+  '{"tools":{"listChanged":true,"x":1.0},"resources":{"subscribe":true,"listChanged":true},"prompts":{"listChanged":true},' +
+  '"completions":{},"logging":{},"experimental":{"vendor/x":{"big":12345678901234567890}},"tasks":{"list":{}},' +
+  '"extensions":{"vendor/x":{"n":1.0},"io.modelcontextprotocol/tasks":{}}}';
+
+const INSTRUCTIONS = '"instructions":"żółć \\"quoted\\" \\u0041\\nsecond line"';
+
+const INITIALIZED = `{"protocolVersion":"2025-11-25","capabilities":${CAPABILITIES},"serverInfo":${SERVER},${INSTRUCTIONS},"x-unknown":1.0}`;
+
+const DISCOVERED =
+  `{"supportedVersions":["2026-07-28"],"resultType":"complete","capabilities":${CAPABILITIES},${INSTRUCTIONS},"x-unknown":1.0,` +
+  `"_meta":{"vendor/x":1.0,"io.modelcontextprotocol/serverInfo":${SERVER}},"ttlMs":60000,"cacheScope":"public"}`;
+
+const TYPE = '"resultType":"complete"';
+
+/** Members of modern results, at places that a careless reader would not look at. */
+const MODERN: Readonly<Record<string, (result: string) => string>> = {
+  'tools/list': (result) => putLast(putFirst(result, '"ttlMs":60000,"cacheScope":"public"'), TYPE),
+  'resources/list': (result) => putFirst(putLast(result, '"cacheScope":"public","ttlMs":0'), TYPE),
+  'resources/templates/list': (result) => putLast(result, `"ttlMs":1,${TYPE},"cacheScope":"private"`),
+  'prompts/list': (result) => putFirst(result, `"ttlMs":60000,${TYPE},"cacheScope":"public"`),
+  'resources/read': (result) => putLast(result, `${TYPE},"ttlMs":1000,"cacheScope":"public"`),
+  'prompts/get': (result) => putFirst(result, TYPE),
+  'completion/complete': (result) => putLast(result, TYPE),
 };
 
-/** A second target that offers nothing, so that names have to say whose they are. */
-export const neighbourOptions: RawOptions = {
-  name: 'neighbour',
+/** Of the tasks extension. */
+const TASKS = {
+  'tasks/get':
+    '{"x":1.0,"result":{"content":[{"type":"resource_link","uri":"raw://one","name":"one","y":1.0}]},"taskId":"task żółć","resultType":"complete","status":"completed"}',
+  'tasks/update': '{"resultType":"complete","x":-0}',
+  'tasks/cancel': '{"resultType":"complete","x":1e2}',
+};
+
+function results(era: Era, legacy: Readonly<Record<string, string>>): Record<string, string> {
+  if (era === 'legacy') return legacy;
+  return Object.fromEntries(
+    Object.entries(legacy).map(([method, text]) => [method, MODERN[method]?.(text) ?? text]),
+  );
+}
+
+export const upstreamOptions = (era: Era): RawOptions => ({
+  era,
+  name: 'fidelity',
   results: {
+    ...(era === 'legacy' ? { initialize: INITIALIZED } : { 'server/discover': DISCOVERED, ...TASKS }),
+    ...results(era, {
+      'tools/list': `{"tools":[${TOOLS.join(',')}],"x-unknown":1.0}`,
+      'resources/list': `{"resources":[${RESOURCES.join(',')}],"_meta":{"vendor/x":[1.0]}}`,
+      'resources/templates/list': `{"resourceTemplates":[${TEMPLATES.join(',')}]}`,
+      'prompts/list': `{"prompts":[${PROMPTS.join(',')}]}`,
+      'prompts/get': PROMPT,
+      'resources/read': CONTENTS,
+      'completion/complete': COMPLETION,
+    }),
+  },
+  missing: {
+    'raw://missing': `{"data":{"x":1.0,"uri":"raw://missing"},"code":${era === 'legacy' ? -32002 : -32602},"message":"no"}`,
+  },
+});
+
+/** A second target that offers nothing, so that names have to say whose they are. */
+export const neighbourOptions = (era: Era): RawOptions => ({
+  era,
+  name: 'neighbour',
+  results: results(era, {
     'tools/list': '{"tools":[]}',
     'resources/list': '{"resources":[]}',
     'resources/templates/list': '{"resourceTemplates":[]}',
     'prompts/list': '{"prompts":[]}',
-  },
-};
+  }),
+});

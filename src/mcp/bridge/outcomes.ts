@@ -16,6 +16,7 @@ import {
   splice,
   without,
 } from '../../lib/json-text.ts';
+import { Needle } from '../../lib/needle.ts';
 
 export interface ModernResult {
   /** Of a method whose results clients may keep: they are told not to. */
@@ -28,9 +29,11 @@ export interface ModernResult {
 export function resultToModern(body: Buffer, { cacheable, serverInfo }: ModernResult): Buffer {
   if (body[0] !== OPEN_BRACE) return body;
   const known =
-    body.includes(NAME_TYPE) ||
-    (serverInfo !== undefined && body.includes(NAME_META)) ||
-    (cacheable && (body.includes(NAME_TTL) || body.includes(NAME_SCOPE)));
+    NAME_TYPE.isIn(body) ||
+    (serverInfo !== undefined && NAME_META.isIn(body)) ||
+    (cacheable && (NAME_TTL.isIn(body) || NAME_SCOPE.isIn(body)));
+  if (!known && !cacheable && serverInfo && !isEmpty(body, 1))
+    return splice(body, [{ start: 0, end: 1, with: leadOf(serverInfo) }]);
   const there = known ? readable(body) : NO_MEMBERS;
   if (!there) return body;
   const put: Buffer[] = [];
@@ -44,10 +47,22 @@ export function resultToModern(body: Buffer, { cacheable, serverInfo }: ModernRe
   return edits.length === 0 ? body : splice(body, edits);
 }
 
+const leads = new WeakMap<Buffer, Buffer>();
+
+/** How most results begin; remembered, for a server has one identity for all of them. */
+function leadOf(serverInfo: Buffer): Buffer {
+  let lead = leads.get(serverInfo);
+  if (!lead) {
+    lead = Buffer.concat([OPEN, TYPE, META_OPEN, serverInfo, META_CLOSE]);
+    leads.set(serverInfo, lead);
+  }
+  return lead;
+}
+
 /** A modern server's result for a legacy client: without its `resultType`. */
 export function resultToLegacy(body: Buffer): Buffer {
   if (startsWith(body, FRONT, 0)) return splice(body, [{ start: 1, end: FRONT.length, with: NOTHING }]);
-  const type = typeAtEnd(body) ?? (body.includes(NAME_TYPE) ? typeInside(body) : undefined);
+  const type = typeAtEnd(body) ?? (NAME_TYPE.isIn(body) ? typeInside(body) : undefined);
   return type ? splice(body, without(body, [type])) : body;
 }
 
@@ -66,7 +81,7 @@ export interface InputRequired {
 
 /** What a modern server asks for before it goes on; undefined for any other result. Throws UPSTREAM_PROTOCOL. */
 export function readInputRequired(body: Buffer): InputRequired | undefined {
-  if (!body.includes(INPUT_REQUIRED)) return undefined;
+  if (!INPUT_REQUIRED.isIn(body)) return undefined;
   return strictly(() => {
     const there = unique(members(body));
     const type = there.get('resultType');
@@ -117,6 +132,8 @@ export function errorToModern(error: Buffer): Buffer {
 
 /** The reverse; `method` is that of the request. */
 export function errorToLegacy(error: Buffer, method: string): Buffer {
+  // The older revisions have no number for a capability that a client lacks.
+  if (error.includes('-32021')) return withCode(error, '-32021', '-32603');
   if (method !== 'resources/read' || !error.includes('"uri"')) return error;
   const data = readable(error)?.find(({ name }) => name === 'data');
   const uri = data && readable(error, data)?.some(({ name }) => name === 'uri');
@@ -144,11 +161,11 @@ const CLOSE_BRACE = 0x7d;
 const QUOTE_BYTE = 0x22;
 const COMMA_BYTE = 0x2c;
 
-const NAME_TYPE = Buffer.from('"resultType"');
-const NAME_META = Buffer.from('"_meta"');
-const NAME_TTL = Buffer.from('"ttlMs"');
-const NAME_SCOPE = Buffer.from('"cacheScope"');
-const INPUT_REQUIRED = Buffer.from('"input_required"');
+const NAME_TYPE = new Needle('"resultType"', 'Type"');
+const NAME_META = new Needle('"_meta"', '_meta');
+const NAME_TTL = new Needle('"ttlMs"', 'Ms"');
+const NAME_SCOPE = new Needle('"cacheScope"', 'Scope"');
+const INPUT_REQUIRED = new Needle('"input_required"', '_requi');
 const FRONT = Buffer.from('{"resultType":"complete",');
 
 const SERVER_INFO = 'io.modelcontextprotocol/serverInfo';
@@ -159,6 +176,7 @@ const IDENTITY = Buffer.from(`"${SERVER_INFO}":`);
 const META_OPEN = Buffer.from(`"_meta":{"${SERVER_INFO}":`);
 const META_CLOSE = Buffer.from('},');
 const COMMA = Buffer.from(',');
+const OPEN = Buffer.from('{');
 const CLOSE = Buffer.from('}');
 const EMPTY_OBJECT = Buffer.from('{}');
 const NOTHING = Buffer.alloc(0);
@@ -175,7 +193,7 @@ function typeAtEnd(body: Buffer): MemberSpan | undefined {
   for (;;) {
     const member = memberBefore(body, end, floor);
     if (!member) return undefined;
-    if (startsWith(body, NAME_TYPE, member.at)) return member;
+    if (startsWith(body, NAME_TYPE.bytes, member.at)) return member;
     end = spaceBefore(body, member.at) - 1;
     if (body[end] !== COMMA_BYTE) return undefined;
   }

@@ -51,20 +51,26 @@ export const PAIRS: Readonly<Record<Era, Readonly<Record<Era, Pair>>>> = {
 };
 
 function legacyAsItIs(crossing: Crossing): Promise<McpOutcome> {
-  const { call, splices } = crossing;
+  const { call, caller, splices } = crossing;
   const { message, headers } = call;
-  return over(crossing, (id) => sameEra(message, { id: numberText(id), members: splices, headers }));
+  // Several servers offer no tasks, and whoever offers none runs the call as if none were asked for (2025-11-25).
+  const taskless = caller.view.single === undefined;
+  return over(crossing, (id) =>
+    sameEra(message, { id: numberText(id), members: splices, headers, taskless }),
+  );
 }
 
 /** The call is sent again with the client's answers for as long as the server asks for input. */
 async function legacyToModern(crossing: Crossing): Promise<McpOutcome> {
   const { call, caller, splices } = crossing;
+  refuseTasks(crossing);
   const envelope = caller.envelope();
   const headers = withParams(crossing);
   const send = (retry?: Retry): Promise<McpOutcome> => {
-    const rewrite = { members: splices, headers: call.headers, retry };
-    const write = (id: number): Buffer =>
-      toModern(call.message, { ...rewrite, id: numberText(id) }, envelope);
+    const write = (id: number): Buffer => {
+      const rewrite = { id: numberText(id), members: splices, headers: call.headers, retry };
+      return toModern(call.message, rewrite, envelope);
+    };
     return over(crossing, write, { headers });
   };
   const { capabilities } = envelope;
@@ -100,6 +106,7 @@ function notAnew(cause: unknown): GatewayError {
 async function modernToLegacy(crossing: Crossing): Promise<McpOutcome> {
   const { call, splices, open, target } = crossing;
   const { message, headers, envelope } = call;
+  refuseTasks(crossing);
   if (call.state) throw changedEra(target);
   if (call.inbound) checkParamHeaders(args(message), crossing.repeated, call.inbound);
   if (envelope?.logLevel !== undefined) await wantLevel(open, envelope.logLevel);
@@ -133,6 +140,13 @@ async function modernAsItIs(crossing: Crossing): Promise<McpOutcome> {
   const input = readInputRequired(outcome.body);
   if (input?.state === undefined) return outcome;
   return { kind: 'result', body: withRequestState(outcome.body, caller.sealState(target, input.state)) };
+}
+
+/** A server of the other era may know methods of these names, and mean something else by them. */
+function refuseTasks({ call: { method } }: Crossing): void {
+  if (!method.startsWith('tasks/')) return;
+  const message = `Method not found: ${method}: the tasks of the client are not those of the server`;
+  throw new GatewayError('METHOD_NOT_FOUND', message);
 }
 
 function over(
@@ -218,7 +232,8 @@ function errorOf(body: Buffer): McpOutcome {
 function ofThisHop(outcome: McpOutcome): McpOutcome {
   const code = parseObject(outcome.body.length < 65_536 ? outcome.body : '')?.['code'];
   if (code !== -32020 && code !== -32022) return outcome;
-  throw new GatewayError('UPSTREAM_PROTOCOL', `the upstream refused the gateway's request (${code})`);
+  const message = `the upstream refused the gateway's request (${code})`;
+  throw new GatewayError('UPSTREAM_PROTOCOL', message, { data: { upstreamCode: code } });
 }
 
 const URL_ELICITATION_REQUIRED = -32042;

@@ -322,34 +322,6 @@ test('a state continues only the request it was given for, of the client it was 
   assert.equal(world.retry(requestState, answer, same).state, 'waiting');
 });
 
-test('where nobody has said who the client is, only one with the same credentials continues its call', async () => {
-  const world = new ParkedWorld();
-  const anonymous = { principal: '', credentials: 'a' };
-  const parked = world.begin(anonymous);
-  const first = parked.attend();
-  const question = parked.ask();
-  await first.settled;
-  const { requestState } = first.input;
-  const answer = { q1: ACCEPTED };
-  assert.throws(() => world.retry(requestState, answer, { ...anonymous, credentials: 'b' }), {
-    code: 'STATE_INVALID',
-    message: /given to another client/,
-  });
-  await settled();
-  assert.equal(question.heard, 'waiting');
-  assert.equal(world.retry(requestState, answer, anonymous).state, 'waiting');
-});
-
-test('a client that the gateway knows may have renewed its credentials in between', async () => {
-  const world = new ParkedWorld();
-  const parked = world.begin({ credentials: 'a' });
-  const first = parked.attend();
-  parked.ask();
-  await first.settled;
-  const second = world.retry(first.input.requestState, { q1: ACCEPTED }, { credentials: 'b' });
-  assert.equal(second.state, 'waiting');
-});
-
 test('over a link: the server hears the answer under its own id, and its result ends the retry', async () => {
   const { link, wire } = await openedLink();
   const world = new ParkedWorld();

@@ -18,15 +18,14 @@ import { type Message, SLOT } from '../message.ts';
 import { answerOf, notificationOf } from './again.ts';
 import { missingCapability, neededCapability } from './needs.ts';
 import { inputRequiredResult } from './outcomes.ts';
-import { requestDigest } from './request-state.ts';
+import { isSameRequest } from './request-state.ts';
 import { spans } from './requests.ts';
 
 /** A request, the first or one that continues it, and whose it is. */
 export interface Asking {
   readonly message: Message;
+  /** Whose it is: see `ownerOf`. */
   readonly principal: string;
-  /** What it proves to servers, by which clients are told apart that prove nothing to the gateway. */
-  readonly credentials: string;
   /** Whom the limit of parked calls counts for. */
   readonly visitor: object;
   /** Raw JSON object: what the client can be asked. */
@@ -77,7 +76,6 @@ interface Waiting {
 /** What a call has from its first question on; most never ask. */
 interface Parking {
   readonly place: Place;
-  readonly digest: string;
   readonly waiting: Map<string, Waiting>;
   readonly forgetCancel: () => void;
   asked: number;
@@ -131,11 +129,10 @@ export class ParkedCall implements Peer {
 
   /** The same request has come again. Throws STATE_INVALID when it is not the same, or one attends already. */
   retried(asking: Asking): void {
-    const { principal, credentials, message } = asking;
+    const { principal, message } = asking;
     const first = this.#first;
-    if (principal !== first.principal || (principal === '' && credentials !== first.credentials))
-      throw otherCall('it was given to another client');
-    if (requestDigest(message) !== this.#parking?.digest)
+    if (principal !== first.principal) throw otherCall('it was given to another client');
+    if (!isSameRequest(message, first.message))
       throw otherCall(`this ${message.method} is not the request it was given for`);
     if (this.#attending) throw attended();
     this.#again = asking;
@@ -193,7 +190,7 @@ export class ParkedCall implements Peer {
 
   /** Capabilities of questions that were refused because the client has not declared them, such as `elicitation.url`. */
   get lacking(): readonly string[] {
-    return [...(this.#lacking ?? [])];
+    return this.#lacking ? [...this.#lacking] : NONE_LACKING;
   }
 
   #admit({ message, cancel }: Question): Parking {
@@ -225,7 +222,6 @@ export class ParkedCall implements Peer {
 
   #park(): Parking {
     const { message } = this.#first;
-    const digest = requestDigest(message);
     const place = this.#takePlace(this, this.#first);
     // A call that could not be parked is not among the parked ones: it may still be answered.
     if (!place.keep(sizeOf(message))) {
@@ -234,7 +230,6 @@ export class ParkedCall implements Peer {
     }
     return {
       place,
-      digest,
       waiting: new Map(),
       forgetCancel: this.cancel.onCancel((reason) => this.#end(reason)),
       asked: 0,
@@ -332,6 +327,7 @@ export class ParkedCall implements Peer {
 }
 
 const OPEN_BRACE = 0x7b;
+const NONE_LACKING: readonly string[] = [];
 const NO_PARAMS = Buffer.from('{}');
 
 function lengthOf({ pieces }: Answered): number {

@@ -2,13 +2,14 @@
  * `requestState` as modern clients get it: sealed, bound to who may bring it back. It names a call that is parked here,
  * or holds the state a modern server gave out, with the target that must get it back. Knows no call and no target.
  */
-import { createHash } from 'node:crypto';
 import { GatewayError } from '../../core/errors.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
+import { splice, without } from '../../lib/json-text.ts';
 import { isObject } from '../../lib/json-value.ts';
 import type { Seal } from '../../lib/seal.ts';
 import { type Message, SLOT } from '../message.ts';
 import { fingerprint } from '../sessions/token.ts';
+import { spans } from './requests.ts';
 
 /** A call that waits in the process `owner`. */
 export interface ParkedState {
@@ -59,17 +60,33 @@ export class RequestStates {
 }
 
 /**
- * What makes two requests the same call: method and params, without what differs in a retry by its nature. Order and
- * white space do not count, for a client may build its retry anew.
+ * Whether two requests are the same call: method and params, without what differs in a retry by its nature. Order and
+ * white space do not count, for a client may build its retry anew; most write it as before, which is seen at once.
  */
-export function requestDigest({ method, text }: Message): string {
+export function isSameRequest(one: Message, other: Message): boolean {
+  if (one.method !== other.method) return false;
+  return bytesOf(one).equals(bytesOf(other)) || canonicalOf(one) === canonicalOf(other);
+}
+
+const OF_EACH_ROUND = [
+  [SLOT.meta, '_meta'],
+  [SLOT.inputResponses, 'inputResponses'],
+  [SLOT.requestState, 'requestState'],
+] as const;
+const NOTHING = Buffer.alloc(0);
+
+function bytesOf({ text }: Message): Buffer {
+  if (!text.has(SLOT.params)) return NOTHING;
+  const params = { start: text.startOf(SLOT.params), end: text.endOf(SLOT.params) };
+  return splice(text.bytes, without(text.bytes, spans(text, OF_EACH_ROUND)), params);
+}
+
+function canonicalOf({ text }: Message): string {
   const params: unknown = text.has(SLOT.params) ? JSON.parse(text.raw(SLOT.params).toString('utf8')) : null;
   const kept = isObject(params)
     ? { ...params, _meta: undefined, inputResponses: undefined, requestState: undefined }
     : params;
-  return createHash('sha256')
-    .update(canonicalJson([method, kept]))
-    .digest('base64url');
+  return canonicalJson(kept);
 }
 
 function foreign(): GatewayError {

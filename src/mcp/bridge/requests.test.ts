@@ -142,6 +142,19 @@ describe('for a legacy server', () => {
       assert.equal(params(toLegacy(read(given), rewrite())), sent);
   });
 
+  it('no task of the older kind is asked for', () => {
+    const given = `{"task":{"ttl":1},"name":"a","arguments":{"task":1},"_meta":{${THEIRS},"task":2}}`;
+    assert.equal(
+      params(toLegacy(read(given), rewrite())),
+      '{"name":"a","arguments":{"task":1},"_meta":{"task":2}}',
+    );
+    assert.equal(params(sameEra(read(given), rewrite())), given);
+    const taskless = rewrite({ taskless: true });
+    assert.equal(params(sameEra(read(given), taskless)), given.replace('"task":{"ttl":1},', ''));
+    assert.equal(params(sameEra(read('{"task":{}}'), taskless)), '{}');
+    assert.equal(params(sameEra(read('{"name":"a"}'), taskless)), '{"name":"a"}');
+  });
+
   it('the trace keeps a _meta alive', () => {
     const meta = `"_meta":{"traceparent":"${TRACE}"}`;
     assert.equal(params(toLegacy(read(`{"a":1,"_meta":{${THEIRS}}}`), TRACED)), `{"a":1,${meta}}`);

@@ -23,6 +23,8 @@ export interface Rewrite {
   readonly members: readonly Member[];
   /** Flat list; its traceparent goes into `_meta`, where servers over stdio find it too (SEP-414). */
   readonly headers: readonly string[] | undefined;
+  /** A wish for a task of 2025-11-25 goes: the client could not get at it. For `sameEra`; `toLegacy` always does it. */
+  readonly taskless?: boolean | undefined;
   /** What a further round of a modern call carries; for `toModern`. */
   readonly retry?: Retry | undefined;
 }
@@ -36,8 +38,12 @@ export interface Retry {
 
 /** For a server of the client's own era. */
 export function sameEra(message: Message, rewrite: Rewrite): Buffer {
-  const trace = traceMember(message.text, rewrite.headers);
-  return written(message, rewrite, trace ? edited(message.text, { put: [trace], gone: [] }, NOTHING) : []);
+  const { text } = message;
+  const trace = traceMember(text, rewrite.headers);
+  const taskless = rewrite.taskless === true && text.has(SLOT.task);
+  if (!trace && !taskless) return written(message, rewrite, []);
+  const meta = { put: trace ? [trace] : [], gone: [] };
+  return written(message, rewrite, edited(text, meta, { put: [], gone: taskless ? spans(text, TASK) : [] }));
 }
 
 /**
@@ -58,14 +64,14 @@ export function toModern(message: Message, rewrite: Rewrite, envelope: Envelope)
 }
 
 /**
- * A modern client's request for a legacy server: without the envelope and without what belongs to further rounds. A
- * `_meta` that is empty then goes too.
+ * A modern client's request for a legacy server: without the envelope, without what belongs to further rounds, and no
+ * task. A `_meta` that is empty then goes too.
  */
 export function toLegacy(message: Message, rewrite: Rewrite): Buffer {
   const { text } = message;
   const trace = traceMember(text, rewrite.headers);
   const meta = { put: trace ? [trace] : [], gone: spans(text, ENVELOPE_MEMBERS) };
-  return written(message, rewrite, edited(text, meta, { put: [], gone: spans(text, INPUT_MEMBERS) }));
+  return written(message, rewrite, edited(text, meta, { put: [], gone: spans(text, NOT_LEGACY) }));
 }
 
 /** The edits that take the id of a subscription out of a notification. A `_meta` that is empty then goes too. */
@@ -97,6 +103,8 @@ const INPUT_MEMBERS: Named = [
   [SLOT.inputResponses, 'inputResponses'],
   [SLOT.requestState, 'requestState'],
 ];
+const TASK: Named = [[SLOT.task, 'task']];
+const NOT_LEGACY: Named = [...INPUT_MEMBERS, ...TASK];
 const META: Named = [[SLOT.meta, '_meta']];
 const SUBSCRIPTION: Named = [[SLOT.metaSubscription, 'io.modelcontextprotocol/subscriptionId']];
 
@@ -147,7 +155,6 @@ function emptied(text: JsonText, slot: number, edits: readonly Edit[]): boolean 
   return edits.length === 1 && spaceBefore(bytes, edit.start) === start && rest === edit.end;
 }
 
-/** The whole members that are present, in the order of the text. */
 /** Where these members stand, as `without` takes them. */
 export function spans(text: JsonText, wanted: Named): MemberSpan[] {
   const found: MemberSpan[] = [];
@@ -164,7 +171,12 @@ export function spans(text: JsonText, wanted: Named): MemberSpan[] {
 
 /** Stable: what is put at a place comes before what is taken out there. */
 function inOrder<T extends { readonly start: number }>(found: T[]): T[] {
-  return found.length > 1 ? found.sort((a, b) => a.start - b.start) : found;
+  let last = -1;
+  for (const { start } of found) {
+    if (start < last) return found.sort((a, b) => a.start - b.start);
+    last = start;
+  }
+  return found;
 }
 
 function metaOf(put: readonly Buffer[], others: readonly Buffer[]): Buffer[] {

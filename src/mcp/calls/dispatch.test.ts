@@ -138,6 +138,15 @@ describe('a call', () => {
     await world.ports.clock.advance(900);
     assert.match(failure((await calls[1]) as Response), /within 1000 ms/);
   });
+
+  it('for the result of a task waits in silence for as long as any call may take', async () => {
+    const world = await sessionOver({ one: { on: { 'tasks/result': silent } } });
+    const call = world.call('tasks/result', { taskId: 't' });
+    await world.ports.clock.advance(4999);
+    assert.equal(sent(world, 'one', 'notifications/cancelled').length, 0);
+    await world.ports.clock.advance(1);
+    assert.match(failure(await call), /within 5000 ms/);
+  });
 });
 
 describe('a call whose link is lost', () => {

@@ -8,14 +8,14 @@ import { PAIRS } from '../bridge/pairs.ts';
 import type { ParamHeader } from '../bridge/param-headers.ts';
 import type { McpCall, McpOutcome } from '../call.ts';
 import { type ListKind, listOfMethod } from '../catalogue.ts';
+import type { LinkWithInfo } from '../link/opened.ts';
 import { SLOT } from '../message.ts';
-import type { LinkWithInfo } from '../target/catalogues.ts';
-import { named } from '../target/target.ts';
-import { exposeTaskId, exposeUris } from '../view/rewrite.ts';
+import { named } from '../target/failures.ts';
+import { exposeTask, exposeUris } from '../view/rewrite.ts';
 import type { Member } from '../view/view.ts';
 import type { Caller } from './caller.ts';
 import type { Links } from './links.ts';
-import { type Found, readListing, resolveKnown, resolveName } from './lists.ts';
+import { type Found, readListing, readRepeated, resolveKnown, resolveName } from './lists.ts';
 import { Seats } from './seats.ts';
 
 type Splices = readonly (readonly [number, Buffer])[];
@@ -122,10 +122,11 @@ function byUri(caller: Caller, call: McpCall, slot: number): Routed {
   return { member, native: uri, splices, repeatable: true, repeated: NOT_REPEATED };
 }
 
-/** A task leads back to the server that made it: merged endpoints put its target into the id. */
+/** A task leads back to the server that made it: merged endpoints put its target into the id, but for older tasks. */
 function byTask(caller: Caller, call: McpCall): Routed {
   const exposed = call.message.text.text(SLOT.taskId);
-  if (caller.view.single || exposed === undefined) return { ...passThrough(caller, call), native: exposed };
+  if (caller.view.single || caller.era === 'legacy' || exposed === undefined)
+    return { ...passThrough(caller, call), native: exposed };
   const { member, uri: native } = caller.view.resolveTask(exposed);
   const splices: Splices = [[SLOT.taskId, quote(native)]];
   return { member, native, splices, repeatable: call.method === 'tasks/get', repeated: NOT_REPEATED };
@@ -157,6 +158,7 @@ async function subscribe(caller: Caller, call: McpCall): Promise<McpOutcome> {
   if (call.method === 'resources/unsubscribe') {
     return links.unsubscribe(target, uri) && !modern ? send(caller, call, routed) : EMPTY;
   }
+  if (!links.isSubscribed(target, uri)) links.checkRoom();
   const outcome = modern ? await EMPTY : await send(caller, call, routed);
   if (outcome.kind === 'result') await links.subscribed(target, uri);
   return outcome;
@@ -170,10 +172,13 @@ async function send(caller: Caller, call: McpCall, routed: Routed): Promise<McpO
   const { seats } = caller;
   if (!seats || !Seats.needed(target)) return sendOver(caller.links, caller, { call, routed });
   const links = await seats.take(target, call.cancel);
+  let settled = false;
   try {
-    return await sendOver(links, caller, { call, routed });
+    const outcome = await sendOver(links, caller, { call, routed });
+    settled = true;
+    return outcome;
   } finally {
-    seats.free(links, target);
+    seats.free(links, target, settled);
   }
 }
 
@@ -192,15 +197,37 @@ async function sendOver(links: Links, caller: Caller, sent: Sent): Promise<McpOu
     return shown(await over(open, caller, sent), { call, open, member });
   } catch (cause) {
     const error = named(member.name, cause);
+    if (wantsOtherHeaders(error)) return await withFreshHeaders(links, caller, sent);
     if (!mayRepeat(error, call, routed) || !open) throw error;
     links.drop(target, open);
   }
+  return await lastTry(links, caller, sent);
+}
+
+async function lastTry(links: Links, caller: Caller, sent: Sent): Promise<McpOutcome> {
+  const { call, routed } = sent;
+  const { member } = routed;
   try {
-    open = await links.get(target);
+    const open = await links.get(member.target);
     return shown(await over(open, caller, sent), { call, open, member });
   } catch (cause) {
     throw named(member.name, cause);
   }
+}
+
+const HEADER_MISMATCH = -32020;
+
+/** Refused before it was carried out: the tool repeats other arguments in headers than its list said when we read it. */
+function wantsOtherHeaders({ detail }: GatewayError): boolean {
+  return detail.data?.['upstreamCode'] === HEADER_MISMATCH;
+}
+
+async function withFreshHeaders(links: Links, caller: Caller, sent: Sent): Promise<McpOutcome> {
+  const { call, routed } = sent;
+  const { member, native } = routed;
+  const isTool = call.method === 'tools/call' && native !== undefined;
+  const repeated = isTool ? await readRepeated(caller, member.target, native) : NOT_REPEATED;
+  return await lastTry(links, caller, { call, routed: { ...routed, repeated } });
 }
 
 function shown(
@@ -209,7 +236,7 @@ function shown(
 ): McpOutcome {
   if (!member.mapsUris || outcome.kind === 'error') return outcome;
   let body = exposeUris(outcome.body, member.name);
-  if (open.link.era === 'modern') body = exposeTaskId(body, member.name, call.method);
+  if (open.link.era === 'modern') body = exposeTask(body, member.name, call.method);
   return body === outcome.body ? outcome : { kind: 'result', body };
 }
 
@@ -228,7 +255,9 @@ function mayRepeat(error: GatewayError, call: McpCall, { member, repeatable }: R
 function over(open: LinkWithInfo, caller: Caller, { call, routed }: Sent): Promise<McpOutcome> {
   const { member, native, splices, repeated } = routed;
   const tool = call.method === 'tools/call' ? native : undefined;
-  const deadline = caller.view.deadline(member, tool);
+  const found = caller.view.deadline(member, tool);
+  // It is answered when the task is over (2025-11-25), and a server that has nothing to say meanwhile is not stuck.
+  const deadline = call.method === 'tasks/result' ? { ...found, ms: found.maxMs } : found;
   const crossing = { call, caller, open, target: member.name, native, splices, deadline, repeated };
   return PAIRS[caller.era][open.link.era](crossing);
 }

@@ -3,17 +3,18 @@
  * nothing. A link that was lost is opened anew and told again what the client had asked for.
  */
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { Clock, Log, Ports, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import type { McpOutcome, Question } from '../call.ts';
-import type { ClientIdentity } from '../link/handshake.ts';
 import type { LinkEvents } from '../link/link.ts';
+import type { ClientIdentity, LinkWithInfo } from '../link/opened.ts';
 import { sendLevel, sendPing, sendSubscribe } from '../link/own-calls.ts';
 import { Subscription } from '../link/subscription.ts';
 import type { Message } from '../message.ts';
 import type { Era } from '../revisions.ts';
-import type { LinkWithInfo } from '../target/catalogues.ts';
-import { removed, type Target } from '../target/target.ts';
+import { removed } from '../target/failures.ts';
+import type { Target } from '../target/target.ts';
 
 export interface LinksOwner {
   readonly era: Era;
@@ -25,6 +26,8 @@ export interface LinksOwner {
   headersFor(target: Target): readonly string[];
   /** The client can be asked, and hears of that only as the answer to a call: no stream of its own is open. */
   readonly askedInCalls: boolean;
+  /** Ends what is kept for somebody who is idle, so that a server can be started; false when there is nobody. */
+  makeRoom(): Promise<boolean>;
   /** Targets whose one link serves everyone. */
   sharedTargets(): readonly Target[];
   fromUpstream(target: Target, message: Message): void;
@@ -53,7 +56,9 @@ export class Links implements Closable {
   /** Native URIs subscribed per target. */
   readonly #subscriptions = new Map<Target, Set<string>>();
   /** Native task ids watched per target (the tasks extension). */
-  readonly #tasks = new Map<Target, Set<string>>();
+  readonly #tasks = new Map<Target, ReadonlySet<string>>();
+  /** What is being said of a resource, by target and URI. */
+  readonly #turns = new Map<string, Promise<unknown>>();
   /** Targets whose link was lost while somebody listened. */
   readonly #again = new Map<Target, Timer>();
   #level: string | undefined;
@@ -106,6 +111,12 @@ export class Links implements Closable {
     this.#listenAgain(target);
   }
 
+  /** The next use opens another link, as after `drop`. */
+  renew(target: Target): void {
+    const open = this.#held.get(target)?.open;
+    if (open) this.drop(target, open);
+  }
+
   opened(): { target: Target; open: LinkWithInfo }[] {
     const all: { target: Target; open: LinkWithInfo }[] = [];
     for (const { target, open } of this.#held.values())
@@ -118,6 +129,14 @@ export class Links implements Closable {
     this.#level = level;
     for (const target of this.#owner.sharedTargets()) target.wantLevel(level, this);
     await Promise.allSettled(this.opened().map(({ open }) => sendLevel(open, level)));
+  }
+
+  /** Throws OVERLOADED when the client subscribes to as many resources as it may. */
+  checkRoom(): void {
+    let count = 0;
+    for (const { size } of this.#subscriptions.values()) count += size;
+    if (count >= LIMITS.subscribedResources.value)
+      throw new GatewayError('OVERLOADED', `the client subscribes to ${count} resources already`);
   }
 
   /** Remembered for links that come later; a legacy server has been told of it already. Resolves when it is heard. */
@@ -136,11 +155,27 @@ export class Links implements Closable {
     return true;
   }
 
-  /** Tasks whose changes the client wants to hear of: all of them at each call. */
+  /** Tasks whose changes the client wants to hear of: all of the target at each call. */
   async watchTasks(target: Target, ids: ReadonlySet<string>): Promise<void> {
-    this.#tasks.set(target, new Set(ids));
-    await this.get(target);
+    if (ids.size > 0) this.#tasks.set(target, ids);
+    else this.#tasks.delete(target);
     await this.#resubscribe(target);
+  }
+
+  /**
+   * What is said of one resource goes out one after the other: two POSTs may overtake each other, and a server that
+   * hears of the end last would tell nothing.
+   */
+  async inTurn<T>(target: Target, uri: string, say: () => Promise<T>): Promise<T> {
+    const key = `${target.name}|${uri}`;
+    const before = this.#turns.get(key);
+    const turn = before ? before.then(say, say) : say();
+    this.#turns.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    }
   }
 
   isSubscribed(target: Target, uri: string): boolean {
@@ -209,8 +244,14 @@ export class Links implements Closable {
         this.#listenAgain(target);
       },
     };
+    const session = { identity, events, headers, era: this.#owner.era };
     const opening = target
-      .openSession(identity, events, headers, this.#owner.era)
+      .openSession(session)
+      .catch(async (error: unknown) => {
+        const full = asGatewayError(error).code === 'PROCESS_LIMIT';
+        if (!full || !(await this.#owner.makeRoom())) throw error;
+        return target.openSession(session);
+      })
       .then((open) => this.#ready(held, open));
     const held: Held = { target, opening, open: undefined, listening: undefined, subscription: undefined };
     this.#held.set(target, held);

@@ -3,10 +3,10 @@
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import type { ParamHeader } from '../bridge/param-headers.ts';
 import { type Catalogue, LISTS, type ListKind } from '../catalogue.ts';
-import type { ServerInfo } from '../link/handshake.ts';
+import type { ServerInfo } from '../link/opened.ts';
 import { listOver, PROBE_READER } from '../target/catalogues.ts';
-import { joinedFailure } from '../target/failures.ts';
-import { named, type Target } from '../target/target.ts';
+import { joinedFailure, named } from '../target/failures.ts';
+import type { Target } from '../target/target.ts';
 import type { Listing } from '../view/listing.ts';
 import { mayBeShortened } from '../view/naming.ts';
 import type { Member, View } from '../view/view.ts';
@@ -68,11 +68,13 @@ export async function resolveName(
  */
 export function resolveKnown(caller: Caller, kind: 'tools' | 'prompts', exposed: string): Found | undefined {
   const parts: Part[] = [];
+  // See `infoFor`: its list came over the caller's link.
+  const own = caller.view.single !== undefined && caller.headers.length > 0;
   for (const member of caller.view.members) {
     const catalogue =
       caller.privateList(member.target, kind) ??
       member.target.catalogues.known(kind, readerFor(caller, member.target));
-    if (catalogue && member.target.info) parts.push({ target: member, catalogue });
+    if (catalogue && (own || member.target.info)) parts.push({ target: member, catalogue });
   }
   // A list that would change nothing is not waited for.
   if (parts.length === 0 && !mayBeShortened(exposed)) return forTheOne(caller, kind, exposed);
@@ -129,6 +131,19 @@ function readerFor(caller: Caller, target: Target): string {
   const era = target.eraFor(caller.era);
   const reader = era === 'modern' ? caller.credentials : caller.reader;
   return target.era === era ? reader : `${era}:${reader}`;
+}
+
+/** The arguments that a tool repeats in headers, as its server lists it now. */
+export async function readRepeated(
+  caller: Caller,
+  target: Target,
+  native: string,
+): Promise<readonly ParamHeader[]> {
+  const reader = readerFor(caller, target);
+  const via = () => (reader === PROBE_READER ? target.probe() : caller.links.get(target));
+  await target.catalogues.refresh('tools', reader, via);
+  const tools = target.catalogues.known('tools', reader)?.items ?? [];
+  return tools.find(({ key }) => key === native)?.repeated ?? [];
 }
 
 async function readCatalogue(caller: Caller, target: Target, kind: ListKind): Promise<Catalogue> {

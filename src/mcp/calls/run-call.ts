@@ -3,12 +3,12 @@ import { asGatewayError, CATALOGUE, type GatewayError } from '../../core/errors.
 import type { Exchange } from '../../core/exchange.ts';
 import type { CallRecord } from '../../core/signals.ts';
 import type { Cancel } from '../../lib/cancel.ts';
-import { errorMessage, resultPieces } from '../../lib/json-rpc.ts';
+import { errorMessage, rawErrorMessage, resultPieces } from '../../lib/json-rpc.ts';
+import { Needle } from '../../lib/needle.ts';
 import { traceIdOf } from '../../lib/trace-context.ts';
 import type { Envelope } from '../bridge/envelope.ts';
 import { errorStatus } from '../bridge/outcomes.ts';
 import type { McpCall, McpOutcome, Peer, UpstreamState } from '../call.ts';
-import { rawErrorMessage } from '../link/link.ts';
 import { type Message, SLOT } from '../message.ts';
 import type { Caller } from './caller.ts';
 import { dispatch } from './dispatch.ts';
@@ -59,7 +59,7 @@ export async function runCall(caller: Caller, message: Message, context: CallCon
     return { pieces: [renderError(id, failed)], error, status: statusOf(failed) };
   }
   if (outcome.kind === 'error')
-    return { pieces: [rawErrorMessage(id, outcome.body)], error, status: errorStatus(outcome.body) };
+    return { pieces: [rawErrorMessage(id, outcome.body)], error, status: statusOfAnswer(message, outcome) };
   return { pieces: resultPieces(id, outcome.body), error, status: 200 };
 }
 
@@ -75,6 +75,14 @@ const REQUEST_FAULTS: ReadonlySet<string> = new Set([
   'CAPABILITY_MISSING',
   'REVISION_UNSUPPORTED',
 ]);
+
+/** What a method refuses that every revision has is no missing method, whatever number a server gives its error. */
+const KNOWN: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+function statusOfAnswer({ method }: Message, { body }: McpOutcome): number {
+  const status = errorStatus(body);
+  return status === 404 && KNOWN.has(method) ? 200 : status;
+}
 
 function statusOf(error: GatewayError): number {
   return REQUEST_FAULTS.has(error.code) || error.code === 'UPSTREAM_CHALLENGE' ? error.http : 200;
@@ -135,15 +143,17 @@ function readCode(error: Buffer): number | undefined {
   return found ? Number(found[1]) : undefined;
 }
 
-const IS_ERROR = Buffer.from('"isError"');
+const IS_ERROR = new Needle('"isError"', 'Error"');
 
 /**
  * For the log alone: looked for as text, so a structured result that nests such a member counts too. Inside a JSON
  * string the quotes would be escaped and do not match.
  */
 function isToolError(result: Buffer): boolean {
-  for (let at = result.indexOf(IS_ERROR); at >= 0; at = result.indexOf(IS_ERROR, at + 1)) {
-    const value = result.toString('latin1', at + IS_ERROR.length, at + IS_ERROR.length + 20);
+  if (!IS_ERROR.isIn(result)) return false;
+  const { bytes } = IS_ERROR;
+  for (let at = result.indexOf(bytes); at >= 0; at = result.indexOf(bytes, at + 1)) {
+    const value = result.toString('latin1', at + bytes.length, at + bytes.length + 20);
     if (/^\s*:\s*true\b/.test(value)) return true;
   }
   return false;

@@ -17,7 +17,12 @@ function world() {
   let made = 0;
   const links = (): Links => ({ number: made++, close: () => Promise.resolve() }) as unknown as Links;
   const first = links();
-  return { ports, first, seats: new Seats(first, links, ports.clock), made: () => made };
+  return {
+    ports,
+    first,
+    seats: new Seats(first, { make: links, clock: ports.clock, strangers: false }),
+    made: () => made,
+  };
 }
 
 const MOST = LIMITS.visitorLinks.value;
@@ -63,7 +68,21 @@ test('a wait ends with its call, and after a while', async () => {
   const late = seats.take(one, NEVER);
   cancel.cancel(new GatewayError('CANCELLED', 'gone'));
   await assert.rejects(cancelled, { code: 'CANCELLED' });
-  ports.clock.advance(LIMITS.connect.value);
-  await assert.rejects(late, { code: 'OVERLOADED' });
+  const refused = assert.rejects(late, { code: 'OVERLOADED' });
+  await ports.clock.advance(LIMITS.connect.value);
+  await refused;
   await settled();
+});
+
+test('a link whose call was given up is not used again by strangers', async () => {
+  const renewed: string[] = [];
+  const links = { renew: ({ name }: Target) => renewed.push(name) } as unknown as Links;
+  for (const strangers of [true, false]) {
+    const seats = new Seats(links, { make: () => links, clock: testPorts().clock, strangers });
+    await seats.take(one, NEVER);
+    seats.free(links, one, false);
+    await seats.take(two, NEVER);
+    seats.free(links, two, true);
+  }
+  assert.deepEqual(renewed, ['one']);
 });

@@ -21,18 +21,27 @@ interface Waiting {
   go(links: Links): void;
 }
 
+export interface SeatsOptions {
+  make(): Links;
+  readonly clock: Clock;
+  /** Its calls may be of different people: nobody has proved who they are. */
+  readonly strangers: boolean;
+}
+
 export class Seats implements Closable {
   readonly #first: Links;
   readonly #make: () => Links;
   readonly #clock: Clock;
+  readonly #strangers: boolean;
   readonly #seats: Seat[] = [];
   #waiting: Waiting[] = [];
 
   /** `first` carries everything that needs no link to itself, and is the first that calls take. */
-  constructor(first: Links, make: () => Links, clock: Clock) {
+  constructor(first: Links, options: SeatsOptions) {
     this.#first = first;
-    this.#make = make;
-    this.#clock = clock;
+    this.#make = options.make;
+    this.#clock = options.clock;
+    this.#strangers = options.strangers;
   }
 
   /** Whether calls to this target need a link to themselves. */
@@ -55,7 +64,12 @@ export class Seats implements Closable {
     return this.#wait(target, cancel);
   }
 
-  free(links: Links, target: Target): void {
+  /**
+   * `settled`: its call was answered. Otherwise its server may still ask for it, and what it asks must not reach the
+   * next call when that may be of somebody else.
+   */
+  free(links: Links, target: Target, settled = true): void {
+    if (!settled && this.#strangers) links.renew(target);
     const next = this.#waiting.find((each) => each.target === target);
     if (next) return next.go(links);
     this.#seats.find((seat) => seat.links === links)?.taken.delete(target);
@@ -103,5 +117,8 @@ export class Seats implements Closable {
 
 function busy({ name }: Target): GatewayError {
   const most = LIMITS.visitorLinks.value;
-  return new GatewayError('OVERLOADED', `${most} calls of the client are waiting for "${name}" already`);
+  return new GatewayError(
+    'OVERLOADED',
+    `${most} calls of this client at "${name}" are unanswered; answer or cancel one`,
+  );
 }

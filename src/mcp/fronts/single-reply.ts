@@ -36,6 +36,7 @@ export class SingleReply implements Beating {
   #work: Work | undefined;
   #resolve!: (reply: Reply) => void;
   #stream: EventStream | undefined;
+  #forget: (() => void) | undefined;
   #beats = 0;
   #over = false;
 
@@ -53,7 +54,7 @@ export class SingleReply implements Beating {
     this.#work = work;
     if (this.#over) return;
     this.#options.heart.add(this);
-    this.#exchange.cancel.onCancel((reason) => this.#left(reason));
+    this.#forget = this.#exchange.cancel.onCancel((reason) => this.#left(reason));
   }
 
   notify(message: Buffer, importance: Importance): void {
@@ -87,6 +88,7 @@ export class SingleReply implements Beating {
   #ends(): boolean {
     if (this.#over) return false;
     this.#over = true;
+    this.#forget?.();
     this.#options.heart.remove(this);
     return true;
   }

@@ -107,10 +107,12 @@ describe('over one wire', () => {
     await modern.ports.clock.advance(400);
     const { wire } = modern.connector;
     assert.deepEqual(modern.sent, ['server/discover', 'initialize']);
+    wire.error(wire.received[1]?.id, -32022, 'Unsupported protocol version');
+    await settled();
+    assert.equal(modern.state, 'waiting');
     wire.result(wire.received[0]?.id, DISCOVERED);
     await modern.opened;
     assert.equal(modern.state, 'modern');
-    wire.error(wire.received[1]?.id, -32600, 'an initialize in vain');
     assert.equal((await calls(modern)).state, 'result {"n":1}');
     assert.deepEqual(modern.sent.slice(2), ['tools/call'], 'nothing is said about the other greeting');
 
@@ -123,6 +125,25 @@ describe('over one wire', () => {
     wire2.result(wire2.received[1]?.id, INITIALIZED);
     await legacy.opened;
     assert.equal(legacy.state, 'legacy');
+  });
+
+  it('a modern server that was introduced to as well may have taken that as the choice: another wire is opened', async () => {
+    const opening = new Opening({ on: { 'server/discover': silent, initialize: silent } });
+    await opening.ports.clock.advance(400);
+    const [wire] = opening.connector.wires;
+    wire?.result(wire.received[0]?.id, DISCOVERED);
+    const { open } = await opening.opened;
+    assert.deepEqual([opening.state, open.info.version], ['modern', '2026-07-28']);
+    assert.deepEqual(
+      opening.connector.wires.map(({ closed, received }) => [closed, received.length]),
+      [
+        [true, 2],
+        [false, 0],
+      ],
+    );
+    assert.equal((await calls(opening)).state, 'result {"n":1}');
+    await open.link.close();
+    assert.equal(opening.ports.clock.waiting, 0);
   });
 
   it('a server that refuses initialize may still be discovered', async () => {

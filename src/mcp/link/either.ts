@@ -8,7 +8,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { Cancel } from '../../lib/cancel.ts';
 import { discover, envelopeOf } from './discover.ts';
-import { connected, type HandshakeOptions, initialize, initialized } from './handshake.ts';
+import { connected, type HandshakeOptions, initialize, initialized, openLink } from './handshake.ts';
 import type { Link } from './link.ts';
 import type { LinkWithInfo, ServerInfo } from './opened.ts';
 
@@ -25,16 +25,27 @@ export interface Found {
 
 const DECIDED = new GatewayError('CANCELLED', 'the other greeting was answered');
 
+interface Greeted extends Found {
+  /**
+   * A modern server may have taken initialize for the choice of its client, as servers on the official SDK do when it
+   * comes behind server/discover: from then on the connection is a legacy one.
+   */
+  readonly spoiled: boolean;
+}
+
 /** As `openLink`. */
-export function openEither(options: EitherOptions): Promise<Found> {
-  return connected({ ...options, era: 'modern' }, (link, all, cancel) =>
+export async function openEither(options: EitherOptions): Promise<Found> {
+  const { open, silent, spoiled } = await connected({ ...options, era: 'modern' }, (link, all, cancel) =>
     greet(link, { ...all, patienceMs: options.patienceMs }, cancel),
   );
+  if (!spoiled) return { open, silent };
+  await open.link.close();
+  return { open: await openLink({ ...options, era: 'modern', info: open.info }), silent };
 }
 
 type GreetOptions = HandshakeOptions & Pick<EitherOptions, 'patienceMs'>;
 
-async function greet(link: Link, options: GreetOptions, cancel: Cancel): Promise<Found> {
+async function greet(link: Link, options: GreetOptions, cancel: Cancel): Promise<Greeted> {
   const envelope = envelopeOf(options.identity);
   const asking = cancel.child();
   let silent = true;
@@ -43,16 +54,20 @@ async function greet(link: Link, options: GreetOptions, cancel: Cancel): Promise
   });
   try {
     const early = await patiently(discovered, options.clock, options.patienceMs);
-    if (early) return { open: { link, info: early, envelope }, silent };
+    if (early) return { open: { link, info: early, envelope }, silent, spoiled: false };
     link.speak('legacy');
-    const introduced = initialize(link, options, asking.cancel);
+    let spoiled = true;
+    const introduced = initialize(link, options, asking.cancel).catch((cause: unknown) => {
+      spoiled = false;
+      throw cause;
+    });
     const info = await Promise.any([introduced, discovered]).catch(() => introduced);
     if (info.era === 'modern') {
       link.speak('modern');
-      return { open: { link, info, envelope }, silent };
+      return { open: { link, info, envelope }, silent, spoiled };
     }
     await initialized(link, info, cancel);
-    return { open: { link, info, envelope: undefined }, silent };
+    return { open: { link, info, envelope: undefined }, silent, spoiled: false };
   } finally {
     asking.forget();
     asking.cancel.cancel(DECIDED);

@@ -14,8 +14,6 @@ import { readInitialized } from './greetings.ts';
 import { Link, type LinkEvents } from './link.ts';
 import type { ClientIdentity, LinkWithInfo, ServerInfo } from './opened.ts';
 
-export type { ClientIdentity, ServerInfo } from './opened.ts';
-
 export interface HandshakeOptions {
   readonly connector: Connector;
   readonly identity: ClientIdentity;

@@ -26,8 +26,6 @@ import {
 import { CHANGES, Flight, type LinkCall, ofClients } from './flight.ts';
 import { refusesPost, refusesRevision } from './refusals.ts';
 
-export { rawErrorMessage };
-
 export interface LinkEvents {
   /** A notification that belongs to no call in flight. */
   notification(message: Message): void;

@@ -141,6 +141,17 @@ describe("a client's notifications", () => {
     single.say({ method: 'notifications/vendor', params: { x: 1 } });
     assert.deepEqual(methods(single), ['notifications/initialized', 'notifications/vendor']);
   });
+
+  it('about roots do not go to a modern server, which asks for roots when it needs them', async () => {
+    const world = await sessionOver({ one: { ...TOOL, eras: 'apart', speaks: ['modern'] } });
+    await world.call('tools/call', { name: 'a' });
+    world.say({ method: 'notifications/roots/list_changed' });
+    world.say({ method: 'notifications/vendor' });
+    const told = target(world, 'one').connector.wires.flatMap(({ received }) =>
+      received.map(({ method }) => method).filter((method) => method.startsWith('notifications/')),
+    );
+    assert.deepEqual(told, ['notifications/vendor']);
+  });
 });
 
 describe('questions of servers', () => {

@@ -11,6 +11,7 @@ import { Few } from '../../lib/few.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import type { Envelope } from '../bridge/envelope.ts';
+import { withoutTasks } from '../bridge/tasks.ts';
 import { untagged } from '../bridge/untagged.ts';
 import type { Importance, McpOutcome, Question } from '../call.ts';
 import type { Caller } from '../calls/caller.ts';
@@ -19,10 +20,12 @@ import { PrivateLists } from '../calls/private-lists.ts';
 import { type Answered, type CallContext, runCall } from '../calls/run-call.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import { LEVELS } from '../levels.ts';
-import type { ClientIdentity } from '../link/handshake.ts';
+import type { ClientIdentity } from '../link/opened.ts';
 import { type Message, SLOT, wholeMessage } from '../message.ts';
 import { MODERN_REVISION } from '../revisions.ts';
-import { changedList, removed, type Target } from '../target/target.ts';
+import { changedList } from '../target/catalogues.ts';
+import { removed, withdrawn } from '../target/failures.ts';
+import type { Target } from '../target/target.ts';
 import { exposeUri } from '../view/naming.ts';
 import type { View } from '../view/view.ts';
 import { Asks } from './asks.ts';
@@ -48,14 +51,12 @@ export interface SessionOptions {
   readonly headers: readonly string[];
   readonly view: View;
   readonly ports: Ports;
+  /** See `LinksOwner.makeRoom`. */
+  makeRoom(): Promise<boolean>;
 }
 
 /** Several servers often change together (a reload, a restart): one notification for all. */
 const LIST_CHANGED_DEBOUNCE_MS = 50;
-
-function credentialsWithdrawn(target: string): GatewayError {
-  return new GatewayError('UPSTREAM_CLOSED', `target "${target}" no longer gets the client's credentials`);
-}
 
 export class Session implements Caller, Closable {
   readonly era = 'legacy';
@@ -89,6 +90,7 @@ export class Session implements Caller, Closable {
     this.asks = new Asks(options.ports.clock, options.capabilities);
     this.links = new Links({
       askedInCalls: false,
+      makeRoom: () => this.options.makeRoom(),
       era: this.era,
       identity: options.identity,
       clock: options.ports.clock,
@@ -135,7 +137,12 @@ export class Session implements Caller, Closable {
   /** Modern servers are told with each request what this client said once. */
   envelope(): Envelope {
     const { capabilities, info } = this.options.identity;
-    this.#envelope ??= { version: MODERN_REVISION, capabilities, info, logLevel: this.#asked ?? 'info' };
+    this.#envelope ??= {
+      version: MODERN_REVISION,
+      capabilities: withoutTasks(capabilities, 'modern'),
+      info,
+      logLevel: this.#asked ?? 'info',
+    };
     return this.#envelope;
   }
 
@@ -250,8 +257,7 @@ export class Session implements Caller, Closable {
     }
     // Several servers are shown no credentials of the client; a link that carries them ends, another one opens without.
     const exposed = before.single && !view.single ? before.single.target : undefined;
-    if (exposed && this.options.headers.length > 0)
-      void this.links.release(exposed, credentialsWithdrawn(exposed.name));
+    if (exposed && this.options.headers.length > 0) void this.links.release(exposed, withdrawn(exposed.name));
     this.view = view;
     // An edit of a policy or a deadline is nothing to a client: fetching every list again would be for nothing.
     if (view.showsSame(before)) return;
@@ -317,9 +323,14 @@ export class Session implements Caller, Closable {
     this.calls.get(id)?.cancel(new GatewayError('CANCELLED', 'cancelled by the client'));
   }
 
-  /** What concerns every server (roots changed) goes to all open links; anything else only where nothing is merged. */
+  /**
+   * What concerns every server (roots changed) goes to all open links, but modern servers ask for roots when they need
+   * them; anything else only where nothing is merged.
+   */
   #forward(message: Message): void {
-    if (message.method !== 'notifications/roots/list_changed' && !this.view.single) return;
-    for (const { open } of this.links.opened()) open.link.notify(wholeMessage(message));
+    const roots = message.method === 'notifications/roots/list_changed';
+    if (!roots && !this.view.single) return;
+    for (const { open } of this.links.opened())
+      if (!roots || open.link.era === 'legacy') open.link.notify(wholeMessage(message));
   }
 }

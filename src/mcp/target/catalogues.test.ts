@@ -5,7 +5,8 @@ import type { Received } from '../../../test/fixtures/scripted-wire.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { ListKind } from '../catalogue.ts';
-import { Catalogues, type LinkWithInfo, PROBE_READER } from './catalogues.ts';
+import type { LinkWithInfo } from '../link/opened.ts';
+import { Catalogues, PROBE_READER } from './catalogues.ts';
 
 interface World extends OpenedLink {
   readonly catalogues: Catalogues;

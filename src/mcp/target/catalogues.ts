@@ -10,8 +10,6 @@ import { type Catalogue, EMPTY, fetchCatalogue, LISTS, type ListKind, sameItems 
 import type { LinkWithInfo } from '../link/opened.ts';
 import { ownRequest } from '../link/own-calls.ts';
 
-export type { LinkWithInfo };
-
 export interface CatalogueOptions {
   readonly clock: Clock;
   readonly log: Log;

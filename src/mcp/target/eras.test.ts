@@ -275,6 +275,21 @@ describe('a session', () => {
     assert.equal((await back.session('modern')).link.era, 'legacy');
   });
 
+  it('is in the era of the client again when the probe has shown that one refusal was about something else', async () => {
+    const world = World.http({ speaks: ['modern', 'legacy'] });
+    const probe = await world.probe();
+    const session = await world.session('modern');
+    const call = code(session.link.call(callOf('tools/call')));
+    const { wire } = world.connector;
+    wire.end(Number((await wire.next('tools/call')).id), failure(400));
+    assert.match(await call, /^UPSTREAM_SESSION_LOST/);
+    assert.deepEqual([world.suspicions, world.eras.speaks('modern')], [1, false]);
+    world.eras.listed({ ...probe, info: { ...probe.info, capabilities: {} } });
+    assert.equal(world.eras.speaks('modern'), false, 'it was asked for no list');
+    world.eras.listed(probe);
+    assert.equal((await world.session('modern')).link.era, 'modern');
+  });
+
   it('begins in the era of its client while nothing is known', async () => {
     const legacy = World.http({ speaks: ['legacy', 'modern'] });
     assert.equal((await legacy.session('legacy')).link.era, 'legacy');

@@ -5,6 +5,7 @@
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import type { Ports } from '../../core/ports.ts';
 import type { Cancel } from '../../lib/cancel.ts';
+import { LIST_KINDS, LISTS } from '../catalogue.ts';
 import type { Connector } from '../definition.ts';
 import { openEither } from '../link/either.ts';
 import { type HandshakeOptions, openLink } from '../link/handshake.ts';
@@ -27,6 +28,12 @@ export interface ErasOptions {
 
 /** For whom a link is opened. */
 export type Opening = Pick<HandshakeOptions, 'identity' | 'events' | 'headers' | 'purpose' | 'maxQuestions'>;
+
+/** On behalf of one client; `headers` are those of its own that may travel to the server. */
+export interface SessionOpening extends Pick<Opening, 'identity' | 'events' | 'headers'> {
+  /** The client's. */
+  readonly era: Era;
+}
 
 /** The share of the time to connect that server/discover has for itself, and the most it is given. */
 const PATIENCE = { share: 0.3, mostMs: 5000 };
@@ -71,6 +78,13 @@ export class Eras {
     } finally {
       this.#probing = undefined;
     }
+  }
+
+  /** The probe has read its lists just now: whatever was refused in its era, it was not because of the era. */
+  listed({ link, info }: LinkWithInfo): void {
+    // Of a server without any list nothing was asked.
+    if (LIST_KINDS.some((kind) => info.capabilities[LISTS[kind].capability] !== undefined))
+      this.#spoken.set(link.era, true);
   }
 
   /** In `wanted` where the server speaks that, else in the other era. */

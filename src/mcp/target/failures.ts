@@ -19,3 +19,8 @@ export function named(target: string, cause: unknown): GatewayError {
 export function removed(name: string): GatewayError {
   return new GatewayError('TARGET_REMOVED', `target "${name}" has been removed from the configuration`);
 }
+
+/** The same target, which may be shown less from now on. */
+export function withdrawn(name: string): GatewayError {
+  return new GatewayError('UPSTREAM_CLOSED', `target "${name}" no longer gets the client's credentials`);
+}

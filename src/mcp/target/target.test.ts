@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { scriptedTarget, type TestTarget } from '../../../test/fixtures/scripted-target.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
-import { PROBE_READER } from './catalogues.ts';
-import { changedList, named } from './target.ts';
+import { changedList, PROBE_READER } from './catalogues.ts';
+import { named } from './failures.ts';
 
 const TOOLS = [{ name: 'a' }];
 const known = ({ target }: TestTarget): string[] | undefined =>

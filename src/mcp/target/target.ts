@@ -11,17 +11,15 @@ import { LIST_KINDS, type ListKind } from '../catalogue.ts';
 import type { Connector } from '../definition.ts';
 import { LEVELS } from '../levels.ts';
 import type { Link, LinkEvents } from '../link/link.ts';
-import type { ClientIdentity, LinkWithInfo, ServerInfo } from '../link/opened.ts';
+import type { LinkWithInfo, ServerInfo } from '../link/opened.ts';
 import { sendLevel, sendUnsubscribe } from '../link/own-calls.ts';
 import type { Message } from '../message.ts';
 import type { Era } from '../revisions.ts';
 import { Announcements } from './announcements.ts';
 import { Catalogues, changedList, PROBE_READER } from './catalogues.ts';
-import { Eras } from './eras.ts';
+import { Eras, type SessionOpening } from './eras.ts';
 import { named, removed } from './failures.ts';
 import { restored, SharedInterest } from './shared-interest.ts';
-
-export { changedList, named, removed };
 
 export interface TargetOptions {
   readonly name: string;
@@ -181,16 +179,11 @@ export class Target implements Closable {
   }
 
   /** A link for one client, introduced as that client; in `era` where the server speaks that, else in the other one. */
-  async openSession(
-    identity: ClientIdentity,
-    events: LinkEvents,
-    headers: readonly string[],
-    era: Era = 'legacy',
-  ): Promise<LinkWithInfo> {
+  async openSession({ era, ...client }: SessionOpening): Promise<LinkWithInfo> {
     await this.#started;
     if (this.#ended.reason) throw this.#ended.reason;
-    const whose = { identity, events, headers, purpose: 'session', maxQuestions: 64 } as const;
-    return this.#eras.session(whose, era).catch((error: unknown) => {
+    const opening = { ...client, purpose: 'session', maxQuestions: 64 } as const;
+    return this.#eras.session(opening, era).catch((error: unknown) => {
       throw named(this.name, error);
     });
   }
@@ -308,7 +301,12 @@ export class Target implements Closable {
     this.#reportedDown = '';
     if (!wasUp) {
       this.#options.ports.log.info(
-        { target: this.name, address: this.connector.address, offers: this.offers() },
+        {
+          target: this.name,
+          address: this.connector.address,
+          revision: this.#info?.version,
+          offers: this.offers(),
+        },
         'target is up',
       );
       // A blink nobody has seen is not worth fetching every list again; what changed meanwhile is told by itself.
@@ -358,6 +356,7 @@ export class Target implements Closable {
     try {
       await this.#readLists(probe);
       if (this.#probe !== probe) return;
+      this.#eras.listed(probe);
       if (!this.#isEmpty()) this.#recheck.reset();
       this.#isUp();
     } catch (error) {

@@ -64,9 +64,9 @@ test('the way back from an exposed name is a map', async () => {
     await part('tools', [{ name: 'a', annotations: { readOnlyHint: true } }], { name: 'one' }),
     await part('tools', [{ name: 'x y' }], { name: 'two' }),
   );
-  assert.deepEqual(found.names.get('one_a'), { target: 'one', native: 'a', repeatable: true });
+  assert.deepEqual(found.names.get('one_a'), { target: 'one', native: 'a', repeatable: true, repeated: [] });
   const odd = exposeName('x y', { prefix: 'two_', limit: 64 });
-  assert.deepEqual(found.names.get(odd), { target: 'two', native: 'x y', repeatable: false });
+  assert.deepEqual(found.names.get(odd), { target: 'two', native: 'x y', repeatable: false, repeated: [] });
   assert.equal(found.names.size, 2);
 });
 
@@ -134,6 +134,7 @@ test('resources carry their target in URI and name, and only tools are curated',
     target: 'one',
     native: 'file:///a',
     repeatable: false,
+    repeated: [],
   });
   const templates = [{ uriTemplate: 'file:///{a}', name: 'a' }];
   assert.deepEqual(
@@ -143,10 +144,10 @@ test('resources carry their target in URI and name, and only tools are curated',
 });
 
 test('the resource that shows a tool gets its target', async () => {
-  const tools = [{ name: 'a', _meta: { ui: { resourceUri: 'ui://app' } } }];
+  const tools = [{ name: 'a', _meta: { ui: { resourceUri: 'ui://app' }, 'ui/resourceUri': 'ui://app' } }];
   const merged = listing('tools', await part('tools', tools, { name: 'one' }));
   assert.deepEqual(shown('tools', merged), [
-    { name: 'one_a', _meta: { ui: { resourceUri: 'ui://one+app' } } },
+    { name: 'one_a', _meta: { ui: { resourceUri: 'ui://one+app' }, 'ui/resourceUri': 'ui://one+app' } },
   ]);
   const alone = listing('tools', await part('tools', tools, { name: 'one', ...ALONE }));
   assert.deepEqual(shown('tools', alone), tools);

@@ -157,8 +157,11 @@ function curateTool(
       with: Buffer.concat([Buffer.from(',"description":'), quote(description)]),
     });
   }
-  const ui = target.mapsUris ? text.text(ITEM_SLOT.uiResource) : undefined;
-  if (ui !== undefined) to.replace(ITEM_SLOT.uiResource, exposeUri(ui, target.name));
+  if (!target.mapsUris) return;
+  for (const slot of [ITEM_SLOT.uiResource, ITEM_SLOT.flatUiResource]) {
+    const ui = text.text(slot);
+    if (ui !== undefined) to.replace(slot, exposeUri(ui, target.name));
+  }
 }
 
 /** A server may well call a tool `constructor`. */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { SEED } from '../../../test/fixtures/json-samples.ts';
 import { exposeUri } from './naming.ts';
-import { exposeUris } from './rewrite.ts';
+import { exposeTask, exposeTaskUris, exposeUris } from './rewrite.ts';
 
 const exposed = (text: string): string => exposeUris(Buffer.from(text), 'files').toString();
 
@@ -27,6 +27,27 @@ test('contents of a resource and messages of a prompt get it too', () => {
     ),
     '{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"files+a:1"}}},{"role":"user","content":{"type":"resource_link","uri":"files+a:2"}}]}',
   );
+});
+
+test('a task says whose it is, and so do the resources in its result', () => {
+  const task = (text: string, method = 'tasks/get'): string =>
+    exposeTask(Buffer.from(text), 'files', method).toString();
+  const made = '{"resultType":"task","taskId":"1","ttlMs":1.0}';
+  assert.equal(task(made, 'tools/call'), made.replace('"1"', '"files+1"'));
+  assert.equal(
+    task('{"result":{"content":[{"type":"resource_link","uri":"a:1"}]},"taskId" : "1","status":"completed"}'),
+    '{"result":{"content":[{"type":"resource_link","uri":"files+a:1"}]},"taskId" : "files+1","status":"completed"}',
+  );
+  for (const other of ['{"content":[],"structuredContent":{"taskId":"1"}}', '{"taskId":"1","content":[]}'])
+    assert.equal(task(other, 'tools/call'), other);
+  for (const odd of ['{"taskId":1}', '{"taskId":"1","result":', '{"taskId":"1","taskId":"2"}'])
+    assert.equal(task(odd), odd);
+});
+
+test('what is told of a task that is over names its resources as they are exposed', () => {
+  const told = (uri: string): string =>
+    `{"method":"notifications/tasks","params":{"taskId":"1","result":{"content":[{"resource":{"uri":"${uri}"}}]}}}`;
+  assert.equal(exposeTaskUris(Buffer.from(told('a:1')), 'files').toString(), told('files+a:1'));
 });
 
 test('what has no URI there is the very same buffer', () => {

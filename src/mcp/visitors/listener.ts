@@ -5,11 +5,14 @@ import { Cancel } from '../../lib/cancel.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
 import { quote } from '../../lib/json-text.ts';
 import { isObject } from '../../lib/json-value.ts';
+import { TASKS_EXTENSION } from '../bridge/tasks.ts';
 import { untagged } from '../bridge/untagged.ts';
 import type { Links } from '../calls/links.ts';
+import type { LinkWithInfo } from '../link/opened.ts';
 import { sendSubscribe, sendUnsubscribe } from '../link/own-calls.ts';
 import { type Message, SLOT } from '../message.ts';
 import type { Target } from '../target/target.ts';
+import { exposeTaskUris } from '../view/rewrite.ts';
 import type { View } from '../view/view.ts';
 
 export interface ListenFilter {
@@ -42,10 +45,14 @@ export interface Host {
   tells(list: List): boolean;
   /** Whether a listener other than `asking` wants to hear of a resource. */
   watches(target: Target, uri: string, asking: Listener): boolean;
+  /** A listener has begun or ended to follow tasks of the target. */
+  tasksChanged(target: Target): Promise<void>;
 }
 
 /** Several servers often change together (a reload, a restart): one notification for all. */
 const DEBOUNCE_MS = 50;
+/** How long the acknowledgement waits for servers. */
+const PATIENCE_MS = 2000;
 
 export class Listener implements Listening {
   readonly ended = new Cancel();
@@ -54,7 +61,10 @@ export class Listener implements Listening {
   readonly #sink: (message: Buffer) => void;
   readonly #uris = new Set<string>();
   readonly #watched: { readonly target: Target; readonly uri: string }[] = [];
+  /** Exposed ids. */
   readonly #tasks = new Set<string>();
+  /** Native ids. */
+  readonly #tasksOf = new Map<Target, Set<string>>();
   readonly #changed = new Set<List>();
   #timer: Timer | undefined;
 
@@ -80,7 +90,18 @@ export class Listener implements Listening {
   /** Tells the servers. What one of them refuses is left out of what is honoured. */
   async begin(): Promise<void> {
     const uris = this.#filter.uris.map((uri) => this.#watch(uri));
-    await Promise.all([...uris, this.#watchTasks()]);
+    await this.#patiently(Promise.all([...uris, this.#watchTasks()]));
+  }
+
+  /** A server that is down must not keep the client from hearing of the others; what it grants later is told too. */
+  #patiently(told: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const patience = this.#host.ports.clock.after(PATIENCE_MS, resolve);
+      void told.finally(() => {
+        patience.cancel();
+        resolve();
+      });
+    });
   }
 
   listChanged(list: List): void {
@@ -88,9 +109,18 @@ export class Listener implements Listening {
     this.#changed.add(list);
     this.#timer ??= this.#host.ports.clock.after(DEBOUNCE_MS, () => {
       this.#timer = undefined;
-      for (const each of this.#changed) this.#say(notificationMessage(`notifications/${each}/list_changed`));
-      this.#changed.clear();
+      this.#tellChanges();
     });
+  }
+
+  /** The targets that it hears of by more than their lists. */
+  get follows(): readonly Target[] {
+    return [...this.#watched.map(({ target }) => target), ...this.#tasksOf.keys()];
+  }
+
+  /** Native ids of the target's tasks that it follows. */
+  tasksOf(target: Target): Iterable<string> {
+    return this.#tasksOf.get(target) ?? [];
   }
 
   updated(message: Message, exposed: string | undefined): void {
@@ -98,16 +128,26 @@ export class Listener implements Listening {
     this.#say(untagged(message, [[SLOT.uri, quote(exposed)]]));
   }
 
-  taskChanged(message: Message, exposed: string | undefined): void {
+  /** `target`: whose URIs get its name. */
+  taskChanged(message: Message, exposed: string | undefined, target: string | undefined): void {
     if (exposed === undefined || !this.#tasks.has(exposed)) return;
-    this.#say(untagged(message, [[SLOT.taskId, quote(exposed)]]));
+    const said = untagged(message, [[SLOT.taskId, quote(exposed)]]);
+    this.#say(target === undefined ? said : exposeTaskUris(said, target));
   }
 
   close(): void {
     if (this.ended.cancelled) return;
     this.#timer?.cancel();
+    // Whoever listens again does not read the lists because of that.
+    this.#tellChanges();
     for (const { target, uri } of this.#watched) void this.#unwatch(target, uri);
     this.ended.cancel(new Error('no longer listening'));
+    for (const target of this.#tasksOf.keys()) void this.#host.tasksChanged(target);
+  }
+
+  #tellChanges(): void {
+    for (const each of this.#changed) this.#say(notificationMessage(`notifications/${each}/list_changed`));
+    this.#changed.clear();
   }
 
   #say(message: Buffer): void {
@@ -119,11 +159,12 @@ export class Listener implements Listening {
     try {
       const { member, uri } = view.resolveUri(exposed);
       const { target } = member;
+      links.checkRoom();
       const open = await links.get(target);
       const offered = open.info.capabilities['resources'];
       if (!isObject(offered) || offered['subscribe'] !== true) return;
       if (open.link.era === 'legacy') {
-        const outcome = await sendSubscribe(open, uri);
+        const outcome = await links.inTurn(target, uri, () => sendSubscribe(open, uri));
         if (outcome?.kind === 'error') return;
       }
       await links.subscribed(target, uri);
@@ -139,9 +180,11 @@ export class Listener implements Listening {
   /** Another listener of the visitor may still want it. */
   async #unwatch(target: Target, uri: string): Promise<void> {
     const { links } = this.#host;
-    if (this.#host.watches(target, uri, this) || !links.unsubscribe(target, uri)) return;
-    const open = links.ready(target);
-    if (open?.link.era === 'legacy') await sendUnsubscribe(open, uri).catch(() => undefined);
+    await links.inTurn(target, uri, async () => {
+      if (this.#host.watches(target, uri, this) || !links.unsubscribe(target, uri)) return;
+      const open = links.ready(target);
+      if (open?.link.era === 'legacy') await sendUnsubscribe(open, uri).catch(() => undefined);
+    });
   }
 
   watches(target: Target, uri: string): boolean {
@@ -149,20 +192,35 @@ export class Listener implements Listening {
   }
 
   async #watchTasks(): Promise<void> {
-    const { view, links } = this.#host;
-    const byTarget = new Map<Target, Set<string>>();
+    const { view } = this.#host;
+    const byTarget = new Map<Target, Map<string, string>>();
     for (const exposed of this.#filter.taskIds) {
-      const single = view.single;
-      const found = single ? { member: single, uri: exposed } : findTask(view, exposed);
+      const found = view.single ? { member: view.single, uri: exposed } : findTask(view, exposed);
       if (!found) continue;
-      this.#tasks.add(exposed);
       const { target } = found.member;
-      byTarget.set(target, (byTarget.get(target) ?? new Set()).add(found.uri));
+      byTarget.set(target, (byTarget.get(target) ?? new Map()).set(exposed, found.uri));
     }
-    await Promise.all(
-      [...byTarget].map(([target, ids]) => links.watchTasks(target, ids).catch(() => undefined)),
-    );
+    await Promise.all([...byTarget].map(([target, ids]) => this.#follow(target, ids)));
   }
+
+  async #follow(target: Target, ids: ReadonlyMap<string, string>): Promise<void> {
+    const open = await this.#host.links.get(target).catch(() => undefined);
+    if (!open || !tellsTasks(open, target) || this.ended.cancelled) return;
+    for (const exposed of ids.keys()) this.#tasks.add(exposed);
+    this.#tasksOf.set(target, new Set(ids.values()));
+    await this.#host.tasksChanged(target);
+  }
+}
+
+/** The tasks extension; the one link of a server that serves everyone listens to nobody's tasks. */
+function tellsTasks({ link, info }: LinkWithInfo, { connector }: Target): boolean {
+  const { extensions } = info.capabilities;
+  return (
+    link.era === 'modern' &&
+    connector.lifecycle === 'session' &&
+    isObject(extensions) &&
+    extensions[TASKS_EXTENSION] !== undefined
+  );
 }
 
 function findTask(view: View, exposed: string): ReturnType<View['resolveTask']> | undefined {

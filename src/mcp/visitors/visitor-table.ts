@@ -45,6 +45,15 @@ export class VisitorTable implements Closable {
     return visitor;
   }
 
+  /** Ends the visitor with a server to itself that has been idle for longest; false when there is none. */
+  async freeServer(): Promise<boolean> {
+    const oldest = this.#longestIdle(({ holdsServers }) => holdsServers);
+    if (!oldest) return false;
+    this.#visitors.delete(oldest.key);
+    await oldest.visitor.close();
+    return true;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#sweeper?.cancel();
@@ -55,16 +64,22 @@ export class VisitorTable implements Closable {
 
   /** The one that has been idle for longest goes. */
   #makeRoom(): void {
-    let oldest: { key: string; visitor: Visitor } | undefined;
-    for (const [key, visitor] of this.#visitors)
-      if (visitor.busy === 0 && !(oldest && oldest.visitor.lastSeen <= visitor.lastSeen))
-        oldest = { key, visitor };
+    const oldest = this.#longestIdle(() => true);
     if (!oldest)
       throw new GatewayError(
         'OVERLOADED',
         `the gateway serves ${this.#max} clients without a session already`,
       );
     this.#forget(oldest.key, oldest.visitor);
+  }
+
+  #longestIdle(fits: (visitor: Visitor) => boolean): { key: string; visitor: Visitor } | undefined {
+    let oldest: { key: string; visitor: Visitor } | undefined;
+    for (const [key, visitor] of this.#visitors) {
+      if (visitor.busy > 0 || (oldest && oldest.visitor.lastSeen <= visitor.lastSeen)) continue;
+      if (fits(visitor)) oldest = { key, visitor };
+    }
+    return oldest;
   }
 
   #sweep(): void {

@@ -18,8 +18,9 @@ import type { Catalogue, ListKind } from '../catalogue.ts';
 import type { ClientIdentity } from '../link/opened.ts';
 import { type Message, SLOT } from '../message.ts';
 import type { Era } from '../revisions.ts';
-import { withdrawn } from '../target/failures.ts';
-import { changedList, removed, type Target } from '../target/target.ts';
+import { changedList } from '../target/catalogues.ts';
+import { removed, withdrawn } from '../target/failures.ts';
+import type { Target } from '../target/target.ts';
 import { exposeUri } from '../view/naming.ts';
 import type { View } from '../view/view.ts';
 import { Listener, type ListenFilter, type Listening } from './listener.ts';
@@ -28,6 +29,7 @@ export interface VisitorOptions {
   readonly era: Era;
   /** The revision it speaks. */
   readonly version: string;
+  /** Whose it is: see `ownerOf`. */
   readonly principal: string;
   /** Who servers with a handshake are told the client is. */
   readonly identity: ClientIdentity;
@@ -41,6 +43,8 @@ export interface VisitorOptions {
   readonly view: View;
   readonly ports: Ports;
   seal(): Seal;
+  /** See `LinksOwner.makeRoom`. */
+  makeRoom(): Promise<boolean>;
   /** Its links are gone, and with them the calls that wait for it. */
   ended(visitor: Visitor): void;
   discover(): Promise<Buffer>;
@@ -67,7 +71,8 @@ export class Visitor implements Caller, Closable {
     this.lastSeen = options.ports.clock.monotonic();
     this.links = this.#newLinks();
     const { clock } = options.ports;
-    this.seats = options.askable ? new Seats(this.links, () => this.#newLinks(), clock) : undefined;
+    const seats = { make: () => this.#newLinks(), clock, strangers: options.principal === '' };
+    this.seats = options.askable ? new Seats(this.links, seats) : undefined;
   }
 
   get era(): Era {
@@ -168,7 +173,8 @@ export class Visitor implements Caller, Closable {
     if (message.method === 'notifications/resources/updated')
       for (const listener of this.#listeners) listener.updated(message, exposed(SLOT.uri));
     if (message.method === 'notifications/tasks')
-      for (const listener of this.#listeners) listener.taskChanged(message, exposed(SLOT.taskId));
+      for (const listener of this.#listeners)
+        listener.taskChanged(message, exposed(SLOT.taskId), member.mapsUris ? target.name : undefined);
   }
 
   /** Whether a listener other than `asking` wants to hear of a resource. */
@@ -181,6 +187,11 @@ export class Visitor implements Caller, Closable {
   tasksChanged(target: Target): Promise<void> {
     const ids = [...this.#listeners].flatMap((each) => [...each.tasksOf(target)]);
     return this.links.watchTasks(target, new Set(ids));
+  }
+
+  /** Whether it keeps links that have a server to themselves, such as a child. */
+  get holdsServers(): boolean {
+    return this.#allLinks().some((links) => links.opened().some(({ target }) => !target.connector.resumable));
   }
 
   /** Whether changes of a list can be told: what servers say of themselves; one that is not up yet may have any list. */
@@ -256,6 +267,7 @@ export class Visitor implements Caller, Closable {
       era,
       // Also one that cannot answer: a server that asks all the same is refused at once instead of waiting for ever.
       askedInCalls: true,
+      makeRoom: () => this.options.makeRoom(),
       identity,
       clock: ports.clock,
       log: ports.log,

@@ -6,14 +6,17 @@ import { after, before, describe, test } from 'node:test';
 import { until } from '../../fixtures/child-host.ts';
 import { samples } from '../../fixtures/gateway-state.ts';
 import type { Driver } from './driver.ts';
-import { EVERYTHINGS, type RealServers } from './real-servers.ts';
+import { describeFixture, type Gaps } from './fixture-abilities.ts';
+import { EVERYTHINGS, FIXTURES, type RealServers } from './real-servers.ts';
 
 export interface Subject {
   readonly name: string;
+  readonly gaps?: Gaps;
   connect(servers: RealServers): Promise<Driver>;
 }
 
 export function describeAbilities(subject: Subject, servers: () => RealServers): void {
+  const { gaps = new Set() } = subject;
   describe(subject.name, () => {
     let client: Driver;
     before(async () => {
@@ -28,10 +31,13 @@ export function describeAbilities(subject: Subject, servers: () => RealServers):
       describe(`everything as "${target}"`, () => {
         answers(ask, target);
         questions(ask, target);
-        events(ask, target);
+        if (!gaps.has('listening')) updates(ask, target);
+        if (!gaps.has('logs outside of calls')) logs(ask, target);
       });
     }
-    cancellation(ask, servers);
+    for (const target of FIXTURES) describeFixture(ask, target, gaps);
+    if (!gaps.has('cancellation')) cancellation(ask, servers);
+    if (!gaps.has('listening')) memory(ask);
     otherServers(ask, servers);
   });
 }
@@ -51,6 +57,12 @@ function listings(client: () => Driver, servers: () => RealServers): void {
       assert.equal(count(prompts, `${target}_`), 4);
       assert.equal(count(resources, `${target}+demo://`), 7);
       assert.equal(count(templates, `${target}+demo://`), 2);
+    }
+    for (const target of FIXTURES) {
+      assert.ok(count(names, `${target}_`) >= 30, `tools of ${target}`);
+      assert.equal(count(prompts, `${target}_`), 5);
+      assert.equal(count(resources, `${target}+test://`), 3);
+      assert.equal(count(templates, `${target}+test://`), 1);
     }
     assert.equal(count(names, 'files_'), 14);
     assert.equal(count(names, 'memory_'), 9);
@@ -115,13 +127,17 @@ function answers(client: () => Driver, target: string): void {
   test('sees the progress of a call', async () => {
     const seen: number[] = [];
     const onprogress = ({ progress }: { progress: number }): void => void seen.push(progress);
-    const args = { duration: 0.2, steps: 4 };
+    const args = { duration: 0.8, steps: 4 };
     const name = `${target}_trigger-long-running-operation`;
     const { text } = await client().call(name, args, { onprogress });
     assert.match(text, /completed/);
-    // These clients drop what they read together with the answer, so the last step may be missing.
-    assert.deepEqual(seen.slice(0, 3), [1, 2, 3]);
-    assert.deepEqual(seen.slice(3), seen.length === 3 ? [] : [4]);
+    // These clients drop what they read together with the answer, so the last steps may be missing. A server that asks
+    // for the roots of a new client makes the call a round, which SDK v2 counts as a step of its own.
+    assert.ok(seen.length >= 2 && seen.at(-1)! >= 2, String(seen));
+    assert.deepEqual(
+      seen,
+      seen.toSorted((a, b) => a - b),
+    );
   });
 }
 
@@ -142,7 +158,7 @@ function questions(client: () => Driver, target: string): void {
   });
 }
 
-function events(client: () => Driver, target: string): void {
+function updates(client: () => Driver, target: string): void {
   test('hears of a change of a resource it subscribed to, and of no other', async () => {
     const uri = `${target}+demo://resource/dynamic/text/1`;
     await client().subscribe(uri);
@@ -155,7 +171,9 @@ function events(client: () => Driver, target: string): void {
       .filter((told) => told.kind === 'updated' && told.uri.startsWith(`${target}+`) && told.uri !== uri);
     assert.deepEqual(others, []);
   });
+}
 
+function logs(client: () => Driver, target: string): void {
   test('sets the level of log messages, and hears them', async () => {
     await client().logLevel('debug');
     const uri = `${target}+demo://resource/dynamic/text/22`;
@@ -189,18 +207,7 @@ function cancellation(client: () => Driver, servers: () => RealServers): void {
   });
 }
 
-function otherServers(client: () => Driver, servers: () => RealServers): void {
-  test('works with files', async () => {
-    const { folder } = servers();
-    const hello = join(folder, 'hello.txt');
-    assert.equal((await client().call('files_read_text_file', { path: hello })).text, 'Hello from a file.');
-    const written = join(folder, 'written.txt');
-    await client().call('files_write_file', { path: written, content: 'by a tool' });
-    assert.equal(await readFile(written, 'utf8'), 'by a tool');
-    const outside = await client().call('files_read_text_file', { path: join(folder, '..', 'memory.jsonl') });
-    assert.equal(outside.isError, true);
-  });
-
+function memory(client: () => Driver): void {
   test('keeps and finds what it told the memory, and hears that the memory changed', async () => {
     const uri = 'memory+memory://knowledge-graph';
     await client().subscribe(uri);
@@ -213,6 +220,19 @@ function otherServers(client: () => Driver, servers: () => RealServers): void {
     assert.match(graph.text, /Ada/);
     await client().unsubscribe(uri);
     await client().call('memory_delete_entities', { entityNames: ['Ada'] });
+  });
+}
+
+function otherServers(client: () => Driver, servers: () => RealServers): void {
+  test('works with files', async () => {
+    const { folder } = servers();
+    const hello = join(folder, 'hello.txt');
+    assert.equal((await client().call('files_read_text_file', { path: hello })).text, 'Hello from a file.');
+    const written = join(folder, 'written.txt');
+    await client().call('files_write_file', { path: written, content: 'by a tool' });
+    assert.equal(await readFile(written, 'utf8'), 'by a tool');
+    const outside = await client().call('files_read_text_file', { path: join(folder, '..', 'memory.jsonl') });
+    assert.equal(outside.isError, true);
   });
 
   test('asks the clock', async (t) => {

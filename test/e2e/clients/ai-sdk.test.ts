@@ -1,18 +1,14 @@
-/** The AI SDK's own MCP client. Over HTTP it asks for the newest revision first. */
+/** The AI SDK's own MCP client: over HTTP of the newest revision, over SSE of the one before. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createMCPClient, ElicitationRequestSchema, type MCPClient } from '@ai-sdk/mcp';
 import { toolAnswer } from './driver.ts';
-import { EVERYTHINGS, type RealServers, startRealServers } from './real-servers.ts';
+import { EVERYTHINGS, FIXTURES, type RealServers, startRealServers } from './real-servers.ts';
 
 /** What it reports while everything works: its own gaps, the same in front of any server. */
 const KNOWN_GAPS = [
-  // It asks for the listening stream before it has a session.
-  /GET SSE failed: 400/,
   // It knows no notifications.
   /Unsupported message type/,
-  // It takes the empty event that begins a resumable stream (2025-11-25) for a message.
-  /Failed to parse message/,
 ];
 
 let servers: RealServers;
@@ -23,7 +19,10 @@ after(async () => {
   await servers?.stop();
 });
 
-for (const type of ['http', 'sse'] as const) {
+for (const [type, revision, begins] of [
+  ['http', '2026-07-28', ['server/discover 200']],
+  ['sse', '2025-11-25', ['initialize 202']],
+] as const) {
   describe(`AI SDK over ${type}`, () => {
     let client: MCPClient;
     const problems: string[] = [];
@@ -37,7 +36,7 @@ for (const type of ['http', 'sse'] as const) {
       });
       client.onElicitationRequest(ElicitationRequestSchema, () => ({
         action: 'accept',
-        content: { name: 'Grace Hopper' },
+        content: { name: 'Grace Hopper', username: 'grace', email: 'grace@example.com' },
       }));
     });
     after(async () => {
@@ -45,11 +44,11 @@ for (const type of ['http', 'sse'] as const) {
       const unexpected = problems.filter((problem) => !KNOWN_GAPS.some((gap) => gap.test(problem)));
       assert.deepEqual(unexpected, []);
     });
-    test('begins with what its transport begins with, and ends up at 2025-11-25', () => {
-      const begins = type === 'http' ? ['server/discover 400', 'initialize 200'] : ['initialize 202'];
+    test(`begins with what its transport begins with, and ends up at ${revision}`, () => {
       assert.deepEqual(probes.slice(0, begins.length), begins);
       assert.equal(client.serverInfo.name, 'agentgateway');
-      assert.equal(client.initializeResult.protocolVersion, '2025-11-25');
+      assert.equal(client.initializeResult.protocolVersion, revision);
+      assert.equal(probes.includes('initialize 200'), false);
     });
     aiSdkTests(() => client);
   });
@@ -66,12 +65,19 @@ function recording(seen: string[]): typeof fetch {
 }
 
 function aiSdkTests(client: () => MCPClient): void {
-  test('turns the tools of every server into tools for a model, and runs one', async () => {
+  test('turns the tools of every server into tools for a model, and runs some', async () => {
     const tools = await client().tools();
-    const run = tools['remote_echo']?.execute;
-    assert.ok(run && tools['local_echo'] && tools['events_echo'] && tools['files_read_text_file']);
-    const result = await run({ message: 'hello model' }, { toolCallId: '1', messages: [], context: {} });
-    assert.match(JSON.stringify(result), /Echo: hello model/);
+    assert.ok(tools['local_echo'] && tools['events_echo'] && tools['files_read_text_file']);
+    for (const [name, args, expected] of [
+      ['remote_echo', { message: 'hello model' }, /Echo: hello model/],
+      ['newer_test_simple_text', {}, /a simple text response/],
+      ['child_test_header_argument', { region: 'eu' }, /Region eu/],
+    ] as const) {
+      const run = tools[name]?.execute;
+      assert.ok(run, name);
+      const result = await run(args, { toolCallId: '1', messages: [], context: {} });
+      assert.match(JSON.stringify(result), expected);
+    }
   });
 
   for (const target of EVERYTHINGS) {
@@ -101,6 +107,20 @@ function aiSdkTests(client: () => MCPClient): void {
         argument: { name: 'department', value: 'E' },
       });
       assert.deepEqual(completion.values, ['Engineering']);
+    });
+  }
+
+  for (const target of FIXTURES) {
+    test(`calls, reads, gets and answers a question: the fixture as "${target}"`, async () => {
+      const call = async (name: string, args: Record<string, unknown> = {}) =>
+        toolAnswer(await client().callTool({ name: `${target}_${name}`, arguments: args })).text;
+      assert.match(await call('test_simple_text'), /a simple text response/);
+      assert.match(await call('test_elicitation', { message: 'who?' }), /grace@example.com/);
+      assert.equal(await call('test_input_required_result_elicitation'), 'Hello, Grace Hopper!');
+      const uri = `${target}+test://static-text`;
+      assert.equal((await client().readResource({ uri })).contents[0]?.uri, uri);
+      const name = `${target}_test_simple_prompt`;
+      assert.match(JSON.stringify((await client().getPrompt({ name })).messages), /a simple prompt/);
     });
   }
 }

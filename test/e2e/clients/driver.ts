@@ -2,8 +2,8 @@
  * The official SDKs' clients behind one interface, so that the same expectations hold for each of them. They answer
  * what servers ask, and keep what servers tell.
  */
-import type { Transport as TransportV2 } from '@modelcontextprotocol/client';
-import { Client as ClientV2 } from '@modelcontextprotocol/client';
+import type { McpSubscription, Transport as TransportV2 } from '@modelcontextprotocol/client';
+import { Client as ClientV2, LOG_LEVEL_META_KEY } from '@modelcontextprotocol/client';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import {
@@ -11,6 +11,7 @@ import {
   ElicitRequestSchema,
   ListRootsRequestSchema,
   LoggingMessageNotificationSchema,
+  PromptListChangedNotificationSchema,
   ResourceListChangedNotificationSchema,
   ResourceUpdatedNotificationSchema,
   ToolListChangedNotificationSchema,
@@ -31,6 +32,7 @@ export type Reference = { type: 'ref/prompt'; name: string } | { type: 'ref/reso
 
 export interface Driver {
   readonly heard: Heard;
+  readonly era: 'legacy' | 'modern';
   tools(): Promise<string[]>;
   prompts(): Promise<string[]>;
   /** URIs. */
@@ -46,18 +48,23 @@ export interface Driver {
     argument: { name: string; value: string },
     known?: Record<string, string>,
   ): Promise<string[]>;
+  /** Lists that change are heard of from now on, which in the legacy era they always are. */
+  listen(): Promise<unknown>;
   subscribe(uri: string): Promise<unknown>;
   unsubscribe(uri: string): Promise<unknown>;
-  logLevel(level: 'debug' | 'emergency'): Promise<unknown>;
+  /** For the session, or for each call from now on. */
+  logLevel(level: Level): Promise<unknown>;
   ping(): Promise<unknown>;
   close(): Promise<void>;
 }
+
+export type Level = 'debug' | 'info' | 'emergency';
 
 /** What servers told without being asked. */
 export type Told =
   | { readonly kind: 'log'; readonly level: string; readonly data: unknown }
   | { readonly kind: 'updated'; readonly uri: string }
-  | { readonly kind: 'listChanged'; readonly list: 'tools' | 'resources' };
+  | { readonly kind: 'listChanged'; readonly list: 'tools' | 'prompts' | 'resources' };
 
 export class Heard {
   readonly #all: Told[] = [];
@@ -87,6 +94,7 @@ export class Heard {
   }
 }
 
+const MODERN = '2026-07-28';
 const INFO = { name: 'test-client', version: '1.0.0' };
 const CAPABILITIES = { sampling: {}, elicitation: {}, roots: { listChanged: true } };
 
@@ -96,7 +104,19 @@ const answerSampling = (params: { messages: { content: unknown }[] }) => ({
   role: 'assistant' as const,
   content: { type: 'text' as const, text: `sampled <${JSON.stringify(params.messages[0]?.content)}>` },
 });
-const ANSWER = { action: 'accept' as const, content: { name: 'Ada Lovelace', integer: 36 } };
+/** Fits every form that these servers show. */
+const ANSWER = {
+  action: 'accept' as const,
+  content: {
+    name: 'Ada Lovelace',
+    username: 'ada',
+    email: 'ada@example.com',
+    integer: 36,
+    ok: true,
+    color: 'blue',
+    context: 'of engines',
+  },
+};
 
 export interface DriverOptions {
   /** The one root the client offers. */
@@ -118,17 +138,22 @@ export async function driveV1(transport: Transport, { root }: DriverOptions): Pr
   client.setNotificationHandler(ToolListChangedNotificationSchema, () =>
     heard.add({ kind: 'listChanged', list: 'tools' }),
   );
+  client.setNotificationHandler(PromptListChangedNotificationSchema, () =>
+    heard.add({ kind: 'listChanged', list: 'prompts' }),
+  );
   client.setNotificationHandler(ResourceListChangedNotificationSchema, () =>
     heard.add({ kind: 'listChanged', list: 'resources' }),
   );
   // The SDK's own transports do not fit its interface under exactOptionalPropertyTypes.
   await client.connect(transport);
-  return driver(client as unknown as Official, heard, (params, options) =>
-    client.callTool(params, undefined, options),
-  );
+  const callTool: CallTool = (params, options) => client.callTool(params, undefined, options);
+  return { ...common(client as unknown as Official, heard, callTool), ...legacy(client) };
 }
 
-export type Negotiation = 'legacy' | 'auto';
+/** `modern`: that and nothing else. */
+export type Negotiation = 'legacy' | 'auto' | 'modern';
+
+const MODES = { legacy: 'legacy', auto: 'auto', modern: { pin: MODERN } } as const;
 
 export async function driveV2(
   transport: TransportV2,
@@ -136,7 +161,7 @@ export async function driveV2(
 ): Promise<{ driver: Driver; era: string | undefined; version: string | undefined }> {
   const client = new ClientV2(INFO, {
     capabilities: CAPABILITIES,
-    ...(negotiation ? { versionNegotiation: { mode: negotiation } } : {}),
+    ...(negotiation ? { versionNegotiation: { mode: MODES[negotiation] } } : {}),
   });
   const heard = new Heard();
   client.setRequestHandler('sampling/createMessage', ({ params }) => answerSampling(params as never));
@@ -151,16 +176,70 @@ export async function driveV2(
   client.setNotificationHandler('notifications/tools/list_changed', () =>
     heard.add({ kind: 'listChanged', list: 'tools' }),
   );
+  client.setNotificationHandler('notifications/prompts/list_changed', () =>
+    heard.add({ kind: 'listChanged', list: 'prompts' }),
+  );
   client.setNotificationHandler('notifications/resources/list_changed', () =>
     heard.add({ kind: 'listChanged', list: 'resources' }),
   );
   await client.connect(transport);
+  const era = client.getProtocolEra();
+  const bound = era === 'modern' ? modern(client) : legacy(client as unknown as Sessions);
+  const callTool: CallTool = (params, options) => client.callTool(bound.with(params), options);
   return {
-    driver: driver(client as unknown as Official, heard, (params, options) =>
-      client.callTool(params, options),
-    ),
-    era: client.getProtocolEra(),
+    driver: { ...common(client as unknown as Official, heard, callTool), ...bound },
+    era,
     version: client.getNegotiatedProtocolVersion(),
+  };
+}
+
+/** What differs between the eras. */
+type Bound = Pick<Driver, 'era' | 'listen' | 'subscribe' | 'unsubscribe' | 'logLevel' | 'ping'> & {
+  /** What each call of a tool says besides. */
+  with<T extends object>(params: T): T;
+};
+
+/** What clients with a session have in common. */
+interface Sessions {
+  subscribeResource(params: { uri: string }): Promise<unknown>;
+  unsubscribeResource(params: { uri: string }): Promise<unknown>;
+  setLoggingLevel(level: Level): Promise<unknown>;
+  ping(): Promise<unknown>;
+}
+
+function legacy(client: Sessions): Bound {
+  return {
+    era: 'legacy',
+    with: (params) => params,
+    listen: () => Promise.resolve(),
+    subscribe: (uri) => client.subscribeResource({ uri }),
+    unsubscribe: (uri) => client.unsubscribeResource({ uri }),
+    logLevel: (level) => client.setLoggingLevel(level),
+    ping: () => client.ping(),
+  };
+}
+
+function modern(client: ClientV2): Bound {
+  const streams = new Map<string, McpSubscription>();
+  let level: Level | undefined;
+  return {
+    era: 'modern',
+    with: (params) => (level ? { ...params, _meta: { [LOG_LEVEL_META_KEY]: level } } : params),
+    listen: () =>
+      client.listen({ toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true }),
+    subscribe: async (uri) => {
+      const stream = await client.listen({ resourceSubscriptions: [uri] });
+      if (!stream.honoredFilter.resourceSubscriptions?.includes(uri)) throw new Error(`${uri} is refused`);
+      streams.set(uri, stream);
+    },
+    unsubscribe: async (uri) => {
+      await streams.get(uri)?.close();
+      streams.delete(uri);
+    },
+    logLevel: async (wanted) => {
+      level = wanted;
+    },
+    ping: () => client.discover(),
   };
 }
 
@@ -175,10 +254,6 @@ interface Official {
     messages: { content: { text?: string } }[];
   }>;
   complete(params: object): Promise<{ completion: { values: string[] } }>;
-  subscribeResource(params: { uri: string }): Promise<unknown>;
-  unsubscribeResource(params: { uri: string }): Promise<unknown>;
-  setLoggingLevel(level: string): Promise<unknown>;
-  ping(): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -187,7 +262,7 @@ type CallTool = (
   options?: CallOptions,
 ) => Promise<object>;
 
-function driver(client: Official, heard: Heard, callTool: CallTool): Driver {
+function common(client: Official, heard: Heard, callTool: CallTool): Omit<Driver, keyof Bound> {
   return {
     heard,
     tools: async () => (await client.listTools()).tools.map(({ name }) => name),
@@ -208,10 +283,6 @@ function driver(client: Official, heard: Heard, callTool: CallTool): Driver {
       const context = known ? { context: { arguments: known } } : {};
       return (await client.complete({ ref, argument, ...context })).completion.values;
     },
-    subscribe: (uri) => client.subscribeResource({ uri }),
-    unsubscribe: (uri) => client.unsubscribeResource({ uri }),
-    logLevel: (level) => client.setLoggingLevel(level),
-    ping: () => client.ping(),
     close: () => client.close(),
   };
 }

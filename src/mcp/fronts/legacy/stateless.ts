@@ -8,6 +8,7 @@ import { type Exchange, header, type Reply } from '../../../core/exchange.ts';
 import { Cancel } from '../../../lib/cancel.ts';
 import { Flow } from '../../../lib/flow.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
+import { isObject } from '../../../lib/json-value.ts';
 import type { Envelope } from '../../bridge/envelope.ts';
 import type { McpOutcome, Peer } from '../../call.ts';
 import { type Answered, renderError, runCall } from '../../calls/run-call.ts';
@@ -31,6 +32,12 @@ const NO_SESSION = new GatewayError(
   'METHOD_NOT_FOUND',
   'a client without a session cannot be asked anything',
 );
+/** Its subscription would be that of everybody, and nobody would hear of it. */
+const UNHEARD: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe']);
+const CANNOT_HEAR = new GatewayError(
+  'METHOD_NOT_FOUND',
+  'a client without a session has no stream on which it would hear of resources',
+);
 const GONE = new GatewayError('CANCELLED', 'the client went away');
 
 export class StatelessFront {
@@ -48,7 +55,7 @@ export class StatelessFront {
     return {
       status: 200,
       headers: JSON_HEADERS,
-      body: Flow.of(resultMessage(Buffer.from(message.id), body)),
+      body: Flow.of(resultMessage(Buffer.from(message.id), withoutStreams(body))),
     };
   }
 
@@ -98,11 +105,26 @@ export class StatelessFront {
     visitor.enter();
     try {
       const headers = traceHeaders(exchange);
-      return await runCall(visitor, message, { peer, cancel, route, traceId, headers });
+      const refused = UNHEARD.has(message.method) ? CANNOT_HEAR : undefined;
+      return await runCall(visitor, message, { peer, cancel, route, traceId, headers, refused });
     } finally {
       visitor.leave();
     }
   }
+}
+
+const LISTS = ['tools', 'prompts', 'resources'] as const;
+
+/** Nothing is promised that a client without a session would never hear: changes, updates, messages of a level. */
+function withoutStreams(initialized: Buffer): Buffer {
+  const result = JSON.parse(initialized.toString('utf8')) as Record<string, unknown>;
+  const { logging: _, ...capabilities } = isObject(result['capabilities']) ? result['capabilities'] : {};
+  for (const list of LISTS) {
+    const capability = capabilities[list];
+    if (isObject(capability))
+      capabilities[list] = { ...capability, listChanged: undefined, subscribe: undefined };
+  }
+  return Buffer.from(JSON.stringify({ ...result, capabilities }));
 }
 
 const SILENT: Peer = {

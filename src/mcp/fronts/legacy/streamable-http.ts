@@ -143,7 +143,10 @@ export class StreamableHttpFront {
     const token = sessionToken(exchange);
     if (token === undefined) {
       checkRevision(exchange);
-      throw new GatewayError('SESSION_MISSING', 'Bad Request: Mcp-Session-Id header is required');
+      throw new GatewayError(
+        'SESSION_MISSING',
+        'Bad Request: Mcp-Session-Id header is required: send initialize first, or the _meta and headers of 2026-07-28',
+      );
     }
     const session = await this.#elsewhere(token, exchange);
     const client = clientContext(exchange);

@@ -8,10 +8,10 @@ import { Cancel } from '../../../lib/cancel.ts';
 import { resultPieces } from '../../../lib/json-rpc.ts';
 import type { Envelope } from '../../bridge/envelope.ts';
 import { asCapabilities } from '../../bridge/needs.ts';
-import type { Asking, ParkedCall, Round, Sink } from '../../bridge/parked-call.ts';
+import type { ParkedCall, Round, Sink } from '../../bridge/parked-call.ts';
 import type { OpenedState } from '../../bridge/request-state.ts';
 import { type Answered, renderError, runCall } from '../../calls/run-call.ts';
-import type { ClientContext, Endpoint } from '../../endpoint.ts';
+import { type ClientContext, type Endpoint, ownerOf } from '../../endpoint.ts';
 import { type Message, SLOT } from '../../message.ts';
 import { serverInfoOf } from './identity.ts';
 
@@ -41,15 +41,17 @@ const RETRIED: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'reso
 /** `sink` gets what comes before the response. Throws what is wrong with the state the client brings back. */
 export function beginCall(endpoint: Endpoint, asked: Asked, sink: Sink): Begun {
   const { message, envelope, client } = asked;
-  const state = stateOf(endpoint, message, client.principal);
+  const owner = ownerOf(client);
+  const state = stateOf(endpoint, message, owner);
   const visitor = endpoint.visit(envelope, client);
-  const asking: Asking = {
+  const cancel = new Cancel();
+  const asking = {
     message,
-    principal: client.principal,
-    credentials: visitor.credentials,
+    principal: owner,
     visitor,
     capabilities: envelope.capabilities,
     serverInfo: serverInfoOf(endpoint),
+    cancel,
   };
   if (state?.kind === 'parked') {
     const { text } = message;
@@ -57,8 +59,7 @@ export function beginCall(endpoint: Endpoint, asked: Asked, sink: Sink): Begun {
     call.answer(text.has(SLOT.inputResponses) ? text.raw(SLOT.inputResponses) : undefined);
     return { call, answered: attend(call, message, sink) };
   }
-  const cancel = new Cancel();
-  const call = endpoint.parked.begin({ ...asking, cancel });
+  const call = endpoint.parked.begin(asking);
   const answered = attend(call, message, sink);
   const { route, traceId, headers, inbound } = asked;
   visitor.enter();
@@ -94,10 +95,10 @@ function answerOf(round: Round, id: string): Answered {
   return { pieces: resultPieces(Buffer.from(id), round.body), error: undefined, status: 200 };
 }
 
-function stateOf(endpoint: Endpoint, { method, text }: Message, principal: string): OpenedState | undefined {
+function stateOf(endpoint: Endpoint, { method, text }: Message, owner: string): OpenedState | undefined {
   if (!text.has(SLOT.requestState) || !RETRIED.has(method)) return undefined;
   const state = text.text(SLOT.requestState);
   if (state === undefined)
     throw new GatewayError('INVALID_PARAMS', `${method}: "requestState" must be a string`);
-  return endpoint.openState(state, principal);
+  return endpoint.openState(state, owner);
 }
