@@ -5,7 +5,7 @@ import type { Location } from './location.ts';
 
 export const modeSchema = z.enum(['strict', 'optional', 'permissive']).default('strict').meta({
   description:
-    '`strict`: nobody without a valid credential. `optional`: nobody with an invalid one. `permissive`: everybody; what is valid counts.',
+    '`strict`: nobody without a valid credential. `optional`: nobody with an invalid one. `permissive`: everybody; what is valid counts, what is not travels upstream.',
 });
 
 const headerName = z
@@ -17,7 +17,6 @@ const headerName = z
     'this header has a meaning of its own; credentials cannot stand in it',
   );
 
-/** Exactly one; the schema says so to editors, `place` to people. */
 const locationShape = z.strictObject({
   header: z
     .strictObject({
@@ -55,7 +54,9 @@ export function locationSchema(prefix: string) {
     })
     .prefault({ header: { name: 'authorization', prefix } })
     .meta({
-      description: `Where in the request it stands: one of \`header\`, \`queryParameter\`, \`cookie\`. Default: the header Authorization behind \`${prefix}\`. A valid one is taken out before the request goes upstream.`,
+      description:
+        'Where in the request it stands: one of the three. A valid one is taken out before the request goes upstream.',
+      oneOf: ['header', 'queryParameter', 'cookie'].map((key) => ({ required: [key] })),
     });
 }
 
@@ -78,7 +79,10 @@ export const keysSchema = z
   .union([
     inlineKeys.meta({ description: 'The key set (JWKS) itself, as JSON text.' }),
     z.strictObject({
-      file: z.string().min(1).meta({ description: 'A file; read again when it changes.', format: 'path' }),
+      file: z
+        .string()
+        .min(1)
+        .meta({ description: 'A file with the key set; read again when it changes.', format: 'path' }),
     }),
     z.strictObject({
       url: keysUrl.meta({

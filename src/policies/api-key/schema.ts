@@ -14,7 +14,7 @@ const keySchema = z
     metadata: z
       .record(z.string(), z.unknown())
       .default({})
-      .meta({ description: 'What rules and logs may know of who has the key.' }),
+      .meta({ description: 'What rules and logs may know of who has the key; any names and values.' }),
   })
   .transform(({ key, keyHash, metadata }, context): ApiKey => {
     if (key !== undefined && keyHash === undefined) return { digest: digestOf(key), metadata };

@@ -17,7 +17,10 @@ export const basicAuthSchema = z.strictObject({
     .union([
       inline.meta({ description: 'The list itself.', writeOnly: true }),
       z.strictObject({
-        file: z.string().min(1).meta({ description: 'A file; read again when it changes.', format: 'path' }),
+        file: z
+          .string()
+          .min(1)
+          .meta({ description: 'A file with the list; read again when it changes.', format: 'path' }),
       }),
     ])
     .meta({

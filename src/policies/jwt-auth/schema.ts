@@ -2,12 +2,14 @@
 import { z } from 'zod';
 import { type Keys, keysSchema, locationSchema, modeSchema } from '../../auth/schema.ts';
 
-const optionsSchema = z.strictObject({
-  requiredClaims: z
-    .array(z.string().min(1))
-    .default(['exp'])
-    .meta({ description: 'Claims a token must have, beside those that `issuer` and `audiences` imply.' }),
-});
+const optionsSchema = z
+  .strictObject({
+    requiredClaims: z
+      .array(z.string().min(1))
+      .default(['exp'])
+      .meta({ description: 'Claims a token must have, beside those that `issuer` and `audiences` imply.' }),
+  })
+  .meta({ description: 'What else is asked of a token.' });
 
 const providerShape = {
   issuer: z.string().min(1).meta({ description: 'The `iss` of its tokens, letter for letter.' }),
