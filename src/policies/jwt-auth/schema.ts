@@ -75,5 +75,3 @@ function providerOf(written: Written): ProviderConfig {
     requiredClaims: written.jwtValidationOptions?.requiredClaims ?? ['exp'],
   };
 }
-
-export type JwtAuthConfig = z.output<typeof jwtAuthSchema>;
