@@ -1,31 +1,14 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { before, test } from 'node:test';
-import { connect } from 'node:tls';
+import { helloFor } from '../../test/fixtures/tls-client.ts';
 import { readClientHello } from './client-hello.ts';
 
 const LIMIT = 16 * 1024;
 let real: Buffer;
 
 before(async () => {
-  real = await helloOf('Host.Example');
+  real = await helloFor('Host.Example');
 });
-
-/** What a TLS client says first. */
-async function helloOf(servername: string | undefined): Promise<Buffer> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const client = connect({ port, host: '127.0.0.1', ...(servername && { servername }) });
-  client.on('error', () => {});
-  const [socket] = await once(server, 'connection');
-  const [bytes] = await once(socket, 'data');
-  client.destroy();
-  socket.destroy();
-  server.close();
-  return bytes as Buffer;
-}
 
 /** A hello with these extensions, each a type and its data. */
 function hello(
@@ -67,7 +50,7 @@ test('a hello says which name is asked for, in lower case', () => {
 });
 
 test('a hello without a name, or without any extension, asks for none', async () => {
-  assert.deepEqual(readClientHello(await helloOf(undefined), LIMIT), named(undefined));
+  assert.deepEqual(readClientHello(await helloFor(undefined), LIMIT), named(undefined));
   assert.deepEqual(readClientHello(hello([]), LIMIT), named(undefined));
   assert.deepEqual(readClientHello(hello(undefined), LIMIT), named(undefined));
 });

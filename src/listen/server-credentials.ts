@@ -3,7 +3,7 @@
  * Whatever replaces them (a copy, a rename, a swapped link) takes effect once it makes sense as a whole; until then
  * what was read before stays in force.
  */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { GatewayError } from '../core/errors.ts';
@@ -54,14 +54,15 @@ export class WatchedCredentials implements Closable {
       const message = `listener "${listener}": tls.${(error as Error).message}`;
       throw new GatewayError('CONFIG_INVALID', message, { cause: error });
     }
-    if (this.#files.length > 0) this.#timer = ports.clock.every(LOOK_EVERY_MS, () => void this.#look());
+    if (this.#files.length > 0) this.#timer = ports.clock.every(LOOK_EVERY_MS, () => void this.look());
   }
 
   close(): void {
     this.#timer?.cancel();
   }
 
-  async #look(): Promise<void> {
+  /** Happens every few seconds by itself. */
+  async look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
     const stats = await Promise.all(this.#files.map((file) => stat(file).catch(() => undefined)));
@@ -132,12 +133,13 @@ function checkKey(pem: string, certificate: X509Certificate): void {
     throw new Error('key: it is not the key of the certificate');
 }
 
-/** What the library says might quote the key. */
-function privateKey(pem: string) {
+/** What the library says differs from release to release. */
+function privateKey(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
-  } catch (error) {
-    const encrypted = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE';
+  } catch {
+    // `BEGIN ENCRYPTED PRIVATE KEY`, or `Proc-Type: 4,ENCRYPTED` inside of older ones.
+    const encrypted = /ENCRYPTED/.test(pem);
     throw new Error(encrypted ? 'key: it is encrypted' : 'key: there is no private key in it (PEM)');
   }
 }

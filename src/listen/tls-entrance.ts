@@ -54,21 +54,19 @@ export class TlsEntrance {
   /** `first` has been taken from the socket. `done` runs at most once. */
   enter(socket: Socket, first: Buffer, done: (secure: TLSSocket) => void): void {
     const { limits, ports } = this.#serving;
+    const address = plainAddress(socket.remoteAddress);
     let over = false;
     const refuse = (refusal: Refusal): void => {
       if (over) return;
       over = true;
-      this.#note(socket, refusal);
+      this.#note(address, refusal);
       turnAway(socket, refusal.alert);
     };
     // The whole handshake: a pause alone can be kept short for ever.
     const deadline = ports.clock.after(limits.handshakeTimeoutMs, () =>
       refuse({ reason: 'timeout', detail: 'the handshake took too long' }),
     );
-    socket.once('close', () => {
-      deadline.cancel();
-      refuse({ reason: 'closed', detail: 'the client went away' });
-    });
+    socket.once('close', () => deadline.cancel());
     this.#read(first, {
       socket,
       refuse,
@@ -113,10 +111,10 @@ export class TlsEntrance {
     handler.accept(socket, { serverName, secured: done, failed });
   }
 
-  #note(socket: Socket, { reason, detail, serverName }: Refusal): void {
+  #note(address: string, { reason, detail, serverName }: Refusal): void {
     const { log, signals } = this.#serving.ports;
     signals.count('tls_connections_refused_total', { reason });
-    const fields = { reason, detail, serverName, 'src.addr': plainAddress(socket.remoteAddress) };
+    const fields = { reason, detail, serverName, 'src.addr': address };
     if (reason === 'closed') log.debug(fields, 'TLS connection refused');
     else log.info(fields, 'TLS connection refused');
   }

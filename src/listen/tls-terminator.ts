@@ -65,6 +65,8 @@ export class TlsTerminator implements TlsHandler, Closable {
 
   accept(socket: Socket, handshake: Handshake): void {
     this.#handshakes.set(socket, handshake);
+    // The TLS socket takes it over. HTTP lets a client close its half first; here it would wait for who is gone.
+    socket.allowHalfOpen = false;
     this.#server.emit('connection', socket);
   }
 
@@ -86,18 +88,23 @@ export class TlsTerminator implements TlsHandler, Closable {
 
   #secured(socket: TLSSocket): void {
     const handshake = this.#handshakes.get(underlying(socket));
-    if (!handshake) {
+    const facts = handshake && this.#facts(socket, handshake);
+    if (!facts) {
       socket.destroy();
       return;
     }
-    secured(socket, this.#facts(socket, handshake));
+    socket.allowHalfOpen = true;
+    secured(socket, facts);
     handshake.secured(socket);
   }
 
-  #facts(socket: TLSSocket, { serverName }: Handshake): ConnectionTls {
+  /** undefined where a verified certificate should be and is not. */
+  #facts(socket: TLSSocket, { serverName }: Handshake): ConnectionTls | undefined {
     const { key, tls } = this.#options;
-    const own = tls.root === undefined ? undefined : socket.getPeerX509Certificate();
-    if (!own) return { key, serverName, certificate: undefined, identity: undefined };
+    if (tls.root === undefined) return { key, serverName, certificate: undefined, identity: undefined };
+    // Once: asked again, some releases of Node know of none.
+    const own = socket.authorized ? socket.getPeerX509Certificate() : undefined;
+    if (!own) return undefined;
     const certificate = new ClientCertificate(own);
     return { key, serverName, certificate, identity: { principal: `tls:${certificate.fingerprint}` } };
   }
