@@ -12,6 +12,7 @@ import { backendTls } from './policies/backend-tls/index.ts';
 import { basicAuth } from './policies/basic-auth/index.ts';
 import { cors } from './policies/cors/index.ts';
 import { jwtAuth } from './policies/jwt-auth/index.ts';
+import { mcpAuthorization } from './policies/mcp-authorization/index.ts';
 import { mcpTarget } from './targets/mcp/index.ts';
 import { sseTarget } from './targets/sse/index.ts';
 import { stdioTarget } from './targets/stdio/index.ts';
@@ -33,6 +34,7 @@ export function standardWith(additions: Additions): Definitions {
     basicAuth,
     apiKey,
     authorization,
+    mcpAuthorization,
     backendTls,
     ...(additions.policies ?? []),
   ];

@@ -1,6 +1,7 @@
 /** A backend: one config key under `backends[]`, its schema, and what answers an exchange. */
 import type { ZodType } from 'zod';
 import type { Answer, Exchange } from './exchange.ts';
+import type { McpGuard } from './guard.ts';
 import type { SettingsPlan } from './plan.ts';
 import type { PolicySet } from './policy.ts';
 import type { Ports } from './ports.ts';
@@ -55,6 +56,8 @@ export interface BackendDeps {
   readonly settings: SettingsPlan;
   /** Policies that concern the connection to the upstream (backendTLS), from route and backend, merged. */
   readonly policies: PolicySet;
+  /** What the rules about MCP among some policies say together. */
+  guard(policies: PolicySet): McpGuard | undefined;
 }
 
 export interface BackendDefinition<C = unknown> {

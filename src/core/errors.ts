@@ -52,6 +52,7 @@ export const CATALOGUE = {
   UNAUTHENTICATED: client(401, -32000),
   /** A rule says no to who asks. */
   FORBIDDEN: client(403, -32000),
+  SCOPE_MISSING: client(403, -32602),
   FORBIDDEN_HOST: client(403, -32000),
   FORBIDDEN_ORIGIN: client(403, -32000),
   ROUTE_NOT_FOUND: client(404, -32601),

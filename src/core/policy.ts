@@ -1,6 +1,7 @@
 /** A policy: one config key, its schema, and the layers it contributes. */
 import type { ZodType } from 'zod';
 import type { Answer, Exchange } from './exchange.ts';
+import type { McpGuard } from './guard.ts';
 import type { Ports } from './ports.ts';
 import type { Lasting, Scope } from './scope.ts';
 import type { Layer } from './service.ts';
@@ -13,6 +14,8 @@ export type AttachLevel = 'listener' | 'route' | 'backend' | 'target';
 
 export interface PolicyParts {
   readonly exchange?: Layer<Exchange, Answer>;
+  /** Rules about MCP calls and lists. */
+  readonly mcp?: McpGuard;
 }
 
 /** What a policy may know of the route it is built for. */
@@ -43,6 +46,8 @@ export interface PolicyDefinition<C = unknown, L = unknown> {
   readonly phase: Phase;
   readonly attach: readonly AttachLevel[];
   readonly schema: ZodType<C>;
+  /** It has rules about MCP: its build gives an `mcp` part, and nothing for the layers of an exchange. */
+  readonly guards?: true;
   /** Loads what building takes and nobody else should pay for, before a plan that has this policy is built. Called for
    * each such plan. */
   readonly load?: (ports: Pick<Ports, 'random'>) => Promise<L>;

@@ -74,7 +74,10 @@ const SOURCE = record(
     port: number('Port of the client.'),
     subject: text('Subject of the certificate.'),
     subjectCn: text('Common name of the subject.'),
-    subjectAltNames: { kind: 'list', what: 'Alternative names: `DNS:...`, `URI:...`, `IP Address:...`.' },
+    subjectAltNames: {
+      kind: 'list',
+      what: 'Alternative names: host names, URIs and IP addresses, as they are.',
+    },
     issuer: text('Issuer of the certificate.'),
     fingerprint: text('SHA-256 of the certificate, as hex.'),
     certificate: text('The certificate as PEM.'),

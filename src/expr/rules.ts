@@ -13,6 +13,8 @@ export type Effect = 'allow' | 'deny' | 'require';
 export interface RuleSource {
   readonly effect: Effect;
   readonly expression: string;
+  /** What a token has to grant for the rule to let its bearer in; for the challenge. */
+  readonly scopes?: readonly string[] | undefined;
 }
 
 export interface Rule {
@@ -20,6 +22,7 @@ export interface Rule {
   readonly expression: Expression;
   /** As written, from 1. */
   readonly number: number;
+  readonly scopes?: readonly string[] | undefined;
 }
 
 export interface Verdict {
@@ -69,7 +72,7 @@ export function* ruleProblems(
 
 function compileRule(
   expr: Expr,
-  { effect, expression: text, number }: RuleSource & { readonly number: number },
+  { effect, expression: text, scopes, number }: RuleSource & { readonly number: number },
   { place, without = {} }: RulesPlace,
 ): Rule {
   const expression = expr.compile(text, place);
@@ -81,7 +84,7 @@ function compileRule(
       length: variable.length,
     });
   }
-  return { effect, expression, number };
+  return { effect, expression, scopes, number };
 }
 
 export class Rules {
@@ -99,11 +102,18 @@ export class Rules {
     this.#failed = failed;
   }
 
-  judge(scope: Scope): Verdict {
-    for (const rule of this.#deny) if (this.#holds(rule, scope, true)) return { allowed: false, by: rule };
-    for (const rule of this.#require)
-      if (!this.#holds(rule, scope, false)) return { allowed: false, by: rule };
-    for (const rule of this.#allow) if (this.#holds(rule, scope, false)) return { allowed: true, by: rule };
+  /** What would have let somebody in whom no allow has: the scopes of the first one that names some. */
+  get scopesOfAllow(): readonly string[] | undefined {
+    return this.#allow.find(({ scopes }) => scopes)?.scopes;
+  }
+
+  /** `undecided`: rules that may fail here without harm, because they are judged again, or are about something else. */
+  judge(scope: Scope, undecided: (rule: Rule) => boolean = never): Verdict {
+    const holds = (rule: Rule, otherwise: boolean): boolean =>
+      this.#holds(rule, scope, undecided(rule) ? !otherwise : otherwise);
+    for (const rule of this.#deny) if (holds(rule, true)) return { allowed: false, by: rule };
+    for (const rule of this.#require) if (!holds(rule, false)) return { allowed: false, by: rule };
+    for (const rule of this.#allow) if (holds(rule, false)) return { allowed: true, by: rule };
     return { allowed: this.#allow.length === 0, by: undefined };
   }
 
@@ -116,4 +126,8 @@ export class Rules {
       return otherwise;
     }
   }
+}
+
+function never(): boolean {
+  return false;
 }

@@ -1,10 +1,10 @@
 /** The scope of an HTTP request: what rules read of an Exchange. Nothing is computed before an expression comes to it. */
 import type { Exchange } from '../core/exchange.ts';
-import type { Scope } from './expression.ts';
+import { comesTo, type Expression, type Scope } from './expression.ts';
 import { HeaderView } from './header-view.ts';
 import { LazyRecord } from './lazy-record.ts';
 import { PLACES } from './places.ts';
-import type { Secret } from './secret.ts';
+import { Secret } from './secret.ts';
 
 /** What an Exchange does not carry itself. */
 export interface ScopeExtras {
@@ -25,6 +25,19 @@ export interface ScopeExtras {
 /** One per request: expressions of several policies share what it made. */
 export function exchangeScope(exchange: Exchange, extras: ScopeExtras = {}): Scope {
   return new ExchangeScope(exchange, extras) as unknown as Scope;
+}
+
+/** Proofs of the client that rules may compare, as secrets. Only where a rule comes to them: see `asksForSecrets`. */
+export function secretsOf({ credentials }: Exchange): ScopeExtras {
+  const of = (wanted: string): Secret | undefined => {
+    const found = credentials?.find(({ kind }) => kind === wanted);
+    return found && new Secret(found.value);
+  };
+  return { rawToken: of('jwt'), apiKey: of('apiKey') };
+}
+
+export function asksForSecrets(expression: Expression): boolean {
+  return comesTo(expression, 'jwt.rawToken') || comesTo(expression, 'apiKey.key');
 }
 
 class ExchangeScope {

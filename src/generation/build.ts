@@ -7,11 +7,13 @@ import type { Definitions } from '../config/definitions.ts';
 import type { Backend, Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
+import { allGuards } from '../core/guard.ts';
 import type { BindPlan, ListenerPlan, Plan, RouteBackend, RoutePlan } from '../core/plan.ts';
 import {
   mergePolicies,
   PHASES,
   type PolicyDefinition,
+  type PolicyParts,
   type PolicySet,
   type RouteFacts,
 } from '../core/policy.ts';
@@ -172,6 +174,7 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
     key: backend.key,
     label: `${route.name ?? route.key} > ${backend.kind}`,
     policies: mergePolicies(definitions.policies, route.policies, backend.policies),
+    guard: (policies) => allGuards(policyParts(policies, building, { guards: true }).map(({ mcp }) => mcp)),
   });
   building.backends.push({ key: backend.key, backend: built });
   const service = stack(policyLayers(backend.policies, building), built.handle);
@@ -181,21 +184,23 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
 /** The exchange layers of a policy set, in phase order and within a phase in the order of the definitions. */
 function policyLayers(
   policies: PolicySet,
-  { definitions, ports, lasting, scope, loaded }: Building,
+  building: Building,
   route?: RouteFacts,
 ): Layer<Exchange, Answer>[] {
-  const present = definitions.policies.filter(({ key }) => policies[key] !== undefined);
+  return policyParts(policies, building, { guards: false, route }).flatMap(({ exchange }) => exchange ?? []);
+}
+
+function policyParts(
+  policies: PolicySet,
+  { definitions, ports, lasting, scope, loaded }: Building,
+  { guards, route }: { guards: boolean; route?: RouteFacts | undefined },
+): PolicyParts[] {
+  const present = definitions.policies.filter(
+    (policy) => policies[policy.key] !== undefined && (policy.guards ?? false) === guards,
+  );
   const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
-  const layers: Layer<Exchange, Answer>[] = [];
-  for (const policy of inOrder) {
-    const { exchange } = policy.build(
-      policies[policy.key],
-      { ports, lasting, scope, route },
-      loaded?.get(policy.key),
-    );
-    if (exchange) layers.push(exchange);
-  }
-  return layers;
+  const deps = { ports, lasting, scope, route };
+  return inOrder.map((policy) => policy.build(policies[policy.key], deps, loaded?.get(policy.key)));
 }
 
 function phase({ phase: name }: PolicyDefinition): number {

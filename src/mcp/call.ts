@@ -18,6 +18,8 @@ export interface McpCall {
   readonly headers: readonly string[] | undefined;
   /** What a modern client says of itself with each request; undefined for legacy clients. */
   readonly envelope?: Envelope | undefined;
+  /** What brought the call; rules read it. Undefined over standard input and output. */
+  readonly exchange?: Exchange | undefined;
   /** The client's request headers, where it repeats arguments in them (modern HTTP). */
   readonly inbound?: Exchange['headers'] | undefined;
   /** What a modern server gave the client to send again with its answers. */

@@ -43,6 +43,7 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
     failureMode: config.failureMode,
     nameLimit: config.nameLimit,
     stateless: config.statefulMode === 'stateless',
+    guard: deps.guard(deps.policies),
   });
   return {
     handle: (exchange) => endpoint.front.handle(exchange),
@@ -127,6 +128,7 @@ function memberOf(
   return {
     target: holdTarget(config, backend, context),
     curation: config.tools,
+    guard: context.deps.guard(config.policies ?? {}),
     deadline: deadline(callMs),
     toolDeadlines: new Map(
       Object.entries(config.toolTimeouts ?? {}).map(([tool, ms]) => [tool, deadline(ms)]),

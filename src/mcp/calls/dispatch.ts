@@ -16,6 +16,7 @@ import type { Member } from '../view/view.ts';
 import type { Caller } from './caller.ts';
 import type { Links } from './links.ts';
 import { type Found, readListing, readRepeated, resolveKnown, resolveName } from './lists.ts';
+import { type Named, permit } from './permit.ts';
 import { Seats } from './seats.ts';
 
 type Splices = readonly (readonly [number, Buffer])[];
@@ -29,6 +30,8 @@ interface Routed {
   readonly repeatable: boolean;
   /** Arguments of the tool that modern servers want repeated in headers. */
   readonly repeated: readonly ParamHeader[];
+  /** What rules judge; undefined where the method names nothing. */
+  readonly named: Named | undefined;
 }
 
 const EMPTY: Promise<McpOutcome> = Promise.resolve({ kind: 'result', body: Buffer.from('{}') });
@@ -81,16 +84,17 @@ async function listed(caller: Caller, call: McpCall, kind: ListKind): Promise<Mc
       'unknown cursor: the gateway answers lists whole and gives out no cursors',
     );
   }
-  const listing = await readListing(caller, kind);
+  const listing = await readListing(caller, kind, call.exchange);
   if (listing) return { kind: 'result', body: listing.bodyFor(caller.era) };
   return send(caller, call, passThrough(caller, call));
 }
 
 function byName(caller: Caller, call: McpCall, kind: 'tools' | 'prompts'): Promise<McpOutcome> {
-  return sendNamed(caller, call, { kind, slot: SLOT.name, missing: `${call.method} needs "params.name"` });
+  const missing = `${call.method} needs "params.name"`;
+  return sendNamed(caller, call, { kind, slot: SLOT.name, missing });
 }
 
-interface Named {
+interface Naming {
   readonly kind: 'tools' | 'prompts';
   /** Where the exposed name stands. */
   readonly slot: number;
@@ -98,16 +102,18 @@ interface Named {
 }
 
 /** Resolves the name without waiting where every catalogue is at hand. */
-function sendNamed(caller: Caller, call: McpCall, named: Named): Promise<McpOutcome> {
-  const { kind, slot } = named;
+function sendNamed(caller: Caller, call: McpCall, naming: Naming): Promise<McpOutcome> {
+  const { kind, slot } = naming;
   const exposed = call.message.text.text(slot);
-  if (exposed === undefined) throw new GatewayError('INVALID_PARAMS', named.missing);
-  call.record.kind = kind === 'tools' ? 'tool' : 'prompt';
+  if (exposed === undefined) throw new GatewayError('INVALID_PARAMS', naming.missing);
+  const what = kind === 'tools' ? 'tool' : 'prompt';
+  call.record.kind = what;
   call.record.name = exposed;
-  const go = ({ member, native, repeatable, repeated }: Found): Promise<McpOutcome> => {
+  const go = ({ member, native, repeatable, repeated, listed }: Found): Promise<McpOutcome> => {
     const splices: Splices = native === exposed ? NONE : [[slot, quote(native)]];
     const again = kind === 'prompts' || repeatable;
-    return send(caller, call, { member, native, splices, repeatable: again, repeated });
+    const named = { kind: what, name: native, exposed, listed } as const;
+    return send(caller, call, { member, native, splices, repeatable: again, repeated, named });
   };
   const known = resolveKnown(caller, kind, exposed);
   return known ? go(known) : resolveName(caller, kind, exposed).then(go);
@@ -119,17 +125,23 @@ function byUri(caller: Caller, call: McpCall, slot: number): Routed {
   call.record.kind = 'resource';
   const { member, uri } = caller.view.resolveUri(exposed);
   const splices: Splices = uri === exposed ? NONE : [[slot, quote(uri)]];
-  return { member, native: uri, splices, repeatable: true, repeated: NOT_REPEATED };
+  const named = { kind: 'resource', name: uri, exposed } as const;
+  return { member, native: uri, splices, repeatable: true, repeated: NOT_REPEATED, named };
 }
 
 /** A task leads back to the server that made it: merged endpoints put its target into the id, but for older tasks. */
 function byTask(caller: Caller, call: McpCall): Routed {
   const exposed = call.message.text.text(SLOT.taskId);
-  if (caller.view.single || caller.era === 'legacy' || exposed === undefined)
-    return { ...passThrough(caller, call), native: exposed };
+  if (exposed === undefined) return passThrough(caller, call);
+  if (caller.view.single || caller.era === 'legacy') {
+    const named = { kind: 'task', name: exposed, exposed } as const;
+    return { ...passThrough(caller, call), native: exposed, named };
+  }
   const { member, uri: native } = caller.view.resolveTask(exposed);
   const splices: Splices = [[SLOT.taskId, quote(native)]];
-  return { member, native, splices, repeatable: call.method === 'tasks/get', repeated: NOT_REPEATED };
+  const repeatable = call.method === 'tasks/get';
+  const named = { kind: 'task', name: native, exposed } as const;
+  return { member, native, splices, repeatable, repeated: NOT_REPEATED, named };
 }
 
 function byReference(caller: Caller, call: McpCall): Promise<McpOutcome> {
@@ -143,12 +155,14 @@ function byReference(caller: Caller, call: McpCall): Promise<McpOutcome> {
 function passThrough(caller: Caller, call: McpCall): Routed {
   const member = caller.view.single;
   if (!member) throw new GatewayError('METHOD_NOT_FOUND', `Method not found: ${call.method}`);
-  return { member, native: undefined, splices: NONE, repeatable: false, repeated: NOT_REPEATED };
+  const nothing = { native: undefined, named: undefined, splices: NONE, repeated: NOT_REPEATED };
+  return { ...nothing, member, repeatable: false };
 }
 
 /** A modern server has no such request: what is subscribed to becomes part of one stream that listens. */
 async function subscribe(caller: Caller, call: McpCall): Promise<McpOutcome> {
   const routed = byUri(caller, call, SLOT.uri);
+  permit(caller, call, routed);
   const { target } = routed.member;
   const uri = routed.native as string;
   const { links } = caller;
@@ -169,6 +183,7 @@ async function send(caller: Caller, call: McpCall, routed: Routed): Promise<McpO
   const { target } = member;
   call.record.target = member.name;
   if (native !== undefined) call.record.name = native;
+  permit(caller, call, routed);
   const { seats } = caller;
   if (!seats || !Seats.needed(target)) return sendOver(caller.links, caller, { call, routed });
   const links = await seats.take(target, call.cancel);

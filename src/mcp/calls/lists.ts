@@ -1,8 +1,9 @@
 /** The merged lists as one caller sees them, and the way back from an exposed name to its target. */
 
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import type { GuardedRequest } from '../../core/guard.ts';
 import type { ParamHeader } from '../bridge/param-headers.ts';
-import { type Catalogue, LISTS, type ListKind } from '../catalogue.ts';
+import { type Catalogue, type Item, LISTS, type ListKind } from '../catalogue.ts';
 import type { ServerInfo } from '../link/opened.ts';
 import { listOver, PROBE_READER } from '../target/catalogues.ts';
 import { joinedFailure, named } from '../target/failures.ts';
@@ -11,6 +12,7 @@ import type { Listing } from '../view/listing.ts';
 import { mayBeShortened } from '../view/naming.ts';
 import type { Member, View } from '../view/view.ts';
 import type { Caller } from './caller.ts';
+import { shownParts } from './permit.ts';
 
 type Part = { readonly target: Member; readonly catalogue: Catalogue };
 type Read = {
@@ -19,14 +21,19 @@ type Read = {
 };
 
 /** Undefined: the one server there is offers no such list, so the question is passed on to it. */
-export async function readListing(caller: Caller, kind: ListKind): Promise<Listing | undefined> {
+export async function readListing(
+  caller: Caller,
+  kind: ListKind,
+  request: GuardedRequest,
+): Promise<Listing | undefined> {
   const { single } = caller.view;
   if (single && (await infoFor(caller, single.target)).capabilities[LISTS[kind].capability] === undefined)
     return undefined;
   const { parts, missing } = await readParts(caller, kind);
   if (missing.length > 0 && (!caller.view.failOpen || parts.length === 0))
     throw incomplete(caller.view, missing);
-  return caller.view.listing(kind, parts);
+  if (!caller.view.guarded) return caller.view.listing(kind, parts);
+  return caller.view.listingOnce(kind, shownParts(caller.view, kind, { parts, request }));
 }
 
 export interface Found {
@@ -34,6 +41,7 @@ export interface Found {
   readonly native: string;
   readonly repeatable: boolean;
   readonly repeated: readonly ParamHeader[];
+  readonly listed: Item | undefined;
 }
 
 /** Throws UNKNOWN_ITEM, saying which targets could not be asked, or that two targets claim the name. */
@@ -87,7 +95,7 @@ export function resolveKnown(caller: Caller, kind: 'tools' | 'prompts', exposed:
 function forTheOne(caller: Caller, kind: 'tools' | 'prompts', exposed: string): Found | undefined {
   const { single } = caller.view;
   if (!single || (kind === 'tools' && single.curation)) return undefined;
-  return { member: single, native: exposed, repeatable: false, repeated: [] };
+  return { member: single, native: exposed, repeatable: false, repeated: [], listed: undefined };
 }
 
 async function readParts(caller: Caller, kind: ListKind): Promise<Read> {

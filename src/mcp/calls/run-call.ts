@@ -26,6 +26,7 @@ export interface CallContext {
   /** The client's own request headers, where arguments are repeated in them. */
   readonly inbound?: Exchange['headers'] | undefined;
   readonly state?: UpstreamState | undefined;
+  readonly exchange?: Exchange | undefined;
 }
 
 export interface Answered {
@@ -64,8 +65,9 @@ export async function runCall(caller: Caller, message: Message, context: CallCon
 }
 
 function newCall(message: Message, context: CallContext, record: CallRecord): McpCall {
-  const { peer, cancel, headers, envelope, inbound, state } = context;
-  return { message, method: message.method, peer, cancel, record, headers, envelope, inbound, state };
+  const { peer, cancel, headers, envelope, inbound, state, exchange } = context;
+  const { method } = message;
+  return { message, method, peer, cancel, record, headers, envelope, inbound, state, exchange };
 }
 
 /** Only what is wrong with the request itself is an HTTP error; a failed call is an answer like any other. */
@@ -74,6 +76,7 @@ const REQUEST_FAULTS: ReadonlySet<string> = new Set([
   'HEADER_MISMATCH',
   'CAPABILITY_MISSING',
   'REVISION_UNSUPPORTED',
+  'SCOPE_MISSING',
 ]);
 
 /** What a method refuses that every revision has is no missing method, whatever number a server gives its error. */

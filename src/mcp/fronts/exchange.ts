@@ -1,9 +1,10 @@
 /** What every HTTP front reads from an exchange, and the replies they share. */
 import type { GatewayError } from '../../core/errors.ts';
 import { type Exchange, header, type Reply } from '../../core/exchange.ts';
+import type { GuardedRequest } from '../../core/guard.ts';
 import { Flow } from '../../lib/flow.ts';
 import { renderError } from '../calls/run-call.ts';
-import type { ClientContext } from '../endpoint.ts';
+import type { ClientContext, Endpoint } from '../endpoint.ts';
 import type { Message } from '../message.ts';
 
 /** Not `no-cache`, which lets a browser keep the stream: Chromium then sends the DELETE of the same URL twice. */
@@ -28,6 +29,16 @@ export function clientContext(exchange: Exchange): ClientContext {
 export function traceHeaders(exchange: Exchange): readonly string[] | undefined {
   const traceparent = header(exchange, 'traceparent');
   return traceparent === undefined ? undefined : ['traceparent', traceparent];
+}
+
+/** What rules read of the request; where there are none, a call need not keep it alive. */
+export function judged({ view }: Endpoint, exchange: Exchange): GuardedRequest {
+  return view.guarded ? exchange : undefined;
+}
+
+/** A refusal that HTTP has a status and headers for: the client is to log in, or to get other rights. */
+export function isChallenge(error: GatewayError | undefined): error is GatewayError {
+  return error?.code === 'UPSTREAM_CHALLENGE' || error?.code === 'SCOPE_MISSING';
 }
 
 /** A request that never became a call: HTTP says so too. */

@@ -154,10 +154,11 @@ export class Session implements Caller, Closable {
   /** Runs one request; the client may cancel it by its id. */
   async run(message: Message, context: Omit<CallContext, 'cancel' | 'refused'>): Promise<Answered> {
     const cancel = new Cancel();
-    const { peer, route, traceId, headers } = context;
+    const { peer, route, traceId, headers, exchange } = context;
     const refused = this.#refusal(message.id);
     if (!refused) this.calls.set(message.id, cancel);
-    const answered = await runCall(this, message, { peer, cancel, route, traceId, headers, refused });
+    const own = { peer, cancel, route, traceId, headers, refused, exchange };
+    const answered = await runCall(this, message, own);
     if (!refused) this.calls.delete(message.id);
     return answered;
   }

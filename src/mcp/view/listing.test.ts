@@ -58,15 +58,22 @@ test('a list of several pages, and one that is curated or prefixed, is put toget
   assert.equal(listing('prompts').bodyFor('legacy').toString(), '{"prompts":[]}');
 });
 
+/** Where a name leads, without the item that says so. */
+function origin(listed: Listing, exposed: string): object {
+  const { listed: item, ...rest } = listed.names.get(exposed) ?? assert.fail(exposed);
+  assert.ok(item.text);
+  return rest;
+}
+
 test('the way back from an exposed name is a map', async () => {
   const found = listing(
     'tools',
     await part('tools', [{ name: 'a', annotations: { readOnlyHint: true } }], { name: 'one' }),
     await part('tools', [{ name: 'x y' }], { name: 'two' }),
   );
-  assert.deepEqual(found.names.get('one_a'), { target: 'one', native: 'a', repeatable: true, repeated: [] });
+  assert.deepEqual(origin(found, 'one_a'), { target: 'one', native: 'a', repeatable: true, repeated: [] });
   const odd = exposeName('x y', { prefix: 'two_', limit: 64 });
-  assert.deepEqual(found.names.get(odd), { target: 'two', native: 'x y', repeatable: false, repeated: [] });
+  assert.deepEqual(origin(found, odd), { target: 'two', native: 'x y', repeatable: false, repeated: [] });
   assert.equal(found.names.size, 2);
 });
 
@@ -130,7 +137,7 @@ test('resources carry their target in URI and name, and only tools are curated',
     { uri: 'ui://one+x', name: exposeName('b c', { prefix: 'one_', limit: 256 }) },
     { uri: 'one+x:1' },
   ]);
-  assert.deepEqual(found.names.get('one+file:///a'), {
+  assert.deepEqual(origin(found, 'one+file:///a'), {
     target: 'one',
     native: 'file:///a',
     repeatable: false,

@@ -22,6 +22,7 @@ export interface Listed {
   readonly native: string;
   readonly repeatable: boolean;
   readonly repeated: readonly ParamHeader[];
+  readonly listed: Item;
 }
 
 export interface Listing {
@@ -61,7 +62,7 @@ export function buildListing(input: ListingInput): Listing {
       if (other && (other.target !== target.name || other.native !== item.key)) clashes.add(entry.exposed);
       else {
         const { key: native, repeatable, repeated } = item;
-        names.set(entry.exposed, { target: target.name, native, repeatable, repeated });
+        names.set(entry.exposed, { target: target.name, native, repeatable, repeated, listed: item });
       }
       shown.push(entry);
     }

@@ -3,6 +3,7 @@
  * a reload makes a new one and rebases the sessions on it.
  */
 import { GatewayError } from '../../core/errors.ts';
+import type { McpGuard } from '../../core/guard.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import type { Deadline } from '../link/flight.ts';
@@ -16,6 +17,8 @@ export interface MemberPlan {
   readonly deadline: Deadline;
   /** Deadline per native tool name. */
   readonly toolDeadlines: ReadonlyMap<string, Deadline>;
+  /** Rules of this target alone. */
+  readonly guard?: McpGuard | undefined;
 }
 
 export interface ViewPlan {
@@ -25,6 +28,8 @@ export interface ViewPlan {
   readonly nameLimit: number;
   /** Legacy clients have no sessions. */
   readonly stateless?: boolean;
+  /** Rules about what this endpoint shows and carries out, whichever target it is of. */
+  readonly guard?: McpGuard | undefined;
 }
 
 export interface Member extends MemberPlan, ListedTarget {}
@@ -38,6 +43,9 @@ export class View {
   readonly members: readonly Member[];
   readonly failOpen: boolean;
   readonly stateless: boolean;
+  readonly guard: McpGuard | undefined;
+  /** Rules decide about some of its calls, and read the requests that bring them. */
+  readonly guarded: boolean;
   readonly sharedTargets: readonly Target[];
   /** The one target of an endpoint that merges nothing: what is not merged passes through untouched. */
   readonly single: Member | undefined;
@@ -59,8 +67,10 @@ export class View {
       target.connector.lifecycle === 'shared' ? [target] : [],
     );
     this.stateless = plan.stateless ?? false;
+    this.guard = plan.guard;
     this.failOpen = plan.failureMode === 'failOpen';
     this.single = this.members.length === 1 && !mapsUris ? this.members[0] : undefined;
+    this.guarded = plan.guard !== undefined || plan.members.some(({ guard }) => guard !== undefined);
     this.#limit = plan.nameLimit;
     const shown = this.members.map(({ name, prefix, curation }) => [name, prefix, curation]);
     this.#shape = canonicalJson([shown, mapsUris, plan.nameLimit]);
@@ -112,6 +122,11 @@ export class View {
     const listing = this.#keyed(kind, parts);
     this.#last.set(kind, { parts, listing });
     return listing;
+  }
+
+  /** Of parts that hold for one request: not kept. */
+  listingOnce(kind: ListKind, parts: Parts): Listing {
+    return buildListing({ kind, limit: this.#limit, parts });
   }
 
   #keyed(kind: ListKind, parts: Parts): Listing {

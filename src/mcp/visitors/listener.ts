@@ -1,5 +1,7 @@
 /** One `subscriptions/listen` of a visitor: which changes it hears of, from every target at once. */
+
 import { asGatewayError, type GatewayError } from '../../core/errors.ts';
+import type { GuardedRequest } from '../../core/guard.ts';
 import type { Ports, Timer } from '../../core/ports.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { notificationMessage } from '../../lib/json-rpc.ts';
@@ -8,6 +10,7 @@ import { isObject } from '../../lib/json-value.ts';
 import { TASKS_EXTENSION } from '../bridge/tasks.ts';
 import { untagged } from '../bridge/untagged.ts';
 import type { Links } from '../calls/links.ts';
+import { mayHear } from '../calls/permit.ts';
 import type { LinkWithInfo } from '../link/opened.ts';
 import { sendSubscribe, sendUnsubscribe } from '../link/own-calls.ts';
 import { type Message, SLOT } from '../message.ts';
@@ -23,6 +26,13 @@ export interface ListenFilter {
   readonly uris: readonly string[];
   /** Exposed ids (the tasks extension). */
   readonly taskIds: readonly string[];
+}
+
+/** Who listens. */
+export interface Hearing {
+  /** What rules read. */
+  readonly exchange: GuardedRequest;
+  hear(message: Buffer): void;
 }
 
 export interface Listening {
@@ -58,7 +68,7 @@ export class Listener implements Listening {
   readonly ended = new Cancel();
   readonly #host: Host;
   readonly #filter: ListenFilter;
-  readonly #sink: (message: Buffer) => void;
+  readonly #hearing: Hearing;
   readonly #uris = new Set<string>();
   readonly #watched: { readonly target: Target; readonly uri: string }[] = [];
   /** Exposed ids. */
@@ -68,10 +78,10 @@ export class Listener implements Listening {
   readonly #changed = new Set<List>();
   #timer: Timer | undefined;
 
-  constructor(host: Host, filter: ListenFilter, sink: (message: Buffer) => void) {
+  constructor(host: Host, filter: ListenFilter, hearing: Hearing) {
     this.#host = host;
     this.#filter = filter;
-    this.#sink = sink;
+    this.#hearing = hearing;
   }
 
   get honoured(): Buffer {
@@ -151,7 +161,7 @@ export class Listener implements Listening {
   }
 
   #say(message: Buffer): void {
-    if (!this.ended.cancelled) this.#sink(message);
+    if (!this.ended.cancelled) this.#hearing.hear(message);
   }
 
   async #watch(exposed: string): Promise<void> {
@@ -159,6 +169,7 @@ export class Listener implements Listening {
     try {
       const { member, uri } = view.resolveUri(exposed);
       const { target } = member;
+      if (!mayHear(view, { member, uri }, this.#hearing.exchange)) return;
       links.checkRoom();
       const open = await links.get(target);
       const offered = open.info.capabilities['resources'];

@@ -23,7 +23,7 @@ import { removed, withdrawn } from '../target/failures.ts';
 import type { Target } from '../target/target.ts';
 import { exposeUri } from '../view/naming.ts';
 import type { View } from '../view/view.ts';
-import { Listener, type ListenFilter, type Listening } from './listener.ts';
+import { type Hearing, Listener, type ListenFilter, type Listening } from './listener.ts';
 
 export interface VisitorOptions {
   readonly era: Era;
@@ -139,10 +139,10 @@ export class Visitor implements Caller, Closable {
   }
 
   /** A stream of changes. Resolves when the servers have been told what it wants to hear of. */
-  async listen(filter: ListenFilter, sink: (message: Buffer) => void): Promise<Listening> {
+  async listen(filter: ListenFilter, { exchange, hear }: Hearing): Promise<Listening> {
     if (this.#listeners.size >= LIMITS.subscriptions.value)
       throw new GatewayError('OVERLOADED', `the client listens to ${this.#listeners.size} streams already`);
-    const listener = new Listener(this, filter, sink);
+    const listener = new Listener(this, filter, { exchange, hear });
     this.#listeners.add(listener);
     this.enter();
     listener.ended.onCancel(() => {

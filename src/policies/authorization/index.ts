@@ -4,12 +4,10 @@ import type { Answer, Exchange } from '../../core/exchange.ts';
 import { definePolicy } from '../../core/policy.ts';
 import type { Log } from '../../core/ports.ts';
 import type { Layer } from '../../core/service.ts';
-import { comesTo } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
 import { compileRules, type Rule, Rules, type RulesPlace, ruleProblems } from '../../expr/rules.ts';
-import { exchangeScope, type ScopeExtras } from '../../expr/scope.ts';
-import { Secret } from '../../expr/secret.ts';
+import { asksForSecrets, exchangeScope, secretsOf } from '../../expr/scope.ts';
 import { authorizationSchema } from './schema.ts';
 
 const KEY = 'authorization';
@@ -40,22 +38,12 @@ function authorizationLayer(compiled: readonly Rule[], log: Log): Layer<Exchange
     said.add(rule);
     log.warn({ rule: rule.number, error: message }, `${KEY}: a rule cannot be evaluated; it denies`);
   });
-  const asksForSecrets = compiled.some(
-    ({ expression }) => comesTo(expression, 'jwt.rawToken') || comesTo(expression, 'apiKey.key'),
-  );
+  const withSecrets = compiled.some(({ expression }) => asksForSecrets(expression));
   return (next) => async (exchange) => {
-    const scope = exchangeScope(exchange, asksForSecrets ? secretsOf(exchange) : undefined);
+    const scope = exchangeScope(exchange, withSecrets ? secretsOf(exchange) : undefined);
     const { allowed, by } = rules.judge(scope);
     if (allowed) return next(exchange);
     log.debug({ exchange: exchange.id, rule: by?.number }, `${KEY}: refused`);
     throw new GatewayError('FORBIDDEN', 'not allowed by the rules of this place');
   };
-}
-
-function secretsOf({ credentials }: Exchange): ScopeExtras {
-  const of = (wanted: string): Secret | undefined => {
-    const found = credentials?.find(({ kind }) => kind === wanted);
-    return found && new Secret(found.value);
-  };
-  return { rawToken: of('jwt'), apiKey: of('apiKey') };
 }

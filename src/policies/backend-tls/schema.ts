@@ -1,6 +1,7 @@
 /** The keys of `backendTLS`. */
 import { z } from 'zod';
-import { isPem, type UpstreamTls } from '../../upstream/tls.ts';
+import { isPem } from '../../lib/pem.ts';
+import type { UpstreamTls } from '../../upstream/tls.ts';
 
 const HOST_NAME = /^(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/;
 

@@ -3,6 +3,7 @@
  * session per channel, and everything for the client goes out the same way.
  */
 import { asGatewayError, GatewayError } from '../../../core/errors.ts';
+import type { GuardedRequest } from '../../../core/guard.ts';
 import type { Closable } from '../../../core/scope.ts';
 import { resultMessage } from '../../../lib/json-rpc.ts';
 import type { Importance, McpOutcome, Peer, Question } from '../../call.ts';
@@ -28,6 +29,8 @@ export interface ChannelContext {
   readonly traceId: string | undefined;
   /** For the upstream hop (flat list). */
   readonly headers: readonly string[] | undefined;
+  /** What rules read; undefined over standard input and output. */
+  readonly exchange?: GuardedRequest;
 }
 
 /** Messages that may wait for initialize to be answered. */
@@ -74,8 +77,8 @@ export class ChannelSession implements Peer, Closable {
     session.touch();
     if (message.kind === 'notification') return session.notified(message);
     if (message.kind === 'response') return void session.asks.answered(message);
-    const { route, traceId, headers } = context;
-    const call = session.run(message, { peer: this, route, traceId, headers });
+    const { route, traceId, headers, exchange } = context;
+    const call = session.run(message, { peer: this, route, traceId, headers, exchange });
     this.#answering(
       call.then((answered) => {
         this.#options.deliver(Buffer.concat(answered.pieces), 'keep');

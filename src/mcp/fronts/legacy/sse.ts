@@ -13,7 +13,7 @@ import type { Endpoint } from '../../endpoint.ts';
 import type { Message } from '../../message.ts';
 import { checkEventStream, checkJson } from '../checks.ts';
 import { EventStream } from '../event-stream.ts';
-import { clientContext, errorReply, STREAM_HEADERS, traceHeaders } from '../exchange.ts';
+import { clientContext, errorReply, judged, STREAM_HEADERS, traceHeaders } from '../exchange.ts';
 import type { FrontParts } from '../options.ts';
 import { ChannelSession } from './channel-session.ts';
 import { queryToken } from './streamable-http.ts';
@@ -146,7 +146,13 @@ class SseConnection implements Closable {
 
   receive(message: Message, exchange: Exchange): void {
     const { route, traceId } = exchange.record;
-    const context = { client: clientContext(exchange), route, traceId, headers: traceHeaders(exchange) };
+    const context = {
+      client: clientContext(exchange),
+      route,
+      traceId,
+      headers: traceHeaders(exchange),
+      exchange: judged(this.#endpoint, exchange),
+    };
     this.#channel.receive(message, context);
     exchange.record.session = this.#channel.session?.id;
   }

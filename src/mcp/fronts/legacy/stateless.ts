@@ -14,7 +14,7 @@ import type { McpOutcome, Peer } from '../../call.ts';
 import { type Answered, renderError, runCall } from '../../calls/run-call.ts';
 import type { Message } from '../../message.ts';
 import { DEFAULT_REVISION } from '../../revisions.ts';
-import { accepted, clientContext, JSON_HEADERS, traceHeaders } from '../exchange.ts';
+import { accepted, clientContext, isChallenge, JSON_HEADERS, judged, traceHeaders } from '../exchange.ts';
 import type { FrontParts } from '../options.ts';
 import { SingleReply } from '../single-reply.ts';
 import { joinBatch, readBatch } from './batch.ts';
@@ -86,7 +86,7 @@ export class StatelessFront {
     };
     this.#run(exchange, message, { peer, cancel }).then(
       ({ pieces, error }) => {
-        if (error?.code === 'UPSTREAM_CHALLENGE') reply.refuse(error);
+        if (isChallenge(error)) reply.refuse(error);
         else reply.answer(200, pieces);
       },
       (cause: unknown) => reply.answer(200, [renderError(Buffer.from(message.id), asGatewayError(cause))]),
@@ -106,7 +106,9 @@ export class StatelessFront {
     try {
       const headers = traceHeaders(exchange);
       const refused = UNHEARD.has(message.method) ? CANNOT_HEAR : undefined;
-      return await runCall(visitor, message, { peer, cancel, route, traceId, headers, refused });
+      const judging = judged(endpoint, exchange);
+      const context = { peer, cancel, route, traceId, headers, refused, exchange: judging };
+      return await runCall(visitor, message, context);
     } finally {
       visitor.leave();
     }

@@ -9,7 +9,15 @@ import { resultMessage } from '../../../lib/json-rpc.ts';
 import type { Message } from '../../message.ts';
 import type { Session } from '../../sessions/session.ts';
 import { checkEventStream, prefersStream } from '../checks.ts';
-import { accepted, clientContext, JSON_HEADERS, STREAM_HEADERS, traceHeaders } from '../exchange.ts';
+import {
+  accepted,
+  clientContext,
+  isChallenge,
+  JSON_HEADERS,
+  judged,
+  STREAM_HEADERS,
+  traceHeaders,
+} from '../exchange.ts';
 import type { FrontParts } from '../options.ts';
 import { readBatch } from './batch.ts';
 import { checkRevision } from './checks.ts';
@@ -109,6 +117,7 @@ export class StreamableHttpFront {
       route: exchange.record.route,
       traceId: exchange.record.traceId,
       headers: traceHeaders(exchange),
+      exchange: judged(this.#options.endpoint, exchange),
     };
     let left = requests.length;
     for (const request of requests) {
@@ -120,7 +129,7 @@ export class StreamableHttpFront {
           forget();
         }
         // Only the whole answer can carry an upstream's challenge; in a batch it is one answer among others.
-        if (error?.code === 'UPSTREAM_CHALLENGE' && !batch && post.refuse(error)) return;
+        if (isChallenge(error) && !batch && post.refuse(error)) return;
         post.answer({ id: request.id, pieces });
       });
     }

@@ -4,6 +4,7 @@
  */
 import { GatewayError } from '../../../core/errors.ts';
 import type { Exchange } from '../../../core/exchange.ts';
+import type { GuardedRequest } from '../../../core/guard.ts';
 import { Cancel } from '../../../lib/cancel.ts';
 import { resultPieces } from '../../../lib/json-rpc.ts';
 import type { Envelope } from '../../bridge/envelope.ts';
@@ -26,6 +27,8 @@ export interface Asked {
   readonly headers: readonly string[] | undefined;
   /** The request's own headers, where there are any. */
   readonly inbound: Exchange['headers'] | undefined;
+  /** What rules read. */
+  readonly exchange: GuardedRequest;
 }
 
 export interface Begun {
@@ -61,9 +64,9 @@ export function beginCall(endpoint: Endpoint, asked: Asked, sink: Sink): Begun {
   }
   const call = endpoint.parked.begin(asking);
   const answered = attend(call, message, sink);
-  const { route, traceId, headers, inbound } = asked;
+  const { route, traceId, headers, inbound, exchange } = asked;
   visitor.enter();
-  const context = { peer: call, cancel, route, traceId, headers, inbound, envelope, state };
+  const context = { peer: call, cancel, route, traceId, headers, inbound, envelope, state, exchange };
   void runCall(visitor, message, context).then((outcome) => {
     visitor.leave();
     call.finish(explained(outcome, call.lacking, message));

@@ -102,6 +102,7 @@ export class ChannelVisitor implements Closable {
       traceId: undefined,
       headers: undefined,
       inbound: undefined,
+      exchange: undefined,
     };
     const sink: Sink = {
       notify: (notification, importance) => {
@@ -139,6 +140,7 @@ export class ChannelVisitor implements Closable {
     };
     const listening = new ListenCall({
       visitor,
+      exchange: undefined,
       id,
       serverInfo: serverInfoOf(endpoint),
       send: (notification) => this.#say(notification),

@@ -29,8 +29,8 @@ class World {
     const parse = (message: Buffer): unknown => JSON.parse(message.toString());
     this.call = new ListenCall({
       visitor: {
-        listen: (_filter, sink) => {
-          this.sink = sink;
+        listen: (_filter, { hear }) => {
+          this.sink = hear;
           return new Promise((resolve, reject) => {
             this.refuse = reject;
             this.ready = (honoured = { toolsListChanged: true }) =>
@@ -45,6 +45,7 @@ class World {
           });
         },
       },
+      exchange: undefined,
       id: '"l"',
       serverInfo: undefined,
       send: (message) => void this.sent.push(parse(message)),

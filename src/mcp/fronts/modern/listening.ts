@@ -3,6 +3,7 @@
  * client leaves or the endpoint ends it. Knows no transport: a stream over HTTP, or a channel that it shares.
  */
 import { GatewayError } from '../../../core/errors.ts';
+import type { GuardedRequest } from '../../../core/guard.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import { isObject } from '../../../lib/json-value.ts';
 import { type Message, SLOT } from '../../message.ts';
@@ -12,6 +13,8 @@ import { acknowledgement, ending, tagged } from './tag.ts';
 
 export interface ListenOptions {
   readonly visitor: Pick<Visitor, 'listen'>;
+  /** What rules read. */
+  readonly exchange: GuardedRequest;
   /** Raw JSON text of the request's id. */
   readonly id: string;
   /** Raw JSON object: what results say of the server. */
@@ -36,8 +39,8 @@ export class ListenCall {
 
   /** Resolves with the acknowledgement; rejects when there is nothing to listen to. */
   async begin(filter: ListenFilter): Promise<void> {
-    const { visitor, id, send } = this.#options;
-    const listening = await visitor.listen(filter, (message) => this.#heard(message));
+    const { visitor, exchange, id, send } = this.#options;
+    const listening = await visitor.listen(filter, { exchange, hear: (message) => this.#heard(message) });
     if (this.#over) return listening.close();
     this.#listening = listening;
     const { honoured, ended } = listening;

@@ -7,7 +7,7 @@ import type { Exchange, Reply } from '../../../core/exchange.ts';
 import type { Envelope } from '../../bridge/envelope.ts';
 import { renderError } from '../../calls/run-call.ts';
 import type { Message } from '../../message.ts';
-import { accepted, clientContext, traceHeaders } from '../exchange.ts';
+import { accepted, clientContext, isChallenge, judged, traceHeaders } from '../exchange.ts';
 import type { FrontParts } from '../options.ts';
 import { SingleReply } from '../single-reply.ts';
 import { beginCall } from './call.ts';
@@ -50,6 +50,7 @@ export class ModernFront {
       traceId,
       headers: traceHeaders(exchange),
       inbound: exchange.headers,
+      exchange: judged(this.#options.endpoint, exchange),
     };
     const reply = new SingleReply(this.#options, exchange, message);
     const { call, answered } = beginCall(this.#options.endpoint, asked, reply);
@@ -57,7 +58,7 @@ export class ModernFront {
     answered.then(
       ({ pieces, status, error }) => {
         // An upstream's challenge is for the whole exchange: its headers are what a client logs in by.
-        if (error?.code === 'UPSTREAM_CHALLENGE') reply.refuse(error);
+        if (isChallenge(error)) reply.refuse(error);
         else reply.answer(status, pieces);
       },
       (cause: unknown) => reply.answer(200, [renderError(Buffer.from(message.id), asGatewayError(cause))]),
@@ -72,6 +73,7 @@ export class ModernFront {
     const reply = new SingleReply(this.#options, exchange, message);
     const listening = new ListenCall({
       visitor: endpoint.visit(envelope, clientContext(exchange)),
+      exchange: judged(endpoint, exchange),
       id: message.id,
       serverInfo: serverInfoOf(endpoint),
       send: (notification) => reply.notify(notification, 'keep'),

@@ -1,0 +1,54 @@
+/** What decides about MCP items and calls, once their names have been resolved: the altitude of MCP's own rules. */
+import type { Exchange } from './exchange.ts';
+
+/** A tool, prompt, resource or task, as its server knows it. */
+export interface GuardedItem {
+  readonly kind: 'tool' | 'prompt' | 'resource' | 'task';
+  readonly target: string;
+  /** Of a resource the URI, of a task the id. */
+  readonly name: string;
+  /** Of a tool, as it is listed; undefined where it is not. */
+  annotations(): unknown;
+}
+
+export interface GuardedCall {
+  readonly method: string;
+  /** Undefined: a method that names none. */
+  readonly item: GuardedItem | undefined;
+  readonly sessionId: string | undefined;
+  /** Of a tool. */
+  arguments(): unknown;
+  /** What the client says of itself. */
+  client(): unknown;
+}
+
+export type Ruling =
+  | { readonly allowed: true }
+  /** `scopes`: what the client's token would have to grant. */
+  | { readonly allowed: false; readonly scopes?: readonly string[] | undefined };
+
+/** What rules may know of the request that brought a call. Undefined over standard input and output. */
+export type GuardedRequest = Exchange | undefined;
+
+export interface McpGuard {
+  judge(call: GuardedCall, request: GuardedRequest): Ruling;
+  /** Whether a list shows the item to whoever asks. */
+  shows(item: GuardedItem, request: GuardedRequest): boolean;
+}
+
+/** All of them have to agree; undefined where there are none. */
+export function allGuards(guards: readonly (McpGuard | undefined)[]): McpGuard | undefined {
+  const present = guards.filter((guard) => guard !== undefined);
+  const [first] = present;
+  if (present.length < 2) return first;
+  return {
+    judge: (call, request) => {
+      for (const guard of present) {
+        const ruling = guard.judge(call, request);
+        if (!ruling.allowed) return ruling;
+      }
+      return { allowed: true };
+    },
+    shows: (item, request) => present.every((guard) => guard.shows(item, request)),
+  };
+}

@@ -1,0 +1,104 @@
+/** Rules about MCP items and calls, over real servers of both eras, seen by clients of both. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { type RunningFixture, startHttpFixture } from '../fixtures/everything-server/http.ts';
+import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
+import { McpHttpClient, namesOf, textOf } from '../fixtures/mcp-http.ts';
+import { ModernClient } from '../fixtures/mcp-modern.ts';
+
+const RULES = [
+  'apiKey.role == "admin"',
+  'mcp.tool.name == "test_simple_text"',
+  'mcp.tool.name == "test_header_argument" && mcp.tool.arguments.region.startsWith("eu")',
+  'has(mcp.prompt) && mcp.prompt.name == "test_simple_prompt"',
+  'has(mcp.resource) && mcp.resource.name == "test://static-text"',
+  { deny: 'mcp.tool.name == "test_error_handling"' },
+  {
+    require: '!has(mcp.tool) || mcp.tool.name != "test_image_content"',
+    scopes: ['images:read'],
+  },
+];
+const KEYS = [
+  { key: 'key-of-admin', metadata: { role: 'admin' } },
+  { key: 'key-of-guest', metadata: { role: 'guest' } },
+];
+const as = (who: string) => ({ headers: { authorization: `Bearer key-of-${who}` } });
+
+for (const eras of ['legacy', 'modern'] as const) {
+  describe(`rules in front of a ${eras} server`, () => {
+    let server: RunningFixture;
+    let gateway: GatewayProcess;
+    before(async () => {
+      server = await startHttpFixture({ port: 0, eras });
+      const target = { name: 'fixture', mcp: { host: server.url } };
+      const other = {
+        name: 'other',
+        mcp: { host: server.url },
+        policies: { mcpAuthorization: { rules: [{ deny: 'true' }] } },
+      };
+      gateway = await startGateway({
+        mcp: { targets: [target, other] },
+        policies: { apiKey: { keys: KEYS }, mcpAuthorization: { rules: RULES } },
+      });
+    });
+    after(async () => {
+      await gateway?.stop();
+      await server?.close();
+    });
+
+    const clients = {
+      'a client with a session': (who: string) => McpHttpClient.open(gateway.url, as(who)),
+      'a modern client': (who: string) => Promise.resolve(new ModernClient(gateway.url, as(who))),
+    };
+    for (const [name, open] of Object.entries(clients)) {
+      test(`${name} is shown what it may use, and nothing of a target that is shut`, async () => {
+        const guest = await open('guest');
+        const tools = namesOf(await guest.request('tools/list'));
+        assert.deepEqual(tools.sort(), ['fixture_test_header_argument', 'fixture_test_simple_text']);
+        assert.deepEqual(namesOf(await guest.request('prompts/list'), 'prompts'), [
+          'fixture_test_simple_prompt',
+        ]);
+        const resources = namesOf(await guest.request('resources/list'), 'resources', 'uri');
+        assert.deepEqual(resources, ['fixture+test://static-text']);
+        const all = namesOf(await (await open('admin')).request('tools/list'));
+        assert.ok(all.length > 10 && all.every((tool) => tool.startsWith('fixture_')));
+        assert.ok(!all.includes('fixture_test_error_handling'));
+        guest.close();
+      });
+
+      test(`what ${name} may not use looks unknown`, async () => {
+        const guest = await open('guest');
+        const call = (tool: string, args = {}) =>
+          guest.request('tools/call', { name: tool, arguments: args });
+        assert.match(textOf(await call('fixture_test_simple_text')), /simple text/);
+        for (const tool of [
+          'fixture_test_error_handling',
+          'other_test_simple_text',
+          'fixture_nothing_like_it',
+        ]) {
+          const { error } = await call(tool);
+          assert.deepEqual([error?.code, error?.message], [-32602, `Unknown tool: ${tool}`]);
+        }
+        const { error } = await guest.request('resources/read', { uri: 'fixture+test://static-binary' });
+        assert.deepEqual([error?.code, /Unknown resource/.test(error?.message ?? '')], [-32602, true]);
+      });
+    }
+
+    test('a rule on arguments decides when there are some', async () => {
+      const guest = await McpHttpClient.open(gateway.url, as('guest'));
+      const call = (region: string) =>
+        guest.request('tools/call', { name: 'fixture_test_header_argument', arguments: { region } });
+      assert.match(textOf(await call('eu-west')), /Region eu-west/);
+      assert.match((await call('us-east')).error?.message ?? '', /Unknown tool/);
+    });
+
+    test('a rule with scopes says what a token would have to grant', async () => {
+      const admin = new ModernClient(gateway.url, as('admin'));
+      const answer = await admin.send(
+        admin.message('tools/call', { name: 'fixture_test_image_content', arguments: {} }),
+      );
+      assert.equal(answer.status, 403);
+      assert.match(String(answer.headers['www-authenticate']), /insufficient_scope.*scope="images:read"/);
+    });
+  });
+}
