@@ -121,6 +121,7 @@ export class Acceptor implements Closable {
       }
       const first = before.length === 0 ? next : Buffer.concat([before, next]);
       if (first[0] === HANDSHAKE) {
+        socket.setTimeout(0);
         this.#entrance.enter(socket, first, (secure) => {
           secure.on('error', ignore);
           this.#heard(socket);

@@ -128,6 +128,23 @@ describe('an HTTP/2 reply', () => {
     assert.equal(got.headers['content-length'], '1');
   });
 
+  test('that would close an HTTP/1.1 connection is the last of its own, once what is under way has ended', async () => {
+    const flow = new Flow();
+    const { port } = await accepting.open(async ({ path }) =>
+      path === '/last' ? reply('last', ['Connection', 'close']) : reply(flow),
+    );
+    const client = session(port);
+    const other = client.request({ ':path': '/' });
+    await once(other, 'response');
+    const goodbye = once(client, 'goaway');
+    assert.equal((await ask(client, { ':path': '/last' })).body, 'last');
+    await goodbye;
+    flow.push(Buffer.from('rest'));
+    flow.end();
+    assert.equal((await collect(other)).toString(), 'rest');
+    if (!client.closed) await once(client, 'close');
+  });
+
   test('is recorded once when it has been written, whole or streamed', async () => {
     const flow = new Flow();
     const { port } = await accepting.open(async ({ path }) => reply(path === '/stream' ? flow : 'whole'));

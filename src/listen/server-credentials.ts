@@ -4,7 +4,7 @@
  * what was read before stays in force.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { GatewayError } from '../core/errors.ts';
 import type { ListenerTls } from '../core/plan.ts';
@@ -47,7 +47,7 @@ export class WatchedCredentials implements Closable {
     this.#options = options;
     this.#files = [tls.cert, tls.key, tls.root].filter(isFile);
     // Before the reading: what changes during it is seen at the next look.
-    this.#settled = this.#files.map((file) => stampOf(statSync(file, { throwIfNoEntry: false }))).join();
+    this.#settled = this.#files.map((file) => stampOf(statOf(file))).join();
     try {
       this.#take();
     } catch (error) {
@@ -144,7 +144,16 @@ function privateKey(pem: string): KeyObject {
   }
 }
 
-function stampOf(file: { ino: number; size: number; mtimeMs: number } | undefined): string {
+/** undefined: it cannot be looked at, which the reading will have words for. */
+function statOf(file: string): Stats | undefined {
+  try {
+    return statSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
+function stampOf(file: Stats | undefined): string {
   return file ? `${file.ino}:${file.size}:${file.mtimeMs}` : 'absent';
 }
 

@@ -129,6 +129,15 @@ describe('a connection over TLS', () => {
     assert.equal((await collect(socket)).toString(), 'back');
   });
 
+  test('takes uploads of any size', async () => {
+    const { port } = await open({}, async ({ body }) => reply(String((await body.read(4_000_000)).length)));
+    const to = { port, host: '127.0.0.1', ca, agent: false, servername: 'a.test' };
+    const outgoing = request({ ...to, method: 'POST' });
+    outgoing.end(Buffer.alloc(3_000_000));
+    const [incoming] = await once(outgoing, 'response');
+    assert.equal((await collect(incoming)).toString(), '3000000');
+  });
+
   test('is reset when a reply breaks off: to a reader that waits for the end, a close says "complete"', async () => {
     const flow = new Flow();
     const { port, acceptor } = await open({}, async () => reply(flow));

@@ -65,7 +65,7 @@ export class TlsTerminator implements TlsHandler, Closable {
 
   accept(socket: Socket, handshake: Handshake): void {
     this.#handshakes.set(socket, handshake);
-    // The TLS socket takes it over. HTTP lets a client close its half first; here it would wait for who is gone.
+    // The TLS socket takes it over. Tunnels let either side end first; a handshake would wait for who is gone.
     socket.allowHalfOpen = false;
     this.#server.emit('connection', socket);
   }
@@ -87,7 +87,7 @@ export class TlsTerminator implements TlsHandler, Closable {
   }
 
   #secured(socket: TLSSocket): void {
-    const handshake = this.#handshakes.get(underlying(socket));
+    const handshake = this.#ended(socket);
     const facts = handshake && this.#facts(socket, handshake);
     if (!facts) {
       socket.destroy();
@@ -116,7 +116,14 @@ export class TlsTerminator implements TlsHandler, Closable {
     const detail = unverified ?? (code || message);
     const aboutCertificate = unverified || code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
     const reason = aboutCertificate ? 'certificate' : code.startsWith('ERR_SSL_') ? 'protocol' : 'closed';
-    this.#handshakes.get(underlying(socket))?.failed(reason, detail);
+    this.#ended(socket)?.failed(reason, detail);
+  }
+
+  #ended(socket: TLSSocket): Handshake | undefined {
+    const below = underlying(socket);
+    const handshake = this.#handshakes.get(below);
+    this.#handshakes.delete(below);
+    return handshake;
   }
 }
 

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs';
 import { isIP } from 'node:net';
 import { buildConnector } from 'undici';
 import type { PolicySet } from '../core/policy.ts';
+import { isPem } from '../lib/pem.ts';
 
 export interface UpstreamTls {
   /** Server name for SNI and for the check of the certificate; undefined: the origin's host. */
@@ -51,8 +52,4 @@ export function connector(options: ConnectorOptions): buildConnector.connector {
       else build(ca)(target, done);
     });
   };
-}
-
-export function isPem(text: string): boolean {
-  return text.includes('-----BEGIN ');
 }
