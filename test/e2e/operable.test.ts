@@ -112,8 +112,12 @@ test('metrics have the documented names and labels, and count what was called', 
   );
   const text = await (await fetch(`${gateway.statsUrl}/metrics`)).text();
   const served = new Set([...text.matchAll(/^# TYPE agentgateway_(\w+) /gm)].map(([, name = '']) => name));
-  // Nothing was dropped, and no request was so bad that no exchange was made of it.
-  const silent = ['mcp_messages_dropped_total', 'http_requests_refused_total'];
+  // Nothing was dropped, no request was so bad that no exchange was made of it, and nobody tried TLS.
+  const silent = [
+    'mcp_messages_dropped_total',
+    'http_requests_refused_total',
+    'tls_connections_refused_total',
+  ];
   assert.deepEqual(
     [...served].sort(),
     documented()
