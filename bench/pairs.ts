@@ -258,6 +258,8 @@ const ask: LoadScenario = {
     asked: echoed(64),
     check: () => {},
   }),
+  // More than elsewhere: a question waits some milliseconds for others of the same call.
+  lanes: 4 * LANES,
   open: askLanes,
   verify: async (running) => {
     const [lane] = await askLanes(running, 1);

@@ -8,6 +8,8 @@ import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
 const NONCE = 12;
 const TAG = 16;
 const KEY_ID = 4;
+/** Drawn at once: asking the system each time costs as much as sealing. */
+const NONCES = 32;
 
 export class Seal {
   readonly #key: Buffer;
@@ -15,6 +17,8 @@ export class Seal {
   readonly #random: (bytes: number) => Buffer;
   /** Authenticated beside the text, never written: opening with another one fails. */
   readonly #bound: Buffer;
+  #nonces: Buffer = Buffer.alloc(0);
+  #drawn = 0;
   readonly #others = new Map<string, Seal>();
 
   /** `key`: 32 bytes. */
@@ -37,11 +41,21 @@ export class Seal {
 
   /** As base64url: key id, nonce, the sealed text, authentication tag. */
   seal(text: string): string {
-    const nonce = this.#random(NONCE);
+    const nonce = this.#nonce();
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce);
     cipher.setAAD(this.#bound);
     const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
     return Buffer.concat([this.#keyId, nonce, sealed, cipher.getAuthTag()]).toString('base64url');
+  }
+
+  /** Never the same twice. */
+  #nonce(): Buffer {
+    if (this.#drawn === this.#nonces.length) {
+      this.#nonces = this.#random(NONCES * NONCE);
+      this.#drawn = 0;
+    }
+    this.#drawn += NONCE;
+    return this.#nonces.subarray(this.#drawn - NONCE, this.#drawn);
   }
 
   /** Undefined when the text was not sealed with this key and for this purpose, or was tampered with. */
