@@ -31,6 +31,8 @@ export type Ruling =
 export type GuardedRequest = Exchange | undefined;
 
 export interface McpGuard {
+  /** The same for guards that decide alike: what they were made from. */
+  readonly key: string;
   judge(call: GuardedCall, request: GuardedRequest): Ruling;
   /** Whether a list shows the item to whoever asks. */
   shows(item: GuardedItem, request: GuardedRequest): boolean;
@@ -42,6 +44,7 @@ export function allGuards(guards: readonly (McpGuard | undefined)[]): McpGuard |
   const [first] = present;
   if (present.length < 2) return first;
   return {
+    key: present.map(({ key }) => key).join('\n'),
     judge: (call, request) => {
       for (const guard of present) {
         const ruling = guard.judge(call, request);

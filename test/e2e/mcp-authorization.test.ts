@@ -1,5 +1,6 @@
 /** Rules about MCP items and calls, over real servers of both eras, seen by clients of both. */
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { type RunningFixture, startHttpFixture } from '../fixtures/everything-server/http.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
@@ -102,3 +103,23 @@ for (const eras of ['legacy', 'modern'] as const) {
     });
   });
 }
+
+test('rules that change are told to whoever listens, and hold at once', async (t) => {
+  const server = await startHttpFixture({ port: 0, eras: 'both' });
+  t.after(() => server.close());
+  const gateway = await startGateway({
+    mcp: { targets: [{ name: 'fixture', mcp: { host: server.url } }] },
+    policies: { mcpAuthorization: { rules: ['1 == 1'] } },
+  });
+  t.after(() => gateway.stop());
+  const client = await McpHttpClient.open(gateway.url);
+  t.after(() => client.close());
+  const stream = await client.listen();
+  assert.ok(namesOf(await client.request('tools/list')).includes('test_error_handling'));
+  const text = await readFile(gateway.file, 'utf8');
+  await writeFile(gateway.file, text.replace('1 == 1', '!has(mcp.tool)'));
+  await stream.method('notifications/tools/list_changed');
+  assert.deepEqual(namesOf(await client.request('tools/list')), []);
+  const { error } = await client.request('tools/call', { name: 'test_simple_text', arguments: {} });
+  assert.equal(error?.code, -32602);
+});

@@ -72,8 +72,13 @@ export class View {
     this.single = this.members.length === 1 && !mapsUris ? this.members[0] : undefined;
     this.guarded = plan.guard !== undefined || plan.members.some(({ guard }) => guard !== undefined);
     this.#limit = plan.nameLimit;
-    const shown = this.members.map(({ name, prefix, curation }) => [name, prefix, curation]);
-    this.#shape = canonicalJson([shown, mapsUris, plan.nameLimit]);
+    const shown = this.members.map(({ name, prefix, curation, guard }) => [
+      name,
+      prefix,
+      curation,
+      guard?.key,
+    ]);
+    this.#shape = canonicalJson([shown, mapsUris, plan.nameLimit, plan.guard?.key]);
     this.#byName = new Map(this.members.map((member) => [member.name, member]));
   }
 

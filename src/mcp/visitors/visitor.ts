@@ -226,10 +226,12 @@ export class Visitor implements Caller, Closable {
     this.view = view;
     if (view.showsSame(before)) return;
     for (const kind of ['tools', 'prompts', 'resources'] as const) this.listChanged(kind);
-    // What a stream has promised to tell of is not there any more, or goes by another name: its client begins anew.
+    // What a stream has promised to tell of is not there any more, goes by another name, or may be nothing for this
+    // client by the rules that hold now: it begins anew.
     const stays = (target: Target): boolean => {
-      const member = view.member(target.name);
-      return member?.target === target && member.mapsUris === before.member(target.name)?.mapsUris;
+      const [then, now] = [before.member(target.name), view.member(target.name)];
+      const sameRules = view.guard?.key === before.guard?.key && now?.guard?.key === then?.guard?.key;
+      return now?.target === target && now.mapsUris === then?.mapsUris && sameRules;
     };
     for (const listener of [...this.#listeners]) if (!listener.follows.every(stays)) listener.close();
   }

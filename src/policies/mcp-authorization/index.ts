@@ -7,6 +7,7 @@ import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
 import { compileRules, type Rule, Rules, type RulesPlace, ruleProblems } from '../../expr/rules.ts';
 import { asksForSecrets, exchangeScope, secretsOf } from '../../expr/scope.ts';
+import { canonicalJson } from '../../lib/canonical-json.ts';
 import { mcpAuthorizationSchema } from './schema.ts';
 
 const KEY = 'mcpAuthorization';
@@ -27,12 +28,12 @@ export const mcpAuthorization = definePolicy({
   build: ({ rules }, { ports }, expr) => {
     const compiled = compileRules(expr, rules, WHERE);
     warnOfTraps(compiled, ports.log);
-    return { mcp: guardOf(compiled, ports.log) };
+    return { mcp: { key: canonicalJson(rules), ...guardOf(compiled, ports.log) } };
   },
   merge: (wider, narrower) => ({ rules: [...wider.rules, ...narrower.rules] }),
 });
 
-function guardOf(compiled: readonly Rule[], log: Log): McpGuard {
+function guardOf(compiled: readonly Rule[], log: Log): Omit<McpGuard, 'key'> {
   const said = new Set<Rule>();
   const rules = new Rules(compiled, (rule, { message }) => {
     // Once: a rule about tools fails for every prompt, and a rule on arguments for every list.
