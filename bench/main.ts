@@ -173,6 +173,7 @@ async function main(): Promise<void> {
   for (const scenario of scenarios) {
     if (!isWanted(scenario, wanted)) continue;
     const legs = chosenLegs(scenario).filter((leg) => leg.fits(scenario.behind));
+    if (legs.length === 0) continue;
     console.log(`### ${scenario.name}: ${scenario.about}\n`);
     if (scenario.kind === 'load') {
       const results = await runLoad(scenario, legs);
