@@ -90,16 +90,14 @@ function factsOf({ expression }: Rule): Facts {
 
 function ofCall(call: GuardedCall): object {
   const { method: methodName, sessionId, item } = call;
-  const about = {
+  return {
+    ...(item && variables(item, call)),
     methodName,
     sessionId,
     get client() {
       return call.client();
     },
   };
-  return item
-    ? Object.defineProperties(about, Object.getOwnPropertyDescriptors(variables(item, call)))
-    : about;
 }
 
 /** Only the kind concerned is there; arguments and annotations are read when a rule comes to them. */
