@@ -1,7 +1,8 @@
 /** A backend: one config key under `backends[]`, its schema, and what answers an exchange. */
 import type { ZodType } from 'zod';
 import type { Answer, Exchange } from './exchange.ts';
-import type { McpGuard } from './guard.ts';
+import type { McpGate, McpGuard } from './guard.ts';
+import type { Outgoing } from './outgoing.ts';
 import type { SettingsPlan } from './plan.ts';
 import type { PolicySet } from './policy.ts';
 import type { Ports } from './ports.ts';
@@ -58,6 +59,10 @@ export interface BackendDeps {
   readonly policies: PolicySet;
   /** What the rules about MCP among some policies say together. */
   guard(policies: PolicySet): McpGuard | undefined;
+  /** The limits on MCP calls among them. */
+  gate(policies: PolicySet): McpGate | undefined;
+  /** What requests to the upstream carry by them. */
+  outgoing(policies: PolicySet): Outgoing;
 }
 
 export interface BackendDefinition<C = unknown> {

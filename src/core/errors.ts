@@ -53,6 +53,9 @@ export const CATALOGUE = {
   /** A rule says no to who asks. */
   FORBIDDEN: client(403, -32000),
   SCOPE_MISSING: client(403, -32602),
+  RATE_LIMITED: client(429, -32000),
+  /** An upstream takes calls of this client only after a login there; see LoginNeeded. */
+  LOGIN_NEEDED: client(401, -32042),
   FORBIDDEN_HOST: client(403, -32000),
   FORBIDDEN_ORIGIN: client(403, -32000),
   ROUTE_NOT_FOUND: client(404, -32601),
@@ -66,6 +69,8 @@ export const CATALOGUE = {
   UPSTREAM_STATUS: upstream(502),
   UPSTREAM_CHALLENGE: { http: 401, rpc: -32603, fault: 'client', retryable: false } as Entry,
   UPSTREAM_SESSION_LOST: upstream(502),
+  /** Credentials for an upstream cannot be had: the server that gives them refuses or is not there. */
+  CREDENTIALS_UNAVAILABLE: upstream(502),
   UPSTREAM_MESSAGE_TOO_LARGE: upstream(502, false),
   TARGET_DOWN: upstream(502),
   TARGET_REMOVED: upstream(503, false),

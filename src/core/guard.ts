@@ -1,4 +1,5 @@
 /** What decides about MCP items and calls, once their names have been resolved: the altitude of MCP's own rules. */
+import type { Cancel } from '../lib/cancel.ts';
 import type { Exchange } from './exchange.ts';
 
 /** A tool, prompt, resource or task, as its server knows it. */
@@ -36,6 +37,40 @@ export interface McpGuard {
   judge(call: GuardedCall, request: GuardedRequest): Ruling;
   /** Whether a list shows the item to whoever asks. */
   shows(item: GuardedItem, request: GuardedRequest): boolean;
+}
+
+/** Limits that a call has to pass once it may be made: how often, how many at a time. */
+export interface McpGate {
+  /** Throws or rejects with RATE_LIMITED or OVERLOADED. */
+  enter(call: GuardedCall, request: GuardedRequest, cancel: Cancel): Entered | Promise<Entered>;
+}
+
+/** What runs when the call is over, whatever came of it; undefined: nothing to give back. */
+export type Entered = (() => void) | undefined;
+
+/** One after the other; who is refused by a later one gives back what the earlier ones gave. */
+export function allGates(gates: readonly (McpGate | undefined)[]): McpGate | undefined {
+  const present = gates.filter((gate) => gate !== undefined);
+  const [first] = present;
+  if (present.length < 2) return first;
+  return {
+    enter: async (call, request, cancel) => {
+      const leave: (() => void)[] = [];
+      const leaveAll = (): void => {
+        for (const one of leave.splice(0).reverse()) one();
+      };
+      try {
+        for (const gate of present) {
+          const entered = await gate.enter(call, request, cancel);
+          if (entered) leave.push(entered);
+        }
+      } catch (error) {
+        leaveAll();
+        throw error;
+      }
+      return leave.length > 0 ? leaveAll : undefined;
+    },
+  };
 }
 
 /** All of them have to agree; undefined where there are none. */

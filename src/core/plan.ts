@@ -2,7 +2,8 @@
  * The plan: every document merged and normalised, frozen plain data. Whatever spelling people wrote (binds tree,
  * gateways form, short `mcp:`), this is what a generation is built from.
  */
-import type { PolicySet } from './policy.ts';
+/** Policies as configured: key to validated config. */
+export type PolicySet = Readonly<Record<string, unknown>>;
 
 export interface Plan {
   readonly binds: readonly BindPlan[];

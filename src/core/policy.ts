@@ -1,10 +1,15 @@
 /** A policy: one config key, its schema, and the layers it contributes. */
 import type { ZodType } from 'zod';
 import type { Answer, Exchange } from './exchange.ts';
-import type { McpGuard } from './guard.ts';
+import type { McpGate, McpGuard } from './guard.ts';
+import type { HeaderMapping, UpstreamCredentials } from './outgoing.ts';
+import type { Pages } from './pages.ts';
+import type { PolicySet, RouteMatch, SettingsPlan } from './plan.ts';
 import type { Ports } from './ports.ts';
 import type { Lasting, Scope } from './scope.ts';
 import type { Layer } from './service.ts';
+
+export type { PolicySet } from './plan.ts';
 
 /** Order of exchange layers inside a route; within a phase, the order of the definitions in standard.ts. */
 export const PHASES = ['edge', 'authenticate', 'authorize', 'limit', 'transform', 'resilience'] as const;
@@ -12,10 +17,18 @@ export type Phase = (typeof PHASES)[number];
 
 export type AttachLevel = 'listener' | 'route' | 'backend' | 'target';
 
+/** What its build gives parts for: layers around exchanges, MCP calls, or whoever connects to an upstream. */
+export type Altitude = 'exchange' | 'mcp' | 'outgoing';
+
 export interface PolicyParts {
   readonly exchange?: Layer<Exchange, Answer>;
   /** Rules about MCP calls and lists. */
   readonly mcp?: McpGuard;
+  /** Limits on MCP calls. */
+  readonly gate?: McpGate;
+  /** What requests to the upstream carry. */
+  readonly mapping?: HeaderMapping;
+  readonly credentials?: UpstreamCredentials;
 }
 
 /** What a policy may know of the route it is built for. */
@@ -29,6 +42,8 @@ export interface PolicyDeps {
   readonly lasting: Lasting;
   /** Closed when the last exchange of the generation is over. */
   readonly scope: Scope;
+  readonly pages: Pages;
+  readonly settings: SettingsPlan;
   /** Absent when the policy is built for no route in particular (a listener's). */
   readonly route?: RouteFacts | undefined;
 }
@@ -46,8 +61,10 @@ export interface PolicyDefinition<C = unknown, L = unknown> {
   readonly phase: Phase;
   readonly attach: readonly AttachLevel[];
   readonly schema: ZodType<C>;
-  /** It has rules about MCP: its build gives an `mcp` part, and nothing for the layers of an exchange. */
-  readonly guards?: true;
+  /** Default: `exchange` alone. With several it is built once for each, so what it counts belongs into `lasting`. */
+  readonly altitudes?: readonly Altitude[];
+  /** Further requests that its route serves, beside those that match: metadata at well-known places. */
+  claims?(config: C, matches: readonly RouteMatch[]): readonly RouteMatch[];
   /** Loads what building takes and nobody else should pay for, before a plan that has this policy is built. Called for
    * each such plan. */
   readonly load?: (ports: Pick<Ports, 'random'>) => Promise<L>;
@@ -63,9 +80,6 @@ export interface PolicyDefinition<C = unknown, L = unknown> {
 export function definePolicy<C, L = unknown>(definition: PolicyDefinition<C, L>): PolicyDefinition {
   return definition as unknown as PolicyDefinition;
 }
-
-/** Policies as configured: key to validated config. */
-export type PolicySet = Readonly<Record<string, unknown>>;
 
 /** The policies of a place that lies within another one. */
 export function mergePolicies(

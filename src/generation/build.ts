@@ -7,9 +7,11 @@ import type { Definitions } from '../config/definitions.ts';
 import type { Backend, Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
-import { allGuards } from '../core/guard.ts';
+import { allGates, allGuards } from '../core/guard.ts';
+import { allMappings, type Outgoing } from '../core/outgoing.ts';
 import type { BindPlan, ListenerPlan, Plan, RouteBackend, RoutePlan } from '../core/plan.ts';
 import {
+  type Altitude,
   mergePolicies,
   PHASES,
   type PolicyDefinition,
@@ -27,6 +29,7 @@ import { originAllowed } from '../policies/cors/cors.ts';
 import type { CorsConfig } from '../policies/cors/schema.ts';
 import { listenerTable, routeTable } from '../route/table.ts';
 import type { Loaded } from './loading.ts';
+import { OwnPages } from './pages.ts';
 import { bindTls } from './tls.ts';
 import { type WeightedBackend, weighted } from './weighted.ts';
 
@@ -64,6 +67,7 @@ export interface BuiltRoute {
 
 interface Building extends GenerationDeps {
   readonly plan: Plan;
+  readonly pages: OwnPages;
   readonly scope: Scope;
   readonly current: Scope;
   readonly tls: Map<number, TlsChoice>;
@@ -75,6 +79,7 @@ export function buildGeneration(plan: Plan, deps: GenerationDeps): Generation {
   const building: Building = {
     ...deps,
     plan,
+    pages: new OwnPages(),
     scope: new Scope(),
     current: new Scope({ together: true }),
     tls: new Map(),
@@ -114,7 +119,7 @@ function buildListener(
   bind: BindPlan,
   building: Building,
 ): Service<Exchange, Answer> {
-  const table = routeTable(listener);
+  const table = routeTable({ routes: listener.routes.map((route) => withClaims(route, building)) });
   const routes = listener.routes.map((route) => buildRoute(route, { listener, bind }, building));
   // One for each route, not one for each request: a closure per request kept old requests alive (measured: a fifth
   // of a call's CPU went into promoting them).
@@ -133,7 +138,16 @@ function buildListener(
     exchange.record.listener = listener.name;
     return next(exchange);
   };
-  return stack([named, ...layers], route);
+  return stack([named, building.pages.layer(bind, listener), ...layers], route);
+}
+
+/** What belongs to a route by its policies, beside what it matches by itself. */
+function withClaims(route: RoutePlan, { definitions }: Building): RoutePlan {
+  const claimed = definitions.policies.flatMap(({ key, claims }) => {
+    const config = route.policies[key];
+    return (config !== undefined && claims?.(config, route.matches)) || [];
+  });
+  return claimed.length === 0 ? route : { ...route, matches: [...route.matches, ...claimed] };
 }
 
 /** 3. Its layers in phase order, then a backend by weight. */
@@ -174,7 +188,9 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
     key: backend.key,
     label: `${route.name ?? route.key} > ${backend.kind}`,
     policies: mergePolicies(definitions.policies, route.policies, backend.policies),
-    guard: (policies) => allGuards(policyParts(policies, building, { guards: true }).map(({ mcp }) => mcp)),
+    guard: (policies) => allGuards(policyParts(policies, building, 'mcp').map(({ mcp }) => mcp)),
+    gate: (policies) => allGates(policyParts(policies, building, 'mcp').map(({ gate }) => gate)),
+    outgoing: (policies) => outgoing(policyParts(policies, building, 'outgoing')),
   });
   building.backends.push({ key: backend.key, backend: built });
   const service = stack(policyLayers(backend.policies, building), built.handle);
@@ -187,20 +203,31 @@ function policyLayers(
   building: Building,
   route?: RouteFacts,
 ): Layer<Exchange, Answer>[] {
-  return policyParts(policies, building, { guards: false, route }).flatMap(({ exchange }) => exchange ?? []);
+  const parts = policyParts(policies, building, 'exchange', route);
+  return parts.flatMap(({ exchange }) => exchange ?? []);
 }
+
+const HTTP_ONLY: readonly Altitude[] = ['exchange'];
 
 function policyParts(
   policies: PolicySet,
-  { definitions, ports, lasting, scope, loaded }: Building,
-  { guards, route }: { guards: boolean; route?: RouteFacts | undefined },
+  { definitions, ports, lasting, scope, pages, plan, loaded }: Building,
+  altitude: Altitude,
+  route?: RouteFacts,
 ): PolicyParts[] {
   const present = definitions.policies.filter(
-    (policy) => policies[policy.key] !== undefined && (policy.guards ?? false) === guards,
+    ({ key, altitudes = HTTP_ONLY }) => policies[key] !== undefined && altitudes.includes(altitude),
   );
   const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
-  const deps = { ports, lasting, scope, route };
+  const deps = { ports, lasting, scope, pages, settings: plan.settings, route };
   return inOrder.map((policy) => policy.build(policies[policy.key], deps, loaded?.get(policy.key)));
+}
+
+function outgoing(parts: readonly PolicyParts[]): Outgoing {
+  return {
+    mapping: allMappings(parts.flatMap(({ mapping }) => mapping ?? [])),
+    credentials: parts.find(({ credentials }) => credentials)?.credentials,
+  };
 }
 
 function phase({ phase: name }: PolicyDefinition): number {

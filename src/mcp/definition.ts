@@ -5,6 +5,7 @@
 import type { ZodType } from 'zod';
 import type { BackendDeps } from '../core/backend.ts';
 import type { GatewayError } from '../core/errors.ts';
+import type { CredentialOwner, UpstreamCredentials } from '../core/outgoing.ts';
 import type { PolicySet } from '../core/policy.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
@@ -69,6 +70,8 @@ export interface OpenOptions {
   readonly events: WireEvents;
   /** Headers that belong to the client on whose behalf the wire is opened (flat list); only HTTP kinds use them. */
   readonly headers: readonly string[];
+  /** For whom its personal credentials are; undefined: the gateway itself. */
+  readonly owner?: CredentialOwner;
   readonly cancel: Cancel;
   /** `probe`: the target's own connection; `session`: on behalf of one client. */
   readonly purpose: 'probe' | 'session';
@@ -116,6 +119,8 @@ export interface ConnectorDeps {
   readonly name: string;
   readonly backend: Pick<BackendDeps, 'lasting' | 'scope' | 'policies'>;
   readonly timeouts: { readonly connectMs: number };
+  /** What each request to the upstream carries; kinds without requests of their own ignore it. */
+  readonly credentials?: UpstreamCredentials | undefined;
 }
 
 export function defineTarget<C>(definition: TargetDefinition<C>): TargetDefinition {

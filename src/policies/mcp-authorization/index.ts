@@ -21,7 +21,7 @@ export const mcpAuthorization = definePolicy({
   key: KEY,
   phase: 'authorize',
   attach: ['route', 'backend', 'target'],
-  guards: true,
+  altitudes: ['mcp'],
   schema: mcpAuthorizationSchema,
   load: loadExpr,
   problems: ({ rules }, expr) => ruleProblems(expr, rules, WHERE),
