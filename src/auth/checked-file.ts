@@ -48,38 +48,62 @@ export class CheckedFile<T> {
 
   current(): T | Promise<T> {
     if (this.#checking) return this.#checking;
-    const now = this.#options.ports.clock.monotonic();
-    if (now - this.#checkedAt < PAUSE_MS) return this.#value;
-    this.#checkedAt = now;
+    if (!this.#due()) return this.#value;
     this.#checking = this.#check().finally(() => {
       this.#checking = undefined;
     });
     return this.#checking;
   }
 
+  /** As `current`, for callers that cannot wait: looks and reads in place, so only for small files. */
+  now(): T {
+    if (!this.#due()) return this.#value;
+    const { path } = this.#options;
+    try {
+      const stamp = textOf(statSync(path));
+      if (stamp !== this.#stamp) this.#take(stamp, readFileSync(path, 'utf8'));
+    } catch (error) {
+      this.#keep(error);
+    }
+    return this.#value;
+  }
+
+  #due(): boolean {
+    const now = this.#options.ports.clock.monotonic();
+    if (now - this.#checkedAt < PAUSE_MS) return false;
+    this.#checkedAt = now;
+    return true;
+  }
+
   async #check(): Promise<T> {
-    const { path, what, parse, ports } = this.#options;
+    const { path } = this.#options;
     try {
       // Before the content: a change during the reading is then seen at the next look.
       const stamp = textOf(await stat(path));
-      if (stamp === this.#stamp) return this.#value;
-      this.#stamp = stamp;
-      this.#value = parse(await readFile(path, 'utf8'));
-      ports.log.info({ file: path }, `${what}: the file has changed and is in force`);
-      this.#failure = undefined;
+      if (stamp !== this.#stamp) this.#take(stamp, await readFile(path, 'utf8'));
     } catch (error) {
-      const reason = reasonOf(error);
-      if (reason !== this.#failure) {
-        ports.log.warn(
-          { file: path, reason },
-          `${what}: cannot be used; what was read before stays in force`,
-        );
-      }
-      this.#failure = reason;
-      // What could not be read is tried again; what was read and is wrong waits for the next change.
-      if (isUnread(error)) this.#stamp = '';
+      this.#keep(error);
     }
     return this.#value;
+  }
+
+  #take(stamp: string, text: string): void {
+    const { path, what, parse, ports } = this.#options;
+    this.#stamp = stamp;
+    this.#value = parse(text);
+    this.#failure = undefined;
+    ports.log.info({ file: path }, `${what}: the file has changed and is in force`);
+  }
+
+  #keep(error: unknown): void {
+    const { path, what, ports } = this.#options;
+    const reason = reasonOf(error);
+    if (reason !== this.#failure) {
+      ports.log.warn({ file: path, reason }, `${what}: cannot be used; what was read before stays in force`);
+    }
+    this.#failure = reason;
+    // What could not be read is tried again; what was read and is wrong waits for the next change.
+    if (isUnread(error)) this.#stamp = '';
   }
 }
 
