@@ -28,6 +28,8 @@ const ENDINGS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SHUTTING_DOWN',
   'CANCELLED',
   'SESSION_UNKNOWN',
+  'CREDENTIALS_UNAVAILABLE',
+  'LOGIN_NEEDED',
 ]);
 
 /** Whether a greeting failed in a way that another one, of the other era, would fail in as well. */

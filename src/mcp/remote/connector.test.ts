@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { testPorts } from '../../../test/fixtures/test-ports.ts';
-import type { GatewayError } from '../../core/errors.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { UpstreamCredentials } from '../../core/outgoing.ts';
 import { type Closable, Scope } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import type { Wire } from '../definition.ts';
@@ -16,7 +17,7 @@ class World {
   readonly held: string[] = [];
   readonly opened: { readonly options: RemoteWireOptions; readonly cancel: Cancel }[] = [];
 
-  connector(config: RemoteConfig) {
+  connector(config: RemoteConfig, credentials?: UpstreamCredentials) {
     const lasting = {
       hold: <T extends Closable>(scope: Scope, key: string, make: () => T): T => {
         this.held.push(key);
@@ -28,6 +29,7 @@ class World {
       name: 'remote',
       backend: { lasting, scope: this.scope, policies: {} },
       timeouts: { connectMs: 1234 },
+      credentials,
     };
     return remoteConnector(config, deps, {
       path: '/default',
@@ -62,6 +64,30 @@ test('a wire is opened with the URL, its credentials, and what the one who asks 
   assert.deepEqual(first.options.fixed, ['authorization', 'Basic YW5uOnMzY3JldA==']);
 });
 
+test('what a wire sends carries the credentials of whom it was opened for', async (t) => {
+  const world = new World();
+  t.after(() => world.scope.close());
+  const asked: unknown[] = [];
+  const credentials: UpstreamCredentials = {
+    key: 'own',
+    personal: true,
+    names: ['authorization'],
+    ready: () => undefined,
+    fetch: (owner) => {
+      asked.push(owner);
+      return Promise.reject(new GatewayError('CREDENTIALS_UNAVAILABLE', 'none'));
+    },
+    refused: () => false,
+  };
+  const connector = world.connector({ host: 'http://upstream.example/mcp' }, credentials);
+  const options = { events: EVENTS, headers: [], cancel: new Cancel(), era: 'legacy' } as const;
+  await connector.open({ ...options, purpose: 'session', owner: 'jwt:ann' });
+  await connector.open({ ...options, purpose: 'probe' });
+  const request = { method: 'POST', path: '/mcp', headers: [], body: Buffer.from('{}') };
+  for (const { options } of world.opened) await assert.rejects(options.upstream.request(request), /none/);
+  assert.deepEqual(asked, ['jwt:ann', undefined]);
+});
+
 test('host and port alone lead to the path of the kind, and all wires use one pool', async (t) => {
   const world = new World();
   t.after(() => world.scope.close());
@@ -89,9 +115,12 @@ test('a configuration without a URL is an error', () => {
 });
 
 test('credentials of the configuration keep those of the client away', () => {
-  assert.deepEqual(postHeaders(['authorization', 'fixed'], ['authorization', 'client']).slice(4), [
+  const client = ['Authorization', 'client', 'x-user', 'ann'];
+  assert.deepEqual(postHeaders(['authorization', 'fixed'], client).slice(4), [
     'authorization',
     'fixed',
+    'x-user',
+    'ann',
   ]);
   assert.deepEqual(postHeaders([], ['authorization', 'client']).slice(4), ['authorization', 'client']);
 });

@@ -4,16 +4,18 @@
  */
 import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { withoutHeaders } from '../../core/outgoing.ts';
 import type { Clock } from '../../core/ports.ts';
-import { type HttpUpstream, httpUpstream } from '../../upstream/http.ts';
+import { httpUpstream } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
 import type { Connector, ConnectorDeps, OpenOptions, Wire, WireEvents } from '../definition.ts';
+import { CredentialedUpstream, type Sender } from './credentialed.ts';
 import { authorizationOf, type RemoteConfig, remoteUrl } from './schema.ts';
 
 export interface RemoteWireOptions {
-  readonly upstream: HttpUpstream;
+  readonly upstream: Sender;
   readonly url: URL;
-  /** Credentials of the configuration (flat list); with them the client's own are not sent. */
+  /** Credentials written into the URL (flat list); what the client has under the same names is not sent. */
   readonly fixed: readonly string[];
   /** The client's own headers where they may travel. */
   readonly headers: readonly string[];
@@ -37,7 +39,7 @@ export interface RemoteTransport extends Pick<Connector, 'relates' | 'eras' | 'a
 export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind: RemoteKind): Connector {
   const url = remoteUrl(config, kind.path);
   if (typeof url === 'string') throw new GatewayError('CONFIG_INVALID', url);
-  const { backend, timeouts, ports } = deps;
+  const { backend, timeouts, ports, credentials } = deps;
   const { transport } = kind;
   const upstream = httpUpstream(backend.lasting, backend.scope, {
     origin: url.origin,
@@ -45,7 +47,6 @@ export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind:
     connectTimeoutMs: timeouts.connectMs,
   });
   const shared = {
-    upstream,
     url,
     fixed: authorizationOf(url),
     clock: ports.clock,
@@ -61,19 +62,26 @@ export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind:
     ...(transport.eras ? { eras: transport.eras } : {}),
     another: (error, wire) => transport.another?.(error, wire) ?? false,
     address: `${url.origin}${url.pathname}`,
-    open: async ({ headers, events, era, cancel }) =>
-      transport.open({ ...shared, headers, events }, { era, cancel }),
+    open: async ({ headers, events, owner, era, cancel }) => {
+      const sender = credentials ? new CredentialedUpstream(upstream, credentials, owner) : upstream;
+      return transport.open({ ...shared, upstream: sender, headers, events }, { era, cancel });
+    },
     close() {},
   };
 }
 
-/** What every POST of a message carries; `client` stands in only where the configuration has no credentials. */
+/** What every POST of a message carries. */
 export function postHeaders(fixed: readonly string[], client: readonly string[]): string[] {
   return [
     'content-type',
     'application/json',
     'accept',
     'application/json, text/event-stream',
-    ...(fixed.length > 0 ? fixed : client),
+    ...clientHeaders(fixed, client),
   ];
+}
+
+/** Those of the client, and in place of its credentials those of the URL. */
+export function clientHeaders(fixed: readonly string[], client: readonly string[]): readonly string[] {
+  return fixed.length === 0 ? client : [...fixed, ...withoutHeaders(client, ['authorization'])];
 }

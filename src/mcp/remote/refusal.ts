@@ -4,6 +4,7 @@ import type { UpstreamReply } from '../../upstream/http.ts';
 import { replyHeader } from '../../upstream/http.ts';
 
 const EXCERPT = 500;
+const READ = 64 * 1024;
 
 export function refusal(reply: UpstreamReply, body: Buffer): GatewayError {
   const excerpt = readable(body);
@@ -17,8 +18,13 @@ export function refusal(reply: UpstreamReply, body: Buffer): GatewayError {
   return new GatewayError('UPSTREAM_CHALLENGE', message, { http: reply.status, headers, data });
 }
 
+/** What a server that refuses says. */
+export function readRefusal(reply: UpstreamReply): Promise<Buffer> {
+  return reply.body.collect(READ).catch(() => Buffer.alloc(0));
+}
+
 /** What the body says, on one line; of a web page the words. */
-function readable(body: Buffer): string {
+export function readable(body: Buffer): string {
   const text = body.subarray(0, 4 * EXCERPT).toString('utf8');
   const words = /^\s*<(?:!doctype|html)/i.test(text) ? text.replace(/<[^>]*>/g, ' ') : text;
   return words.replace(/\s+/g, ' ').trim().slice(0, EXCERPT);

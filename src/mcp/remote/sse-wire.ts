@@ -7,15 +7,15 @@ import { Cancel } from '../../lib/cancel.ts';
 import type { Flow } from '../../lib/flow.ts';
 import { SseLimitError, SseParser } from '../../lib/sse.ts';
 import type { Outgoing, Wire } from '../definition.ts';
-import { postHeaders, type RemoteWireOptions } from './connector.ts';
-import { refusal } from './refusal.ts';
+import { clientHeaders, postHeaders, type RemoteWireOptions } from './connector.ts';
+import { readRefusal, refusal } from './refusal.ts';
 
 const DONE = new GatewayError('CANCELLED', 'not needed');
 
 /** Opens the stream and waits for the address to post to. */
 export async function openSseWire(options: RemoteWireOptions, cancel: Cancel): Promise<Wire> {
   const { upstream, url, fixed } = options;
-  const headers = fixed.length > 0 ? fixed : options.headers;
+  const headers = clientHeaders(fixed, options.headers);
   const ended = new Cancel();
   const forget = cancel.onCancel((reason) => ended.cancel(reason));
   try {
@@ -29,8 +29,7 @@ export async function openSseWire(options: RemoteWireOptions, cancel: Cancel): P
       long: true,
       cancel: ended,
     });
-    if (reply.status !== 200)
-      throw refusal(reply, await reply.body.collect(64 * 1024).catch(() => Buffer.alloc(0)));
+    if (reply.status !== 200) throw refusal(reply, await readRefusal(reply));
     const wire = new SseWire(options, ended);
     await wire.start(reply.body);
     return wire;
@@ -110,7 +109,7 @@ class SseWire implements Wire {
       cancel: outgoing.cancel,
     });
     if (reply.status >= 200 && reply.status < 300) return reply.body.cancel(DONE);
-    const said = await reply.body.collect(64 * 1024).catch(() => Buffer.alloc(0));
+    const said = await readRefusal(reply);
     if (reply.status === 404)
       throw new GatewayError('UPSTREAM_SESSION_LOST', 'the upstream no longer knows the session');
     throw refusal(reply, said);

@@ -18,7 +18,6 @@ const JSON_TYPE = /^application\/json\b/i;
 const STREAM_TYPE = /^text\/event-stream\b/i;
 /** How long a server may keep an answer's stream open behind the answer; then its connection is taken from it. */
 const LINGER_MS = 5000;
-const EXCERPT = 64 * 1024;
 
 type Options = Pick<RemoteWireOptions, 'clock' | 'events' | 'maxMessage'>;
 
@@ -77,11 +76,6 @@ export function readStream(
     ...(origin === undefined ? {} : { resumable: () => events.resumable?.(origin) }),
   });
   return ended.finally(() => lingering?.cancel());
-}
-
-/** What a server that refuses says. */
-export function readRefusal(reply: UpstreamReply): Promise<Buffer> {
-  return reply.body.collect(EXCERPT).catch(() => Buffer.alloc(0));
 }
 
 /** Throws what the refusal amounts to, unless it is a JSON-RPC error that answers this very request: an answer like any other. */

@@ -8,9 +8,10 @@ import { Cancel } from '../../lib/cancel.ts';
 import type { Outgoing, Wire } from '../../mcp/definition.ts';
 import { postHeaders, type RemoteWireOptions } from '../../mcp/remote/connector.ts';
 import type { StreamEnd } from '../../mcp/remote/event-reader.ts';
+import { readRefusal } from '../../mcp/remote/refusal.ts';
 import type { UpstreamReply } from '../../upstream/http.ts';
 import { replyHeader } from '../../upstream/http.ts';
-import { answerKind, DONE, readJson, readRefusal, readStream, refused } from './answers.ts';
+import { answerKind, DONE, readJson, readStream, refused } from './answers.ts';
 
 interface ListenFrom {
   readonly lastId: string | undefined;

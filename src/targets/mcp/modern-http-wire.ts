@@ -5,9 +5,10 @@
 import { encodeHeaderValue } from '../../mcp/bridge/param-headers.ts';
 import type { Outgoing, Wire } from '../../mcp/definition.ts';
 import { postHeaders, type RemoteWireOptions } from '../../mcp/remote/connector.ts';
+import { readRefusal } from '../../mcp/remote/refusal.ts';
 import { MODERN_REVISION } from '../../mcp/revisions.ts';
 import type { UpstreamReply } from '../../upstream/http.ts';
-import { answerKind, DONE, readJson, readRefusal, readStream, refused } from './answers.ts';
+import { answerKind, DONE, readJson, readStream, refused } from './answers.ts';
 
 /** Methods whose requests name what they are about in a header too. */
 const NAMED: ReadonlySet<string> = new Set([

@@ -1,0 +1,83 @@
+/**
+ * Requests to an upstream with credentials of the gateway on them, sent once more with fresh ones where the upstream
+ * says 401. Wires use it like the upstream itself and know nothing of credentials.
+ */
+import { GatewayError } from '../../core/errors.ts';
+import { type CredentialOwner, type UpstreamCredentials, withoutHeaders } from '../../core/outgoing.ts';
+import { Cancel } from '../../lib/cancel.ts';
+import type { HttpUpstream, UpstreamReply, UpstreamRequest } from '../../upstream/http.ts';
+import { readable, readRefusal } from './refusal.ts';
+
+/** Whatever requests of a wire are sent with. */
+export type Sender = Pick<HttpUpstream, 'request'>;
+
+export class CredentialedUpstream implements Sender {
+  readonly #upstream: Sender;
+  readonly #credentials: UpstreamCredentials;
+  readonly #owner: CredentialOwner;
+
+  constructor(upstream: Sender, credentials: UpstreamCredentials, owner: CredentialOwner) {
+    this.#upstream = upstream;
+    this.#credentials = credentials;
+    this.#owner = owner;
+  }
+
+  request(request: UpstreamRequest): Promise<UpstreamReply> {
+    const ready = this.#credentials.ready(this.#owner);
+    return ready ? this.#send(request, ready) : this.#fetchAndSend(request);
+  }
+
+  #send(request: UpstreamRequest, credentials: readonly string[]): Promise<UpstreamReply> {
+    return this.#with(request, credentials).then((reply) => {
+      if (reply.status === 401) return this.#refused(reply, request, credentials);
+      return reply.status === 403 ? forbidden(reply) : reply;
+    });
+  }
+
+  async #fetchAndSend(request: UpstreamRequest): Promise<UpstreamReply> {
+    return this.#send(request, await this.#fetch(request));
+  }
+
+  /** A request that was answered with 401 has not been carried out, so it may be sent again whatever it asks. */
+  async #refused(
+    reply: UpstreamReply,
+    request: UpstreamRequest,
+    credentials: readonly string[],
+  ): Promise<UpstreamReply> {
+    const said = await readRefusal(reply);
+    if (!this.#credentials.refused(this.#owner, credentials)) throw unmet(said);
+    const fresh = await this.#fetch(request);
+    const second = await this.#with(request, fresh);
+    if (second.status === 403) return forbidden(second);
+    if (second.status !== 401) return second;
+    const again = await readRefusal(second);
+    this.#credentials.refused(this.#owner, fresh);
+    throw unmet(again);
+  }
+
+  #with(request: UpstreamRequest, credentials: readonly string[]): Promise<UpstreamReply> {
+    const own = withoutHeaders(request.headers, this.#credentials.names);
+    return this.#upstream.request({ ...request, headers: [...own, ...credentials] });
+  }
+
+  #fetch({ cancel }: UpstreamRequest): Promise<readonly string[]> {
+    return this.#credentials.fetch(this.#owner, cancel ?? new Cancel());
+  }
+}
+
+/** No challenge of ours: the client's own login would change nothing. */
+function unmet(said: Buffer): GatewayError {
+  const message = `the upstream refuses the credentials of the gateway (HTTP 401)${reason(said)}`;
+  return new GatewayError('CREDENTIALS_UNAVAILABLE', message, { data: { upstreamStatus: 401 } });
+}
+
+/** What these credentials may not: a client cannot get more rights for them. */
+async function forbidden(reply: UpstreamReply): Promise<never> {
+  const message = `the upstream answered HTTP 403${reason(await readRefusal(reply))}`;
+  throw new GatewayError('UPSTREAM_STATUS', message, { data: { upstreamStatus: 403 } });
+}
+
+function reason(said: Buffer): string {
+  const excerpt = readable(said);
+  return excerpt === '' ? '' : `: ${excerpt}`;
+}
