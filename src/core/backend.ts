@@ -59,8 +59,8 @@ export interface BackendDeps {
   readonly policies: PolicySet;
   /** What the rules about MCP among some policies say together. */
   guard(policies: PolicySet): McpGuard | undefined;
-  /** The limits on MCP calls among them. */
-  gate(policies: PolicySet): McpGate | undefined;
+  /** The limits on MCP calls of the route and of the backend; those of one target, where one is given. */
+  gate(target?: { readonly name: string; readonly policies: PolicySet }): McpGate | undefined;
   /** What requests to the upstream carry by them. */
   outgoing(policies: PolicySet): Outgoing;
 }

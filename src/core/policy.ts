@@ -44,6 +44,8 @@ export interface PolicyDeps {
   readonly scope: Scope;
   readonly pages: Pages;
   readonly settings: SettingsPlan;
+  /** Names where it stands, across reloads: what is counted there counts for nowhere else. */
+  readonly place: string;
   /** Absent when the policy is built for no route in particular (a listener's). */
   readonly route?: RouteFacts | undefined;
 }

@@ -7,7 +7,7 @@ import type { Definitions } from '../config/definitions.ts';
 import type { Backend, Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
-import { allGates, allGuards } from '../core/guard.ts';
+import { allGates, allGuards, type McpGate } from '../core/guard.ts';
 import { allMappings, type Outgoing } from '../core/outgoing.ts';
 import type { BindPlan, ListenerPlan, Plan, RouteBackend, RoutePlan } from '../core/plan.ts';
 import {
@@ -133,7 +133,9 @@ function buildListener(
     exchange.serves = servings[at as number] as Exchange['serves'];
     return serve(exchange);
   };
-  const layers = policyLayers(listener.policies, building);
+  const layers = policyLayers(listener.policies, building, {
+    place: `listener ${bind.port}/${listener.name}`,
+  });
   const named: Layer<Exchange, Answer> = (next) => (exchange) => {
     exchange.record.listener = listener.name;
     return next(exchange);
@@ -171,7 +173,8 @@ function buildRoute(
     originAllowed: cors ? originAllowed(cors) : () => false,
   });
   const facts: RouteFacts = { backends: route.backends.map(({ kind }) => kind) };
-  return stack([named, guard, ...policyLayers(route.policies, building, facts)], weighted(backends));
+  const layers = policyLayers(route.policies, building, { place: routePlace(route), route: facts });
+  return stack([named, guard, ...layers], weighted(backends));
 }
 
 /** 4. The backend behind its own layers. */
@@ -179,6 +182,9 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
   const { definitions, ports, lasting, scope, current, plan } = building;
   const definition = definitions.backends.find(({ key }) => key === backend.kind);
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
+  const place = `backend ${backend.key}`;
+  const parts = (policies: PolicySet, altitude: Altitude, at: string) =>
+    policyParts(policies, building, { altitude, place: at });
   const built = definition.build(backend.config, {
     ports,
     lasting,
@@ -188,23 +194,36 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
     key: backend.key,
     label: `${route.name ?? route.key} > ${backend.kind}`,
     policies: mergePolicies(definitions.policies, route.policies, backend.policies),
-    guard: (policies) => allGuards(policyParts(policies, building, 'mcp').map(({ mcp }) => mcp)),
-    gate: (policies) => allGates(policyParts(policies, building, 'mcp').map(({ gate }) => gate)),
-    outgoing: (policies) => outgoing(policyParts(policies, building, 'outgoing')),
+    guard: (policies) => allGuards(parts(policies, 'mcp', place).map(({ mcp }) => mcp)),
+    gate: (target) => {
+      if (target) return gateOf(parts(target.policies, 'mcp', `target ${backend.key}/${target.name}`));
+      const ofRoute = gateOf(parts(route.policies, 'mcp', routePlace(route)));
+      return allGates([ofRoute, gateOf(parts(backend.policies, 'mcp', place))]);
+    },
+    outgoing: (policies) => outgoing(parts(policies, 'outgoing', place)),
   });
   building.backends.push({ key: backend.key, backend: built });
-  const service = stack(policyLayers(backend.policies, building), built.handle);
+  const service = stack(policyLayers(backend.policies, building, { place }), built.handle);
   return { key: backend.key, weight: backend.weight, backend: built, service };
 }
 
 /** The exchange layers of a policy set, in phase order and within a phase in the order of the definitions. */
-function policyLayers(
-  policies: PolicySet,
-  building: Building,
-  route?: RouteFacts,
-): Layer<Exchange, Answer>[] {
-  const parts = policyParts(policies, building, 'exchange', route);
+function policyLayers(policies: PolicySet, building: Building, at: Standing): Layer<Exchange, Answer>[] {
+  const parts = policyParts(policies, building, { ...at, altitude: 'exchange' });
   return parts.flatMap(({ exchange }) => exchange ?? []);
+}
+
+interface Standing {
+  readonly place: string;
+  readonly route?: RouteFacts;
+}
+
+function routePlace({ key }: RoutePlan): string {
+  return `route ${key}`;
+}
+
+function gateOf(parts: readonly PolicyParts[]): McpGate | undefined {
+  return allGates(parts.map(({ gate }) => gate));
 }
 
 const HTTP_ONLY: readonly Altitude[] = ['exchange'];
@@ -212,14 +231,13 @@ const HTTP_ONLY: readonly Altitude[] = ['exchange'];
 function policyParts(
   policies: PolicySet,
   { definitions, ports, lasting, scope, pages, plan, loaded }: Building,
-  altitude: Altitude,
-  route?: RouteFacts,
+  { altitude, place, route }: Standing & { readonly altitude: Altitude },
 ): PolicyParts[] {
   const present = definitions.policies.filter(
     ({ key, altitudes = HTTP_ONLY }) => policies[key] !== undefined && altitudes.includes(altitude),
   );
   const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
-  const deps = { ports, lasting, scope, pages, settings: plan.settings, route };
+  const deps = { ports, lasting, scope, pages, settings: plan.settings, place, route };
   return inOrder.map((policy) => policy.build(policies[policy.key], deps, loaded?.get(policy.key)));
 }
 
