@@ -6,6 +6,7 @@ import type { Outgoing } from './outgoing.ts';
 import type { SettingsPlan } from './plan.ts';
 import type { PolicySet } from './policy.ts';
 import type { Ports } from './ports.ts';
+import type { CallRetry } from './resilience.ts';
 import type { Closable, Lasting, Scope } from './scope.ts';
 import type { Service } from './service.ts';
 
@@ -61,6 +62,8 @@ export interface BackendDeps {
   guard(policies: PolicySet): McpGuard | undefined;
   /** The limits on MCP calls of the route and of the backend; those of one target, where one is given. */
   gate(target?: { readonly name: string; readonly policies: PolicySet }): McpGate | undefined;
+  /** How often the route has MCP calls sent again; undefined: not at all. */
+  retry(): CallRetry | undefined;
   /** What requests to the upstream carry by them. */
   outgoing(policies: PolicySet): Outgoing;
 }

@@ -7,6 +7,7 @@ import type { Cancel } from '../lib/cancel.ts';
 import type { Flow } from '../lib/flow.ts';
 import type { Credential, Identity, PeerCertificate } from './identity.ts';
 import type { ExchangeRecord } from './signals.ts';
+import type { Witness } from './witness.ts';
 
 export interface RequestBody {
   /** Declared length in bytes; undefined when chunked or unknown, 0 when there is no body. */
@@ -70,8 +71,12 @@ export interface Exchange {
   readonly certificate?: PeerCertificate | undefined;
   /** undefined: the connection is not over TLS. */
   readonly tls?: ConnectionTls | undefined;
+  /** Keys of backends that have failed this exchange: a further try goes to another one where there is one. */
+  tried?: Set<string>;
   /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */
   serves: (exchange: Exchange, path: string) => boolean;
+  /** Hears of what is decided about it; no exchange of a client has one. */
+  readonly witness?: Witness;
 }
 
 export interface Reply {

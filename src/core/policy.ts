@@ -6,6 +6,7 @@ import type { HeaderMapping, UpstreamCredentials } from './outgoing.ts';
 import type { Pages } from './pages.ts';
 import type { PolicySet, RouteMatch, SettingsPlan } from './plan.ts';
 import type { Ports } from './ports.ts';
+import type { BackendHealth, CallRetry } from './resilience.ts';
 import type { Lasting, Scope } from './scope.ts';
 import type { Layer } from './service.ts';
 
@@ -22,6 +23,12 @@ export type Altitude = 'exchange' | 'mcp' | 'outgoing';
 
 export interface PolicyParts {
   readonly exchange?: Layer<Exchange, Answer>;
+  /** Of a route: around each try of one of its backends, within all its `exchange` layers. */
+  readonly attempt?: Layer<Exchange, Answer>;
+  /** Of a backend: whether balancing should send it anything new. */
+  readonly health?: BackendHealth;
+  /** Of a route: how often MCP calls are sent again. Altitude `mcp`. */
+  readonly retry?: CallRetry;
   /** Rules about MCP calls and lists. */
   readonly mcp?: McpGuard;
   /** Limits on MCP calls. */

@@ -152,13 +152,13 @@ function withClaims(route: RoutePlan, { definitions }: Building): RoutePlan {
   return claimed.length === 0 ? route : { ...route, matches: [...route.matches, ...claimed] };
 }
 
-/** 3. Its layers in phase order, then a backend by weight. */
+/** 3. Its layers in phase order, then a backend by weight: again for each try. */
 function buildRoute(
   route: RoutePlan,
-  at: { listener: ListenerPlan; bind: BindPlan },
+  within: { listener: ListenerPlan; bind: BindPlan },
   building: Building,
 ): Service<Exchange, Answer> {
-  const policies: PolicySet = { ...at.listener.policies, ...route.policies };
+  const policies: PolicySet = { ...within.listener.policies, ...route.policies };
   const backends = route.backends.map((backend) => buildBackend(backend, route, building));
   const name = route.name ?? route.key;
   building.routes.push({ name, backends });
@@ -168,13 +168,15 @@ function buildRoute(
   };
   const cors = policies['cors'] as CorsConfig | undefined;
   const guard = hostOrigin({
-    loopback: at.bind.address === undefined || isLoopbackHost(at.bind.address),
-    hostNamed: at.listener.hostname !== undefined || route.hostnames.length > 0,
+    loopback: within.bind.address === undefined || isLoopbackHost(within.bind.address),
+    hostNamed: within.listener.hostname !== undefined || route.hostnames.length > 0,
     originAllowed: cors ? originAllowed(cors) : () => false,
   });
   const facts: RouteFacts = { backends: route.backends.map(({ kind }) => kind) };
-  const layers = policyLayers(route.policies, building, { place: routePlace(route), route: facts });
-  return stack([named, guard, ...layers], weighted(backends));
+  const at = { altitude: 'exchange', place: routePlace(route), route: facts } as const;
+  const parts = policyParts(route.policies, building, at);
+  const attempt = stack(attempts(parts), weighted(backends));
+  return stack([named, guard, ...layersOf(parts)], attempt);
 }
 
 /** 4. The backend behind its own layers. */
@@ -200,17 +202,27 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
       const ofRoute = gateOf(parts(route.policies, 'mcp', routePlace(route)));
       return allGates([ofRoute, gateOf(parts(backend.policies, 'mcp', place))]);
     },
+    retry: () => parts(route.policies, 'mcp', routePlace(route)).find(({ retry }) => retry)?.retry,
     outgoing: (policies) => outgoing(parts(policies, 'outgoing', place)),
   });
   building.backends.push({ key: backend.key, backend: built });
-  const service = stack(policyLayers(backend.policies, building, { place }), built.handle);
-  return { key: backend.key, weight: backend.weight, backend: built, service };
+  const own = parts(backend.policies, 'exchange', place);
+  const service = stack(layersOf(own), built.handle);
+  const health = own.find((part) => part.health)?.health;
+  return { key: backend.key, weight: backend.weight, backend: built, health, service };
 }
 
 /** The exchange layers of a policy set, in phase order and within a phase in the order of the definitions. */
 function policyLayers(policies: PolicySet, building: Building, at: Standing): Layer<Exchange, Answer>[] {
-  const parts = policyParts(policies, building, { ...at, altitude: 'exchange' });
+  return layersOf(policyParts(policies, building, { ...at, altitude: 'exchange' }));
+}
+
+function layersOf(parts: readonly PolicyParts[]): Layer<Exchange, Answer>[] {
   return parts.flatMap(({ exchange }) => exchange ?? []);
+}
+
+function attempts(parts: readonly PolicyParts[]): Layer<Exchange, Answer>[] {
+  return parts.flatMap(({ attempt }) => attempt ?? []);
 }
 
 interface Standing {

@@ -1,16 +1,19 @@
 /**
  * Balances exchanges over the backends of a route by weight. Smooth weighted round robin: exact shares without
- * randomness and without bursts. A session stays where it began.
+ * randomness and without bursts. A session stays where it began; anything new avoids backends that are evicted, and a
+ * further try those that have failed the exchange.
  */
 import type { Backend } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
+import type { BackendHealth } from '../core/resilience.ts';
 import type { Service } from '../core/service.ts';
 
 export interface WeightedBackend {
   readonly key: string;
   readonly weight: number;
   readonly backend: Backend;
+  readonly health?: BackendHealth | undefined;
   /** The backend behind its own layers. */
   readonly service: Service<Exchange, Answer>;
 }
@@ -21,7 +24,7 @@ export function weighted(backends: readonly WeightedBackend[]): Service<Exchange
   if (backends.length === 1) return (exchange) => serve(only, exchange);
   const next = roundRobin(backends);
   return (exchange) => {
-    const chosen = backends.find(({ backend }) => backend.owns?.(exchange)) ?? next();
+    const chosen = backends.find(({ backend }) => backend.owns?.(exchange)) ?? next(exchange.tried);
     if (!chosen)
       return Promise.reject(new GatewayError('NO_BACKEND', 'every backend of the route has weight 0'));
     return serve(chosen, exchange);
@@ -33,16 +36,42 @@ function serve(chosen: WeightedBackend, exchange: Exchange): Promise<Answer> {
   return chosen.service(exchange);
 }
 
-function roundRobin(backends: readonly WeightedBackend[]): () => WeightedBackend | undefined {
-  const turns = backends.filter(({ weight }) => weight > 0).map((each) => ({ each, current: 0 }));
-  const total = turns.reduce((sum, { each }) => sum + each.weight, 0);
-  return () => {
-    let best: (typeof turns)[number] | undefined;
-    for (const turn of turns) {
-      turn.current += turn.each.weight;
-      if (!best || turn.current > best.current) best = turn;
-    }
-    if (best) best.current -= total;
-    return best?.each;
-  };
+interface Turn {
+  readonly each: WeightedBackend;
+  current: number;
+}
+
+type Tried = ReadonlySet<string> | undefined;
+
+function roundRobin(backends: readonly WeightedBackend[]): (tried: Tried) => WeightedBackend | undefined {
+  const turns: readonly Turn[] = backends
+    .filter(({ weight }) => weight > 0)
+    .map((each) => ({ each, current: 0 }));
+  const watched = turns.some(({ each }) => each.health);
+  return (tried) => turnOf(tried || watched ? fit(turns, tried) : turns)?.each;
+}
+
+/** Who does not take part neither gains nor loses: coming back is no reason for a burst. */
+function turnOf(turns: readonly Turn[]): Turn | undefined {
+  let best: Turn | undefined;
+  let total = 0;
+  for (const turn of turns) {
+    turn.current += turn.each.weight;
+    total += turn.each.weight;
+    if (!best || turn.current > best.current) best = turn;
+  }
+  if (best) best.current -= total;
+  return best;
+}
+
+/**
+ * Healthy ones that have not been tried, else healthy ones. Where none is healthy all are used, as if nobody had been
+ * evicted: some of them may still answer, and refusing everything would make one bad minute an outage.
+ */
+function fit(turns: readonly Turn[], tried: Tried): readonly Turn[] {
+  const healthy = turns.filter(({ each }) => !each.health?.evicted);
+  const usable = healthy.length > 0 ? healthy : turns;
+  if (!tried) return usable;
+  const fresh = usable.filter(({ each }) => !tried.has(each.key));
+  return fresh.length > 0 ? fresh : usable;
 }
