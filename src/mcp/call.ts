@@ -6,6 +6,7 @@ import type { Exchange } from '../core/exchange.ts';
 import type { CallRecord } from '../core/signals.ts';
 import type { Cancel } from '../lib/cancel.ts';
 import type { Envelope } from './bridge/envelope.ts';
+import type { Shown } from './calls/shown.ts';
 import type { Message } from './message.ts';
 
 export interface McpCall {
@@ -22,6 +23,8 @@ export interface McpCall {
   readonly exchange?: Exchange | undefined;
   /** The client's request headers, where it repeats arguments in them (modern HTTP). */
   readonly inbound?: Exchange['headers'] | undefined;
+  /** What the call's request shows to targets, where requests of one client differ in that. */
+  readonly shown?: Shown | undefined;
   /** What a modern server gave the client to send again with its answers. */
   readonly state?: UpstreamState | undefined;
 }

@@ -13,6 +13,7 @@ import { ParkedCalls } from './bridge/parked-calls.ts';
 import { type OpenedState, RequestStates } from './bridge/request-state.ts';
 import { withoutTasks } from './bridge/tasks.ts';
 import type { McpOutcome } from './call.ts';
+import { type ClientContext, type Shown, shownBy } from './calls/shown.ts';
 import type { ListKind } from './catalogue.ts';
 import type { ClientIdentity, ServerInfo } from './link/opened.ts';
 import { type MergeInput, mergeDiscover, mergeInfo } from './merge-info.ts';
@@ -28,10 +29,9 @@ import {
 import { Session } from './sessions/session.ts';
 import type { Lookup, SessionTable } from './sessions/session-table.ts';
 import { fingerprint, type Locator } from './sessions/token.ts';
-import { PROBE_READER } from './target/catalogues.ts';
 import { joinedFailure } from './target/failures.ts';
 import type { Target, TargetWatcher } from './target/target.ts';
-import { View } from './view/view.ts';
+import { type Member, View } from './view/view.ts';
 import { Visitor } from './visitors/visitor.ts';
 import { VisitorTable } from './visitors/visitor-table.ts';
 
@@ -40,13 +40,6 @@ export interface EndpointOptions {
   readonly ports: Ports;
   readonly sessions: SessionTable;
   readonly version: string;
-}
-
-/** Who the client is as far as the connection tells. */
-export interface ClientContext {
-  readonly principal: string;
-  /** Headers that a single HTTP target may be shown (flat list): the client's own Authorization. */
-  readonly headers: readonly string[];
 }
 
 /**
@@ -125,16 +118,19 @@ export class Endpoint implements Closable, TargetWatcher {
 
   /** The client behind a request of its own: known from earlier ones by what it says of itself and what it proves. */
   visit(envelope: Envelope, client: ClientContext, revision = MODERN_REVISION): Visitor {
-    const own = this.#ownHeaders(client);
+    const shown = shownBy(this.#view, client);
     const { capabilities, info } = envelope;
     const key = [
       ownerOf(client),
       revision,
-      own.join('\n'),
+      // What policies make of its requests may change while a known client stays who it is.
+      client.principal === '' ? shown.key : shown.own,
       capabilities.toString('latin1'),
       info?.toString('latin1') ?? '',
     ].join('\0');
-    return this.#visitors.get(key, () => this.#visitor(envelope, client, revision));
+    const visitor = this.#visitors.get(key, () => this.#visitor(envelope, { client, shown, revision }));
+    if (visitor.shown.key !== shown.key) visitor.renew(shown);
+    return visitor;
   }
 
   /** What a client sends back as `requestState`. Throws STATE_INVALID. */
@@ -160,19 +156,31 @@ export class Endpoint implements Closable, TargetWatcher {
     return { agreed: { ...identity, version }, body: mergeInfo(this.#merging(infos), version) };
   }
 
-  /** Whether a request brings the credentials that its session goes on with; where none travel on, any will do. */
-  knows(session: Session, { headers }: ClientContext): boolean {
-    if (!this.#view.single?.target.connector.takesHeaders) return true;
-    return session.options.headers[1] === headers[1];
+  /** Whether a request shows what its session goes on with; where nothing travels on, any will do. */
+  knows(session: Session, client: ClientContext): boolean {
+    return !this.#view.shows || session.shown.key === shownBy(this.#view, client).key;
   }
 
   /**
-   * A session goes on with other credentials (a login, a renewed token) when the upstream takes them: whoever has found
+   * A session goes on with other credentials (a login, a renewed token) when the upstreams take them: whoever has found
    * a session id has not found its credentials. Rejects with the upstream's challenge.
    */
-  async readmit(session: Session, { headers }: ClientContext): Promise<void> {
-    const target = this.#view.single?.target;
-    if (!target) return;
+  async readmit(session: Session, client: ClientContext): Promise<void> {
+    const shown = shownBy(this.#view, client);
+    for (const { target } of this.#view.members) {
+      if (shown.denies(target)) continue;
+      const headers = shown.headersFor(target);
+      const before = session.shown.denies(target) ? undefined : session.shown.headersFor(target);
+      if (sameList(before, headers)) continue;
+      const proven = client.principal !== '' && shown.own === session.shown.own;
+      if (proven || (target !== this.#view.single?.target && !session.links.has(target)))
+        session.links.present(target, headers);
+      else await this.#presented(session, target, headers);
+    }
+    session.renew(shown);
+  }
+
+  async #presented(session: Session, target: Target, headers: readonly string[]): Promise<void> {
     try {
       await session.links.show(target, headers);
     } catch (cause) {
@@ -180,8 +188,6 @@ export class Endpoint implements Closable, TargetWatcher {
       if (error.code !== 'UPSTREAM_SESSION_LOST') throw error;
       throw new GatewayError('SESSION_UNKNOWN', 'Session not found', { cause });
     }
-    const capabilities = parseObject(session.options.identity.capabilities) ?? {};
-    session.renew({ headers, ...readerKeys(capabilities, headers) });
   }
 
   /** A session of another process goes on here, when every target can be connected anew. Undefined: it cannot. */
@@ -223,16 +229,14 @@ export class Endpoint implements Closable, TargetWatcher {
     yield* this.#visitors.values();
   }
 
-  /** Credentials of clients go to one server or to none. */
-  #ownHeaders({ headers }: ClientContext): readonly string[] {
-    return this.#view.single?.target.connector.takesHeaders ? headers : [];
-  }
-
   #merging(infos: MergeInput['infos']): MergeInput {
     return { single: this.#view.single !== undefined, infos, gatewayVersion: this.options.version };
   }
 
-  #visitor(said: Envelope, client: ClientContext, revision: string): Visitor {
+  #visitor(
+    said: Envelope,
+    { client, shown, revision }: { client: ClientContext; shown: Shown; revision: string },
+  ): Visitor {
     const envelope = {
       version: MODERN_REVISION,
       capabilities: alone(said.capabilities),
@@ -241,7 +245,6 @@ export class Endpoint implements Closable, TargetWatcher {
     };
     const capabilities = parseObject(envelope.capabilities) ?? {};
     const modern = isModern(revision);
-    const headers = this.#ownHeaders(client);
     return new Visitor({
       era: modern ? 'modern' : 'legacy',
       version: revision,
@@ -253,29 +256,27 @@ export class Endpoint implements Closable, TargetWatcher {
       },
       envelope,
       askable: Object.keys(capabilities).length > 0,
-      ...readerKeys(capabilities, headers),
-      headers,
+      capabilityKey: capabilityKey(capabilities),
+      shown,
       view: this.#view,
       ports: this.options.ports,
       makeRoom: () => this.#visitors.freeServer(),
       seal: () => this.sessions.seal,
       ended: (visitor) => this.parked.endOf(visitor, VISIT_OVER),
-      discover: async () =>
-        mergeDiscover(this.#merging(await this.#serverInfos({ ...client, headers }, 'modern'))),
+      discover: async () => mergeDiscover(this.#merging(await this.#serverInfos(client, 'modern'))),
     });
   }
 
   #session(identity: ClientIdentity, client: ClientContext, id: string): Session {
     const capabilities = parseObject(identity.capabilities) ?? {};
-    const own = this.#ownHeaders(client);
     return new Session({
       id,
       backend: this.options.key,
       principal: client.principal,
       identity,
       capabilities: new Set(Object.keys(capabilities)),
-      ...readerKeys(capabilities, own),
-      headers: own,
+      capabilityKey: capabilityKey(capabilities),
+      shown: shownBy(this.#view, client),
       view: this.#view,
       ports: this.options.ports,
       makeRoom: () => this.#visitors.freeServer(),
@@ -284,9 +285,9 @@ export class Endpoint implements Closable, TargetWatcher {
 
   /** What the targets said of themselves; a target that is not up is waited for, and tried again, within its deadline. */
   async #serverInfos(client: ClientContext, era: Era): Promise<{ name: string; info: ServerInfo }[]> {
-    const { members, failOpen, single } = this.#view;
-    const asking = { client: single ? client : undefined, era, version: this.options.version };
-    const read = await Promise.all(members.map(({ target }) => infoOf(target, asking)));
+    const { members, failOpen } = this.#view;
+    const asking = { shown: shownBy(this.#view, client), era, version: this.options.version };
+    const read = await Promise.all(members.map((member) => infoOf(member, asking)));
     const infos: { name: string; info: ServerInfo }[] = [];
     const failed: GatewayError[] = [];
     read.forEach((each, index) => {
@@ -302,22 +303,24 @@ export class Endpoint implements Closable, TargetWatcher {
 }
 
 /**
- * A server that wants the client's own credentials is down for the probe, which has none: with a single target the
- * client's are tried, so that a login at the upstream works through the gateway.
+ * A server that wants credentials of the client is down for the probe, which has none: the client's are tried, so that
+ * a login at the upstream works through the gateway.
  */
 async function infoOf(
-  target: Target,
-  { client, era, version }: { client: ClientContext | undefined; era: Era; version: string },
+  { target, outgoing }: Member,
+  { shown, era, version }: { shown: Shown; era: Era; version: string },
 ): Promise<ServerInfo | GatewayError> {
   try {
     return await target.infoAs(era);
   } catch (cause) {
     const error = asGatewayError(cause);
-    if (error.code !== 'UPSTREAM_CHALLENGE' || !client || client.headers.length === 0) return error;
+    const wanted = error.code === 'UPSTREAM_CHALLENGE' || outgoing.credentials?.personal === true;
+    if (!wanted || !shown.speaksTo(target)) return error;
     const events = { notification() {}, ask: () => Promise.reject(error), closed() {} };
     const identity = { version: LATEST_LEGACY, capabilities: Buffer.from('{}'), info: ownInfo(version) };
     try {
-      const { link, info } = await target.openSession({ identity, events, headers: client.headers, era });
+      const opening = { identity, events, headers: shown.headersFor(target), owner: shown.owner, era };
+      const { link, info } = await target.openSession(opening);
       void link.close();
       return info;
     } catch (refused) {
@@ -360,14 +363,14 @@ function alone(bytes: Buffer): Buffer {
   return copy;
 }
 
-/** Clients without capabilities and credentials of their own see what the probe sees. */
-function readerKeys(
-  capabilities: Record<string, unknown>,
-  headers: readonly string[],
-): { reader: string; credentials: string } {
+/** Clients without capabilities see what the probe sees. */
+function capabilityKey(capabilities: Record<string, unknown>): string {
   const names = Object.keys(capabilities).sort();
-  const credentials = headers.length === 0 ? PROBE_READER : fingerprint(JSON.stringify(headers));
-  if (names.length === 0) return { reader: credentials, credentials };
-  const sorted = names.map((name) => [name, capabilities[name]]);
-  return { reader: fingerprint(JSON.stringify([sorted, headers])), credentials };
+  return names.length === 0
+    ? ''
+    : fingerprint(JSON.stringify(names.map((name) => [name, capabilities[name]])));
+}
+
+function sameList(one: readonly string[] | undefined, other: readonly string[]): boolean {
+  return one?.length === other.length && one.every((each, at) => each === other[at]);
 }

@@ -1,9 +1,10 @@
 /** The `mcp` backend: many MCP servers shown as one. Builds the view; the endpoint behind it outlives reloads. */
 import { createHash } from 'node:crypto';
 import type { ZodType } from 'zod';
+import { sessionKey } from '../../auth/secret.ts';
 import { type Backend, type BackendDefinition, type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { SettingsPlan } from '../../core/plan.ts';
+import type { UpstreamCredentials } from '../../core/outgoing.ts';
 import type { PolicySet } from '../../core/policy.ts';
 import { Scope } from '../../core/scope.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
@@ -35,7 +36,8 @@ export function mcpBackend(
 type Kinds = ReadonlyMap<string, TargetDefinition>;
 
 function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backend {
-  const endpoint = holdEndpoint(deps);
+  const settings = sessionSettings(deps);
+  const endpoint = holdEndpoint(deps, settings);
   const members = config.targets.map((target) => memberOf(target, config, { deps, kinds }));
   const view = new View({
     members,
@@ -44,12 +46,13 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
     nameLimit: config.nameLimit,
     stateless: config.statefulMode === 'stateless',
     guard: deps.guard(deps.policies),
+    gate: deps.gate(),
   });
   return {
     handle: (exchange) => endpoint.front.handle(exchange),
     owns: (exchange) => endpoint.front.owns(exchange),
     activate: () => {
-      endpoint.core.sessions.configure(sessionSettings(deps.settings));
+      endpoint.core.sessions.configure(settings);
       endpoint.core.rebase(view);
     },
     retire: () => endpoint.core.rebase(EMPTY_VIEW),
@@ -86,12 +89,8 @@ interface Held {
   close(): void;
 }
 
-function holdEndpoint({ lasting, scope, key, ports, settings }: BackendDeps): Held {
-  const sessions = lasting.hold(
-    scope,
-    'mcp-sessions',
-    () => new SessionTable({ ports, ...sessionSettings(settings) }),
-  );
+function holdEndpoint({ lasting, scope, key, ports }: BackendDeps, settings: SessionSettings): Held {
+  const sessions = lasting.hold(scope, 'mcp-sessions', () => new SessionTable({ ports, ...settings }));
   const budget = lasting.hold(
     scope,
     'mcp-replay',
@@ -111,9 +110,8 @@ function holdEndpoint({ lasting, scope, key, ports, settings }: BackendDeps): He
   });
 }
 
-function sessionSettings({ sessionKey, sessionTtlMs, maxSessions }: SettingsPlan): SessionSettings {
-  const key = sessionKey === undefined ? undefined : Buffer.from(sessionKey, 'hex');
-  return { key, idleMs: sessionTtlMs, max: maxSessions };
+function sessionSettings({ settings, ports }: BackendDeps): SessionSettings {
+  return { key: sessionKey(settings, ports), idleMs: settings.sessionTtlMs, max: settings.maxSessions };
 }
 
 function memberOf(
@@ -121,14 +119,19 @@ function memberOf(
   backend: McpConfig,
   context: { deps: BackendDeps; kinds: Kinds },
 ): MemberPlan {
+  const { deps } = context;
+  const own = config.policies ?? {};
+  const outgoing = deps.outgoing({ ...deps.policies, ...own });
   const maxMs = backend.maxCallDuration ?? LIMITS.maxCall.value;
   const callMs =
     config.callTimeout ?? backend.callTimeout ?? backend.tool_call_timeout_ms ?? LIMITS.call.value;
   const deadline = (ms: number) => ({ ms, maxMs: Math.max(ms, maxMs) });
   return {
-    target: holdTarget(config, backend, context),
+    target: holdTarget(config, backend, { ...context, credentials: outgoing.credentials }),
     curation: config.tools,
-    guard: context.deps.guard(config.policies ?? {}),
+    guard: deps.guard(own),
+    gate: deps.gate({ name: config.name, policies: own }),
+    outgoing,
     deadline: deadline(callMs),
     toolDeadlines: new Map(
       Object.entries(config.toolTimeouts ?? {}).map(([tool, ms]) => [tool, deadline(ms)]),
@@ -140,14 +143,15 @@ function memberOf(
 function holdTarget(
   config: TargetConfig,
   backend: McpConfig,
-  context: { deps: BackendDeps; kinds: Kinds },
+  context: { deps: BackendDeps; kinds: Kinds; credentials: UpstreamCredentials | undefined },
 ): Target {
-  const { deps, kinds } = context;
+  const { deps, kinds, credentials } = context;
   const { kind, own } = kindOf(config, kinds);
   const connectMs =
     config.connectTimeout ?? backend.connectTimeout ?? backend.connection_timeout_ms ?? LIMITS.connect.value;
   const policies = { ...deps.policies, ...config.policies };
-  const identity = canonicalJson([kind.key, config.name, kind.identity(own, policies), connectMs]);
+  const made = [kind.key, config.name, kind.identity(own, policies), connectMs, credentials?.key];
+  const identity = canonicalJson(made);
   const key = `target:${createHash('sha256').update(identity).digest('hex')}`;
   return deps.lasting.hold(deps.current, key, () => {
     const { ports, lasting } = deps;
@@ -157,6 +161,7 @@ function holdTarget(
       name: config.name,
       backend: { lasting, scope, policies },
       timeouts: { connectMs },
+      credentials,
     });
     const target = new Target({
       name: config.name,

@@ -40,6 +40,8 @@ export interface Crossing {
   readonly deadline: LinkCall['deadline'];
   /** Arguments of the tool that are repeated in headers. */
   readonly repeated: readonly ParamHeader[];
+  /** Headers of the client for this call alone; undefined: those the link has. */
+  readonly client: readonly string[] | undefined;
 }
 
 type Pair = (crossing: Crossing) => Promise<McpOutcome>;
@@ -150,7 +152,7 @@ function refuseTasks({ call: { method } }: Crossing): void {
 }
 
 function over(
-  { call, open, native, deadline }: Crossing,
+  { call, open, native, deadline, client }: Crossing,
   write: (id: number) => Buffer,
   other: { readonly peer?: Peer; readonly headers?: readonly string[] | undefined } = call,
 ): Promise<McpOutcome> {
@@ -164,6 +166,7 @@ function over(
     cancel: call.cancel,
     deadline,
     headers: other.headers ?? call.headers,
+    client,
   });
 }
 

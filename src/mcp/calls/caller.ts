@@ -10,6 +10,7 @@ import type { Target } from '../target/target.ts';
 import type { View } from '../view/view.ts';
 import type { Links } from './links.ts';
 import type { Seats } from './seats.ts';
+import type { Shown } from './shown.ts';
 
 export interface Caller {
   readonly era: Era;
@@ -19,12 +20,10 @@ export interface Caller {
   readonly ports: Ports;
   /** Names the session in logs; undefined for visitors. */
   readonly sessionId: string | undefined;
-  /** Distinguishes readers of catalogues: capabilities and credentials. */
-  readonly reader: string;
-  /** The same by credentials alone. */
-  readonly credentials: string;
-  /** Client headers for the target of a single-target endpoint (flat list). */
-  readonly headers: readonly string[];
+  /** Distinguishes readers of the lists of legacy servers; empty: a client that declared no capabilities. */
+  readonly capabilityKey: string;
+  /** What targets see of it. */
+  readonly shown: Shown;
   readonly links: Links;
   /** Links for calls that need one to themselves; undefined where no call does. */
   readonly seats: Seats | undefined;

@@ -14,6 +14,7 @@ import { named } from '../target/failures.ts';
 import { exposeTask, exposeUris } from '../view/rewrite.ts';
 import type { Member } from '../view/view.ts';
 import type { Caller } from './caller.ts';
+import { limited } from './gates.ts';
 import type { Links } from './links.ts';
 import { type Found, readListing, readRepeated, resolveKnown, resolveName } from './lists.ts';
 import { type Named, permit } from './permit.ts';
@@ -85,8 +86,9 @@ async function listed(caller: Caller, call: McpCall, kind: ListKind): Promise<Mc
     );
   }
   const listing = await readListing(caller, kind, call.exchange);
-  if (listing) return { kind: 'result', body: listing.bodyFor(caller.era) };
-  return send(caller, call, passThrough(caller, call));
+  if (!listing) return send(caller, call, passThrough(caller, call));
+  const body = listing.bodyFor(caller.era);
+  return limited(caller, call, { member: undefined, work: () => Promise.resolve({ kind: 'result', body }) });
 }
 
 function byName(caller: Caller, call: McpCall, kind: 'tools' | 'prompts'): Promise<McpOutcome> {
@@ -180,10 +182,14 @@ async function subscribe(caller: Caller, call: McpCall): Promise<McpOutcome> {
 
 async function send(caller: Caller, call: McpCall, routed: Routed): Promise<McpOutcome> {
   const { member, native } = routed;
-  const { target } = member;
   call.record.target = member.name;
   if (native !== undefined) call.record.name = native;
   permit(caller, call, routed);
+  return limited(caller, call, { ...routed, work: () => carry(caller, call, routed) });
+}
+
+async function carry(caller: Caller, call: McpCall, routed: Routed): Promise<McpOutcome> {
+  const { target } = routed.member;
   const { seats } = caller;
   if (!seats || !Seats.needed(target)) return sendOver(caller.links, caller, { call, routed });
   const links = await seats.take(target, call.cancel);
@@ -273,6 +279,7 @@ function over(open: LinkWithInfo, caller: Caller, { call, routed }: Sent): Promi
   const found = caller.view.deadline(member, tool);
   // It is answered when the task is over (2025-11-25), and a server that has nothing to say meanwhile is not stuck.
   const deadline = call.method === 'tasks/result' ? { ...found, ms: found.maxMs } : found;
-  const crossing = { call, caller, open, target: member.name, native, splices, deadline, repeated };
+  const client = call.shown?.headersFor(member.target);
+  const crossing = { call, caller, open, target: member.name, native, splices, deadline, repeated, client };
   return PAIRS[caller.era][open.link.era](crossing);
 }

@@ -15,6 +15,7 @@ import type { Message } from '../message.ts';
 import type { Era } from '../revisions.ts';
 import { removed } from '../target/failures.ts';
 import type { Target } from '../target/target.ts';
+import type { Shown } from './shown.ts';
 
 export interface LinksOwner {
   readonly era: Era;
@@ -22,8 +23,8 @@ export interface LinksOwner {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: Ports['random'];
-  /** The client's own headers that may travel to this target (flat list). */
-  headersFor(target: Target): readonly string[];
+  /** What targets see of the client, as it is now. */
+  shown(): Shown;
   /** The client can be asked, and hears of that only as the answer to a call: no stream of its own is open. */
   readonly askedInCalls: boolean;
   /** Ends what is kept for somebody who is idle, so that a server can be started; false when there is nobody. */
@@ -117,6 +118,10 @@ export class Links implements Closable {
     if (open) this.drop(target, open);
   }
 
+  has(target: Target): boolean {
+    return this.#held.has(target);
+  }
+
   opened(): { target: Target; open: LinkWithInfo }[] {
     const all: { target: Target; open: LinkWithInfo }[] = [];
     for (const { target, open } of this.#held.values())
@@ -200,6 +205,11 @@ export class Links implements Closable {
       this.get(target).catch(() => undefined);
   }
 
+  /** Goes on with other headers that policies made: the client itself is who it was. */
+  present(target: Target, headers: readonly string[]): void {
+    this.#held.get(target)?.open?.link.wire.show?.(headers);
+  }
+
   /** Goes on with other headers of the client when the upstream takes them on the session it has with us. */
   async show(target: Target, headers: readonly string[]): Promise<void> {
     const open = await this.#held.get(target)?.opening.catch(() => undefined);
@@ -229,8 +239,9 @@ export class Links implements Closable {
     await Promise.all([...this.#held.keys()].map((target) => this.release(target, sessionEnded())));
   }
 
-  #open(target: Target, headers = this.#owner.headersFor(target)): Held {
+  #open(target: Target, headers = this.#owner.shown().headersFor(target)): Held {
     const { identity } = this.#owner;
+    const { owner } = this.#owner.shown();
     const events: LinkEvents = {
       notification: (message) => this.#owner.fromUpstream(target, message),
       ask: (question) => this.#owner.askClient(question),
@@ -244,7 +255,7 @@ export class Links implements Closable {
         this.#listenAgain(target);
       },
     };
-    const session = { identity, events, headers, era: this.#owner.era };
+    const session = { identity, events, headers, owner, era: this.#owner.era };
     const opening = target
       .openSession(session)
       .catch(async (error: unknown) => {
@@ -301,7 +312,7 @@ export class Links implements Closable {
     if (!subscription) return;
     // What everyone is told, the target's own connection hears, unless it has not the credentials to connect. A child
     // that serves this client alone tells nobody else.
-    const alone = !target.connector.takesHeaders || this.#owner.headersFor(target).length > 0;
+    const alone = !target.connector.takesHeaders || this.#owner.shown().speaksTo(target);
     const lists = this.#listening && alone;
     subscription.want({
       tools: lists,

@@ -111,7 +111,7 @@ describe('a target that is down', () => {
       };
       const world = await sessionOver(
         { alive: server('a'), slow },
-        { plan: { failureMode }, options: { reader: 'mine' } },
+        { plan: { failureMode }, options: { capabilityKey: 'mine' } },
       );
       const listed = world.call('tools/list');
       await settled();
@@ -209,7 +209,7 @@ describe('a name', () => {
           on: { 'tools/call': echo, 'tools/list': () => (mine ? undefined : { tools: [{ name: long }] }) },
         },
       },
-      { options: { reader: 'mine' } },
+      { options: { capabilityKey: 'mine' } },
     );
     mine = true;
     const answer = await Promise.race([world.call('tools/call', { name: 'a' }), settled(20)]);
@@ -238,7 +238,7 @@ describe('a name', () => {
   it('may be called before its list was ever asked for, also by a client whose list is its own', async () => {
     const { call } = await sessionOver(
       { one: server('a'), two: server('b') },
-      { options: { reader: 'mine' } },
+      { options: { capabilityKey: 'mine' } },
     );
     assert.deepEqual((await call('tools/call', { name: 'two_b' })).result, { called: 'b', by: 'session' });
   });

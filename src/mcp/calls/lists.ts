@@ -77,12 +77,13 @@ export async function resolveName(
 export function resolveKnown(caller: Caller, kind: 'tools' | 'prompts', exposed: string): Found | undefined {
   const parts: Part[] = [];
   // See `infoFor`: its list came over the caller's link.
-  const own = caller.view.single !== undefined && caller.headers.length > 0;
-  for (const member of caller.view.members) {
+  const { shown, view } = caller;
+  for (const member of view.members) {
     const catalogue =
       caller.privateList(member.target, kind) ??
       member.target.catalogues.known(kind, readerFor(caller, member.target));
-    if (catalogue && (own || member.target.info)) parts.push({ target: member, catalogue });
+    if (catalogue && (member.target.info || shown.speaksTo(member.target)))
+      parts.push({ target: member, catalogue });
   }
   // A list that would change nothing is not waited for.
   if (parts.length === 0 && !mayBeShortened(exposed)) return forTheOne(caller, kind, exposed);
@@ -99,7 +100,7 @@ function forTheOne(caller: Caller, kind: 'tools' | 'prompts', exposed: string): 
 }
 
 async function readParts(caller: Caller, kind: ListKind): Promise<Read> {
-  const { members } = caller.view;
+  const members = caller.view.members.filter(({ target }) => !caller.shown.denies(target));
   const read = await Promise.all(members.map((member) => readPart(caller, member, kind)));
   const parts: Part[] = [];
   const missing: { name: string; error: GatewayError }[] = [];
@@ -137,7 +138,9 @@ function within<T>(ms: number, work: Promise<T>, { ports }: Caller): Promise<T> 
  */
 function readerFor(caller: Caller, target: Target): string {
   const era = target.eraFor(caller.era);
-  const reader = era === 'modern' ? caller.credentials : caller.reader;
+  const own = caller.shown.readerOf(target);
+  const { capabilityKey } = caller;
+  const reader = era === 'modern' || capabilityKey === '' ? own : `${capabilityKey}${own}`;
   return target.era === era ? reader : `${era}:${reader}`;
 }
 
@@ -178,7 +181,7 @@ async function readCatalogue(caller: Caller, target: Target, kind: ListKind): Pr
 /** A server that wants the client's own credentials is never up for the probe; the caller's link speaks for it. */
 async function infoFor(caller: Caller, target: Target): Promise<ServerInfo> {
   if (target.info) return target.info;
-  return caller.headers.length > 0 ? (await caller.links.get(target)).info : target.ensure();
+  return caller.shown.speaksTo(target) ? (await caller.links.get(target)).info : target.ensure();
 }
 
 function incomplete(view: View, missing: Read['missing']): GatewayError {

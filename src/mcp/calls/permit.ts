@@ -3,7 +3,13 @@
  * looks like what does not exist, unless the rule says what the client would have to be granted.
  */
 import { GatewayError } from '../../core/errors.ts';
-import { allGuards, type GuardedItem, type GuardedRequest, type McpGuard } from '../../core/guard.ts';
+import {
+  allGuards,
+  type GuardedCall,
+  type GuardedItem,
+  type GuardedRequest,
+  type McpGuard,
+} from '../../core/guard.ts';
 import type { McpCall } from '../call.ts';
 import { type Catalogue, type Item, itemBytes, type ListKind } from '../catalogue.ts';
 import { SLOT } from '../message.ts';
@@ -28,19 +34,24 @@ export function permit(
 ): void {
   const guard = guardOf(caller.view, at.member);
   if (!guard) return;
-  const { named } = at;
+  const ruling = guard.judge(guardedCall(caller, call, at), call.exchange);
+  if (!ruling.allowed) throw refusal(call, at.named, ruling.scopes);
+}
+
+/** A call as rules and limits read it. */
+export function guardedCall(
+  caller: Caller,
+  call: McpCall,
+  { member, named }: { readonly member: Member | undefined; readonly named?: Named | undefined },
+): GuardedCall {
   const { text } = call.message;
-  const ruling = guard.judge(
-    {
-      method: call.method,
-      item: named && itemOf(at.member, named.kind, named),
-      sessionId: caller.sessionId,
-      arguments: () => (text.has(SLOT.arguments) ? JSON.parse(text.raw(SLOT.arguments).toString()) : {}),
-      client: () => clientOf(caller),
-    },
-    call.exchange,
-  );
-  if (!ruling.allowed) throw refusal(call, named, ruling.scopes);
+  return {
+    method: call.method,
+    item: named && member && itemOf(member, named.kind, named),
+    sessionId: caller.sessionId,
+    arguments: () => (text.has(SLOT.arguments) ? JSON.parse(text.raw(SLOT.arguments).toString()) : {}),
+    client: () => clientOf(caller),
+  };
 }
 
 /** Whether a resource may be listened to: what is heard of it is as much as reading it. */

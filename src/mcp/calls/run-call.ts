@@ -12,6 +12,7 @@ import type { McpCall, McpOutcome, Peer, UpstreamState } from '../call.ts';
 import { type Message, SLOT } from '../message.ts';
 import type { Caller } from './caller.ts';
 import { dispatch } from './dispatch.ts';
+import type { Shown } from './shown.ts';
 
 export interface CallContext {
   readonly peer: Peer;
@@ -27,6 +28,8 @@ export interface CallContext {
   readonly inbound?: Exchange['headers'] | undefined;
   readonly state?: UpstreamState | undefined;
   readonly exchange?: Exchange | undefined;
+  /** What this request shows, where it may differ from those before. */
+  readonly shown?: Shown | undefined;
 }
 
 export interface Answered {
@@ -65,9 +68,9 @@ export async function runCall(caller: Caller, message: Message, context: CallCon
 }
 
 function newCall(message: Message, context: CallContext, record: CallRecord): McpCall {
-  const { peer, cancel, headers, envelope, inbound, state, exchange } = context;
+  const { peer, cancel, headers, envelope, inbound, state, exchange, shown } = context;
   const { method } = message;
-  return { message, method, peer, cancel, record, headers, envelope, inbound, state, exchange };
+  return { message, method, peer, cancel, record, headers, envelope, inbound, state, exchange, shown };
 }
 
 /** Only what is wrong with the request itself is an HTTP error; a failed call is an answer like any other. */

@@ -4,7 +4,8 @@ import { type Exchange, header, type Reply } from '../../core/exchange.ts';
 import type { GuardedRequest } from '../../core/guard.ts';
 import { Flow } from '../../lib/flow.ts';
 import { renderError } from '../calls/run-call.ts';
-import type { ClientContext, Endpoint } from '../endpoint.ts';
+import { type ClientContext, mappedBy, type Shown, shownBy } from '../calls/shown.ts';
+import type { Endpoint } from '../endpoint.ts';
 import type { Message } from '../message.ts';
 
 /** Not `no-cache`, which lets a browser keep the stream: Chromium then sends the DELETE of the same URL twice. */
@@ -18,12 +19,19 @@ export const STREAM_HEADERS: readonly string[] = [
 ];
 export const JSON_HEADERS: readonly string[] = ['content-type', 'application/json'];
 
-export function clientContext(exchange: Exchange): ClientContext {
+export function clientContext(exchange: Exchange, { view }: Endpoint): ClientContext {
   const authorization = header(exchange, 'authorization');
   return {
     principal: exchange.principal ?? '',
     headers: authorization === undefined ? [] : ['authorization', authorization],
+    mapped: mappedBy(view, exchange),
   };
+}
+
+/** What the call's own request shows, where it may differ from that of the call before. */
+export function shownWith(exchange: Exchange, endpoint: Endpoint): Shown | undefined {
+  const { view } = endpoint;
+  return view.maps ? shownBy(view, clientContext(exchange, endpoint)) : undefined;
 }
 
 export function traceHeaders(exchange: Exchange): readonly string[] | undefined {
@@ -31,9 +39,9 @@ export function traceHeaders(exchange: Exchange): readonly string[] | undefined 
   return traceparent === undefined ? undefined : ['traceparent', traceparent];
 }
 
-/** What rules read of the request; where there are none, a call need not keep it alive. */
+/** What rules and limits read of the request; where there are none, a call need not keep it alive. */
 export function judged({ view }: Endpoint, exchange: Exchange): GuardedRequest {
-  return view.guarded ? exchange : undefined;
+  return view.reads ? exchange : undefined;
 }
 
 /** A refusal that HTTP has a status and headers for: the client is to log in, or to get other rights. */

@@ -3,6 +3,7 @@
  * the handshake; to a modern one nothing, where it is known already what the server says of itself.
  */
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import type { CredentialOwner } from '../../core/outgoing.ts';
 import type { Clock, Log } from '../../core/ports.ts';
 import type { Cancel } from '../../lib/cancel.ts';
 import { notificationMessage, requestMessage } from '../../lib/json-rpc.ts';
@@ -19,6 +20,8 @@ export interface HandshakeOptions {
   readonly identity: ClientIdentity;
   readonly events: LinkEvents;
   readonly headers: readonly string[];
+  /** See `OpenOptions.owner`. */
+  readonly owner?: CredentialOwner;
   readonly purpose: OpenOptions['purpose'];
   readonly era: Era;
   /** Modern: what the server says of itself, where that is known; it is not asked then. */
@@ -89,6 +92,7 @@ export async function connected<T>(
         closed: (error) => link.lost(error),
       },
       headers: options.headers,
+      owner: options.owner,
       purpose: options.purpose,
       era,
       cancel,

@@ -18,6 +18,7 @@ import type { Caller } from '../calls/caller.ts';
 import { Links } from '../calls/links.ts';
 import { PrivateLists } from '../calls/private-lists.ts';
 import { type Answered, type CallContext, runCall } from '../calls/run-call.ts';
+import type { Shown } from '../calls/shown.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import { LEVELS } from '../levels.ts';
 import type { ClientIdentity } from '../link/opened.ts';
@@ -43,12 +44,8 @@ export interface SessionOptions {
   readonly identity: ClientIdentity;
   /** Names of the capabilities the client declared. */
   readonly capabilities: ReadonlySet<string>;
-  /** Distinguishes readers of catalogues: capabilities and rights. */
-  readonly reader: string;
-  /** The same by credentials alone. */
-  readonly credentials: string;
-  /** Client headers for the target of a single-target endpoint (flat list). */
-  readonly headers: readonly string[];
+  readonly capabilityKey: string;
+  readonly shown: Shown;
   readonly view: View;
   readonly ports: Ports;
   /** See `LinksOwner.makeRoom`. */
@@ -60,7 +57,7 @@ const LIST_CHANGED_DEBOUNCE_MS = 50;
 
 export class Session implements Caller, Closable {
   readonly era = 'legacy';
-  options: SessionOptions;
+  readonly options: SessionOptions;
   readonly links: Links;
   /** A session is one client: a question that names no call goes to it. */
   readonly seats = undefined;
@@ -72,6 +69,7 @@ export class Session implements Caller, Closable {
   readonly calls = new Few<string, Cancel>();
   readonly privateLists = new PrivateLists();
   view: View;
+  shown: Shown;
   lastSeen: number;
   /** Exchanges and streams that keep the session from being idle. */
   busy = 0;
@@ -86,6 +84,7 @@ export class Session implements Caller, Closable {
   constructor(options: SessionOptions) {
     this.options = options;
     this.view = options.view;
+    this.shown = options.shown;
     this.lastSeen = options.ports.clock.monotonic();
     this.asks = new Asks(options.ports.clock, options.capabilities);
     this.links = new Links({
@@ -96,8 +95,7 @@ export class Session implements Caller, Closable {
       clock: options.ports.clock,
       log: options.ports.log,
       random: options.ports.random,
-      headersFor: (target) =>
-        this.view.single?.target === target && target.connector.takesHeaders ? this.options.headers : [],
+      shown: () => this.shown,
       sharedTargets: () => this.view.sharedTargets,
       fromUpstream: (target, message) => this.fromUpstream(target, message),
       askClient: (question) => this.ask(question, (message) => this.#deliver(message, 'keep')),
@@ -118,16 +116,8 @@ export class Session implements Caller, Closable {
     return this.options.ports;
   }
 
-  get reader(): string {
-    return this.options.reader;
-  }
-
-  get headers(): readonly string[] {
-    return this.options.headers;
-  }
-
-  get credentials(): string {
-    return this.options.credentials;
+  get capabilityKey(): string {
+    return this.options.capabilityKey;
   }
 
   get version(): string {
@@ -154,18 +144,18 @@ export class Session implements Caller, Closable {
   /** Runs one request; the client may cancel it by its id. */
   async run(message: Message, context: Omit<CallContext, 'cancel' | 'refused'>): Promise<Answered> {
     const cancel = new Cancel();
-    const { peer, route, traceId, headers, exchange } = context;
+    const { peer, route, traceId, headers, exchange, shown } = context;
     const refused = this.#refusal(message.id);
     if (!refused) this.calls.set(message.id, cancel);
-    const own = { peer, cancel, route, traceId, headers, refused, exchange };
+    const own = { peer, cancel, route, traceId, headers, refused, exchange, shown };
     const answered = await runCall(this, message, own);
     if (!refused) this.calls.delete(message.id);
     return answered;
   }
 
   /** The client goes on with other credentials, and sees what they let it see. */
-  renew(renewed: Pick<SessionOptions, 'headers' | 'reader' | 'credentials'>): void {
-    this.options = { ...this.options, ...renewed };
+  renew(shown: Shown): void {
+    this.shown = shown;
     this.privateLists.clear();
   }
 
@@ -256,9 +246,12 @@ export class Session implements Caller, Closable {
       // Another server may have taken its name.
       this.privateLists.forget(target);
     }
-    // Several servers are shown no credentials of the client; a link that carries them ends, another one opens without.
-    const exposed = before.single && !view.single ? before.single.target : undefined;
-    if (exposed && this.options.headers.length > 0) void this.links.release(exposed, withdrawn(exposed.name));
+    // A link that carries what its server may no longer see ends, another one opens without.
+    if (!view.tellsSame(before)) {
+      for (const target of this.shown.seenBy(before))
+        if (kept.has(target)) void this.links.release(target, withdrawn(target.name));
+      this.shown = this.shown.withdrawn();
+    }
     this.view = view;
     // An edit of a policy or a deadline is nothing to a client: fetching every list again would be for nothing.
     if (view.showsSame(before)) return;

@@ -27,10 +27,13 @@ export interface ErasOptions {
 }
 
 /** For whom a link is opened. */
-export type Opening = Pick<HandshakeOptions, 'identity' | 'events' | 'headers' | 'purpose' | 'maxQuestions'>;
+export type Opening = Pick<
+  HandshakeOptions,
+  'identity' | 'events' | 'headers' | 'owner' | 'purpose' | 'maxQuestions'
+>;
 
 /** On behalf of one client; `headers` are those of its own that may travel to the server. */
-export interface SessionOpening extends Pick<Opening, 'identity' | 'events' | 'headers'> {
+export interface SessionOpening extends Pick<Opening, 'identity' | 'events' | 'headers' | 'owner'> {
   /** The client's. */
   readonly era: Era;
 }

@@ -3,7 +3,8 @@
  * a reload makes a new one and rebases the sessions on it.
  */
 import { GatewayError } from '../../core/errors.ts';
-import type { McpGuard } from '../../core/guard.ts';
+import type { McpGate, McpGuard } from '../../core/guard.ts';
+import { NOTHING_OUTGOING, type Outgoing } from '../../core/outgoing.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import type { Deadline } from '../link/flight.ts';
@@ -19,6 +20,10 @@ export interface MemberPlan {
   readonly toolDeadlines: ReadonlyMap<string, Deadline>;
   /** Rules of this target alone. */
   readonly guard?: McpGuard | undefined;
+  /** Limits on its calls. */
+  readonly gate?: McpGate | undefined;
+  /** What requests to it carry. */
+  readonly outgoing?: Outgoing | undefined;
 }
 
 export interface ViewPlan {
@@ -30,9 +35,13 @@ export interface ViewPlan {
   readonly stateless?: boolean;
   /** Rules about what this endpoint shows and carries out, whichever target it is of. */
   readonly guard?: McpGuard | undefined;
+  /** Limits on calls, whichever target they go to. */
+  readonly gate?: McpGate | undefined;
 }
 
-export interface Member extends MemberPlan, ListedTarget {}
+export interface Member extends MemberPlan, ListedTarget {
+  readonly outgoing: Outgoing;
+}
 
 type Parts = readonly { readonly target: Member; readonly catalogue: Catalogue }[];
 
@@ -44,13 +53,21 @@ export class View {
   readonly failOpen: boolean;
   readonly stateless: boolean;
   readonly guard: McpGuard | undefined;
-  /** Rules decide about some of its calls, and read the requests that bring them. */
+  readonly gate: McpGate | undefined;
+  /** Rules decide about what it lists and calls. */
   readonly guarded: boolean;
+  /** Rules or limits read the requests that bring its calls. */
+  readonly reads: boolean;
+  /** Some target is shown something of the client. */
+  readonly shows: boolean;
+  /** Some target is shown what policies make of requests. */
+  readonly maps: boolean;
   readonly sharedTargets: readonly Target[];
   /** The one target of an endpoint that merges nothing: what is not merged passes through untouched. */
   readonly single: Member | undefined;
   readonly #limit: number;
   readonly #shape: string;
+  readonly #showing: string;
   readonly #byName: ReadonlyMap<string, Member>;
   readonly #last = new Map<ListKind, { readonly parts: Parts; readonly listing: Listing }>();
   readonly #listings = new Map<string, Listing>();
@@ -61,7 +78,8 @@ export class View {
     const mapsUris = merged || plan.prefixMode === 'always';
     this.members = plan.members.map((member) => {
       const { name } = member.target;
-      return { ...member, name, prefix: prefixed ? `${name}_` : '', mapsUris };
+      const { outgoing = NOTHING_OUTGOING } = member;
+      return { ...member, outgoing, name, prefix: prefixed ? `${name}_` : '', mapsUris };
     });
     this.sharedTargets = this.members.flatMap(({ target }) =>
       target.connector.lifecycle === 'shared' ? [target] : [],
@@ -70,7 +88,13 @@ export class View {
     this.guard = plan.guard;
     this.failOpen = plan.failureMode === 'failOpen';
     this.single = this.members.length === 1 && !mapsUris ? this.members[0] : undefined;
+    this.gate = plan.gate;
     this.guarded = plan.guard !== undefined || plan.members.some(({ guard }) => guard !== undefined);
+    const gated = plan.gate !== undefined || plan.members.some(({ gate }) => gate !== undefined);
+    this.reads = this.guarded || gated;
+    this.maps = this.members.some(({ outgoing }) => outgoing.mapping !== undefined);
+    const personal = this.members.some(({ outgoing }) => outgoing.credentials?.personal);
+    this.shows = this.maps || personal || this.single?.target.connector.takesHeaders === true;
     this.#limit = plan.nameLimit;
     const shown = this.members.map(({ name, prefix, curation, guard }) => [
       name,
@@ -80,6 +104,17 @@ export class View {
     ]);
     this.#shape = canonicalJson([shown, mapsUris, plan.nameLimit, plan.guard?.key]);
     this.#byName = new Map(this.members.map((member) => [member.name, member]));
+    const showing = this.members.map(({ name, outgoing: { mapping, credentials } }) => [
+      name,
+      mapping?.key,
+      credentials?.key,
+    ]);
+    this.#showing = canonicalJson([showing, this.single?.name]);
+  }
+
+  /** Whether as much of a client is shown to the same targets. */
+  tellsSame(other: View): boolean {
+    return this.#showing === other.#showing;
   }
 
   /** Whether a client would see the same lists and names: the same targets, named and curated alike. */

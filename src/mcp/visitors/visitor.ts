@@ -14,6 +14,7 @@ import type { Caller } from '../calls/caller.ts';
 import { Links } from '../calls/links.ts';
 import { PrivateLists } from '../calls/private-lists.ts';
 import { Seats } from '../calls/seats.ts';
+import type { Shown } from '../calls/shown.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import type { ClientIdentity } from '../link/opened.ts';
 import { type Message, SLOT } from '../message.ts';
@@ -36,10 +37,8 @@ export interface VisitorOptions {
   readonly envelope: Envelope;
   /** Whether it can be asked anything: it has declared capabilities. */
   readonly askable: boolean;
-  readonly reader: string;
-  readonly credentials: string;
-  /** Client headers for the target of a single-target endpoint (flat list). */
-  readonly headers: readonly string[];
+  readonly capabilityKey: string;
+  readonly shown: Shown;
   readonly view: View;
   readonly ports: Ports;
   seal(): Seal;
@@ -58,6 +57,7 @@ export class Visitor implements Caller, Closable {
   readonly links: Links;
   readonly seats: Seats | undefined;
   view: View;
+  shown: Shown;
   lastSeen: number;
   /** Requests, streams and parked calls that keep it. */
   busy = 0;
@@ -68,6 +68,7 @@ export class Visitor implements Caller, Closable {
   constructor(options: VisitorOptions) {
     this.options = options;
     this.view = options.view;
+    this.shown = options.shown;
     this.lastSeen = options.ports.clock.monotonic();
     this.links = this.#newLinks();
     const { clock } = options.ports;
@@ -87,16 +88,8 @@ export class Visitor implements Caller, Closable {
     return this.options.ports;
   }
 
-  get reader(): string {
-    return this.options.reader;
-  }
-
-  get credentials(): string {
-    return this.options.credentials;
-  }
-
-  get headers(): readonly string[] {
-    return this.options.headers;
+  get capabilityKey(): string {
+    return this.options.capabilityKey;
   }
 
   get closed(): boolean {
@@ -123,6 +116,13 @@ export class Visitor implements Caller, Closable {
 
   discover(): Promise<Buffer> {
     return this.options.discover();
+  }
+
+  /** The client is who it was, and policies make other headers of its requests. */
+  renew(shown: Shown): void {
+    this.shown = shown;
+    for (const target of shown.seenBy(this.view))
+      for (const links of this.#allLinks()) links.present(target, shown.headersFor(target));
   }
 
   /** Nothing is remembered between its requests, so there is nobody to keep a level for. */
@@ -220,9 +220,12 @@ export class Visitor implements Caller, Closable {
       this.#release(target, removed(target.name));
       this.#privateLists.forget(target);
     }
-    // Several servers are shown no credentials of the client, and nobody comes back to a visitor that has some then.
-    const exposed = before.single && !view.single ? before.single.target : undefined;
-    if (exposed && this.options.headers.length > 0) this.#release(exposed, withdrawn(exposed.name));
+    // What a server may no longer see ends with the links that carry it.
+    if (!view.tellsSame(before)) {
+      for (const target of this.shown.seenBy(before))
+        if (view.member(target.name)?.target === target) this.#release(target, withdrawn(target.name));
+      this.shown = this.shown.withdrawn();
+    }
     this.view = view;
     if (view.showsSame(before)) return;
     for (const kind of ['tools', 'prompts', 'resources'] as const) this.listChanged(kind);
@@ -274,8 +277,7 @@ export class Visitor implements Caller, Closable {
       clock: ports.clock,
       log: ports.log,
       random: ports.random,
-      headersFor: (target) =>
-        this.view.single?.target === target && target.connector.takesHeaders ? this.options.headers : [],
+      shown: () => this.shown,
       sharedTargets: () => this.view.sharedTargets,
       fromUpstream: (target, message) => this.fromUpstream(target, message),
       askClient: () => Promise.reject(NOBODY),

@@ -13,7 +13,7 @@ import type { Endpoint } from '../../endpoint.ts';
 import type { Message } from '../../message.ts';
 import { checkEventStream, checkJson } from '../checks.ts';
 import { EventStream } from '../event-stream.ts';
-import { clientContext, errorReply, judged, STREAM_HEADERS, traceHeaders } from '../exchange.ts';
+import { clientContext, errorReply, judged, STREAM_HEADERS, shownWith, traceHeaders } from '../exchange.ts';
 import type { FrontParts } from '../options.ts';
 import { ChannelSession } from './channel-session.ts';
 import { queryToken } from './streamable-http.ts';
@@ -140,14 +140,15 @@ class SseConnection implements Closable {
 
   async admit(exchange: Exchange): Promise<void> {
     const { session } = this.#channel;
-    const client = clientContext(exchange);
+    const client = clientContext(exchange, this.#endpoint);
     if (session && !this.#endpoint.knows(session, client)) await this.#endpoint.readmit(session, client);
   }
 
   receive(message: Message, exchange: Exchange): void {
     const { route, traceId } = exchange.record;
     const context = {
-      client: clientContext(exchange),
+      client: clientContext(exchange, this.#endpoint),
+      shown: shownWith(exchange, this.#endpoint),
       route,
       traceId,
       headers: traceHeaders(exchange),

@@ -51,7 +51,10 @@ export class StatelessFront {
     checkRevision(exchange);
     if (message.kind !== 'request') return accepted();
     if (message.method !== 'initialize') return this.#call(exchange, message);
-    const { body } = await this.#options.endpoint.greet(message, clientContext(exchange));
+    const { body } = await this.#options.endpoint.greet(
+      message,
+      clientContext(exchange, this.#options.endpoint),
+    );
     return {
       status: 200,
       headers: JSON_HEADERS,
@@ -101,7 +104,7 @@ export class StatelessFront {
   ): Promise<Answered> {
     const { endpoint } = this.#options;
     const { route, traceId } = exchange.record;
-    const visitor = endpoint.visit(NOBODY, clientContext(exchange), revisionOf(exchange));
+    const visitor = endpoint.visit(NOBODY, clientContext(exchange, endpoint), revisionOf(exchange));
     visitor.enter();
     try {
       const headers = traceHeaders(exchange);

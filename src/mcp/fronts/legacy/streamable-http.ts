@@ -16,6 +16,7 @@ import {
   JSON_HEADERS,
   judged,
   STREAM_HEADERS,
+  shownWith,
   traceHeaders,
 } from '../exchange.ts';
 import type { FrontParts } from '../options.ts';
@@ -71,7 +72,7 @@ export class StreamableHttpFront {
       throw new GatewayError('INVALID_REQUEST', 'Invalid Request: initialize does not take a session id');
     }
     const { endpoint } = this.#options;
-    const { session, outcome } = await endpoint.begin(message, clientContext(exchange));
+    const { session, outcome } = await endpoint.begin(message, clientContext(exchange, endpoint));
     const token = endpoint.sessions.add(session);
     exchange.record.session = session.id;
     const headers = [...JSON_HEADERS, SESSION, token];
@@ -118,6 +119,7 @@ export class StreamableHttpFront {
       traceId: exchange.record.traceId,
       headers: traceHeaders(exchange),
       exchange: judged(this.#options.endpoint, exchange),
+      shown: shownWith(exchange, this.#options.endpoint),
     };
     let left = requests.length;
     for (const request of requests) {
@@ -141,7 +143,7 @@ export class StreamableHttpFront {
     const token = header(exchange, SESSION);
     const { endpoint } = this.#options;
     const session = token === undefined ? undefined : endpoint.here(token, exchange.principal ?? '');
-    if (!session || !endpoint.knows(session, clientContext(exchange))) return undefined;
+    if (!session || !endpoint.knows(session, clientContext(exchange, endpoint))) return undefined;
     return this.#entered(session, exchange);
   }
 
@@ -158,8 +160,9 @@ export class StreamableHttpFront {
       );
     }
     const session = await this.#elsewhere(token, exchange);
-    const client = clientContext(exchange);
-    if (!this.#options.endpoint.knows(session, client)) await this.#options.endpoint.readmit(session, client);
+    const { endpoint } = this.#options;
+    const client = clientContext(exchange, endpoint);
+    if (!endpoint.knows(session, client)) await endpoint.readmit(session, client);
     return this.#entered(session, exchange);
   }
 
@@ -172,7 +175,7 @@ export class StreamableHttpFront {
 
   async #elsewhere(token: string, exchange: Exchange): Promise<Session> {
     const { endpoint } = this.#options;
-    const client = clientContext(exchange);
+    const client = clientContext(exchange, endpoint);
     const found = await endpoint.find(token, client.principal);
     if (found.kind === 'here') return found.session;
     const resumed = found.kind === 'elsewhere' ? endpoint.resume(token, found.locator, client) : undefined;

@@ -12,7 +12,8 @@ import { asCapabilities } from '../../bridge/needs.ts';
 import type { ParkedCall, Round, Sink } from '../../bridge/parked-call.ts';
 import type { OpenedState } from '../../bridge/request-state.ts';
 import { type Answered, renderError, runCall } from '../../calls/run-call.ts';
-import { type ClientContext, type Endpoint, ownerOf } from '../../endpoint.ts';
+import { type ClientContext, shownBy } from '../../calls/shown.ts';
+import { type Endpoint, ownerOf } from '../../endpoint.ts';
 import { type Message, SLOT } from '../../message.ts';
 import { serverInfoOf } from './identity.ts';
 
@@ -66,7 +67,9 @@ export function beginCall(endpoint: Endpoint, asked: Asked, sink: Sink): Begun {
   const answered = attend(call, message, sink);
   const { route, traceId, headers, inbound, exchange } = asked;
   visitor.enter();
-  const context = { peer: call, cancel, route, traceId, headers, inbound, envelope, state, exchange };
+  const { view } = visitor;
+  const shown = view.maps ? shownBy(view, client) : undefined;
+  const context = { peer: call, cancel, route, traceId, headers, inbound, envelope, state, exchange, shown };
   void runCall(visitor, message, context).then((outcome) => {
     visitor.leave();
     call.finish(explained(outcome, call.lacking, message));

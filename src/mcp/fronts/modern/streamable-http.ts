@@ -45,7 +45,7 @@ export class ModernFront {
     const asked = {
       message,
       envelope,
-      client: clientContext(exchange),
+      client: clientContext(exchange, this.#options.endpoint),
       route,
       traceId,
       headers: traceHeaders(exchange),
@@ -72,7 +72,7 @@ export class ModernFront {
     const filter = readFilter(message);
     const reply = new SingleReply(this.#options, exchange, message);
     const listening = new ListenCall({
-      visitor: endpoint.visit(envelope, clientContext(exchange)),
+      visitor: endpoint.visit(envelope, clientContext(exchange, endpoint)),
       exchange: judged(endpoint, exchange),
       id: message.id,
       serverInfo: serverInfoOf(endpoint),

@@ -1,0 +1,43 @@
+/** Limits on calls: passed once a call may be made, and left when it is over. */
+import { allGates, type McpGate } from '../../core/guard.ts';
+import type { McpCall, McpOutcome } from '../call.ts';
+import type { Member, View } from '../view/view.ts';
+import type { Caller } from './caller.ts';
+import { guardedCall, type Named } from './permit.ts';
+
+export interface Limited {
+  /** Undefined: the call is answered by the gateway itself. */
+  readonly member: Member | undefined;
+  readonly named?: Named | undefined;
+  work(): Promise<McpOutcome>;
+}
+
+/** Rejects with RATE_LIMITED or OVERLOADED where the call has to wait for another time. */
+export function limited(caller: Caller, call: McpCall, at: Limited): Promise<McpOutcome> {
+  const gate = gateOf(caller.view, at.member);
+  return gate ? through(gate, { caller, call, at }) : at.work();
+}
+
+async function through(
+  gate: McpGate,
+  { caller, call, at }: { caller: Caller; call: McpCall; at: Limited },
+): Promise<McpOutcome> {
+  const leave = await gate.enter(guardedCall(caller, call, at), call.exchange, call.cancel);
+  try {
+    return await at.work();
+  } finally {
+    leave?.();
+  }
+}
+
+const both = new WeakMap<Member, McpGate>();
+
+function gateOf(view: View, member: Member | undefined): McpGate | undefined {
+  if (!view.gate || !member?.gate) return view.gate ?? member?.gate;
+  let gate = both.get(member);
+  if (!gate) {
+    gate = allGates([view.gate, member.gate]) as McpGate;
+    both.set(member, gate);
+  }
+  return gate;
+}
