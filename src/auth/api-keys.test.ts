@@ -25,3 +25,14 @@ test('anything else is refused without being repeated', () => {
   ])
     assert.throws(() => keys.verify(key), { code: 'UNAUTHENTICATED', message: 'unknown API key' });
 });
+
+test('a key that changes is the one in force, and each has a name of its own', () => {
+  let now = 'one';
+  const changing = new ApiKeys([{ digest: () => digestOf(now), metadata: { owner: 'a' } }]);
+  const { principal } = changing.verify('one');
+  now = 'two';
+  assert.throws(() => changing.verify('one'), { code: 'UNAUTHENTICATED' });
+  const identity = changing.verify('two');
+  assert.deepEqual(identity.apiKey, { metadata: { owner: 'a' } });
+  assert.notEqual(identity.principal, principal);
+});

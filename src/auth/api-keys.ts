@@ -7,8 +7,8 @@ import { GatewayError } from '../core/errors.ts';
 import type { Identity } from '../core/identity.ts';
 
 export interface ApiKey {
-  /** SHA-256 as lower-case hex. */
-  readonly digest: string;
+  /** SHA-256 as lower-case hex; of a key that may change, the one in force whenever asked. */
+  readonly digest: string | (() => string);
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
@@ -16,22 +16,41 @@ export interface ApiKey {
 const NAME_DIGITS = 16;
 
 export class ApiKeys {
-  readonly #entries = new Map<string, { readonly digest: Buffer; readonly identity: Identity }>();
+  readonly #entries = new Map<string, Entry>();
+  readonly #changing: readonly (() => Entry)[];
 
   constructor(keys: readonly ApiKey[]) {
+    const changing: (() => Entry)[] = [];
     for (const { digest, metadata } of keys) {
-      const identity = { principal: `key:${digest.slice(0, NAME_DIGITS)}`, apiKey: { metadata } };
-      this.#entries.set(digest, { digest: Buffer.from(digest, 'hex'), identity });
+      if (typeof digest === 'string') this.#entries.set(digest, entryOf(digest, metadata));
+      else changing.push(() => entryOf(digest(), metadata));
     }
+    this.#changing = changing;
   }
 
   /** Throws UNAUTHENTICATED. */
   verify(key: string): Identity {
     const digest = digestOf(key);
-    const entry = this.#entries.get(digest);
-    if (entry && timingSafeEqual(entry.digest, Buffer.from(digest, 'hex'))) return entry.identity;
+    const bytes = Buffer.from(digest, 'hex');
+    const fits = (entry: Entry | undefined) => entry !== undefined && timingSafeEqual(entry.digest, bytes);
+    const known = this.#entries.get(digest);
+    if (known && fits(known)) return known.identity;
+    for (const current of this.#changing) {
+      const entry = current();
+      if (fits(entry)) return entry.identity;
+    }
     throw new GatewayError('UNAUTHENTICATED', 'unknown API key');
   }
+}
+
+interface Entry {
+  readonly digest: Buffer;
+  readonly identity: Identity;
+}
+
+function entryOf(digest: string, metadata: ApiKey['metadata']): Entry {
+  const principal = `key:${digest.slice(0, NAME_DIGITS)}`;
+  return { digest: Buffer.from(digest, 'hex'), identity: { principal, apiKey: { metadata } } };
 }
 
 export function digestOf(key: string): string {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { type TestPorts, testPorts } from '../../test/fixtures/test-ports.ts';
 import { secretSchema } from '../core/schema.ts';
-import { secretAs, secretName, secretOf } from './secret.ts';
+import { secretAs, secretName, secretOf, sessionKey } from './secret.ts';
 
 let folder = '';
 let file = '';
@@ -101,4 +101,17 @@ test('a secret that is replaced is in force at its next use, at most a second la
   assert.equal(secret(), 'one');
   await ports.clock.advance(1);
   assert.equal(secret(), 'two');
+});
+
+test('the key of sessions is 32 bytes in hexadecimal digits, wherever it stands', async () => {
+  const key = Buffer.alloc(32, 0xab);
+  assert.equal(sessionKey({ sessionKey: undefined }, ports), undefined);
+  assert.deepEqual(sessionKey({ sessionKey: key.toString('hex').toUpperCase() }, ports), key);
+  await writeFile(file, `${key.toString('hex')}\n`);
+  assert.deepEqual(sessionKey({ sessionKey: { file } }, ports), key);
+  await writeFile(file, key.toString('base64'));
+  assert.throws(() => sessionKey({ sessionKey: { file } }, ports), {
+    code: 'CONFIG_INVALID',
+    message: `config.session.key: ${file}: expected 64 hexadecimal digits`,
+  });
 });

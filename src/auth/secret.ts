@@ -3,6 +3,7 @@
  * this module quotes one. Where they go is the business of who asks.
  */
 import { hash } from 'node:crypto';
+import type { SettingsPlan } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Secret } from '../core/schema.ts';
 import { CheckedFile } from './checked-file.ts';
@@ -30,6 +31,19 @@ export function secretAs<T>(secret: Secret, { what, ports, parse }: SecretOption
   }
   const file = new CheckedFile({ path: secret.file, what, ports, parse: (text) => parse(contentOf(text)) });
   return () => file.now();
+}
+
+/** The bytes of `config.session.key`. Throws CONFIG_INVALID. */
+export function sessionKey(
+  { sessionKey: key }: Pick<SettingsPlan, 'sessionKey'>,
+  ports: SecretPorts,
+): Buffer | undefined {
+  if (key === undefined) return undefined;
+  const parse = (text: string): Buffer => {
+    if (!/^[0-9A-Fa-f]{64}$/.test(text)) throw new Error('expected 64 hexadecimal digits');
+    return Buffer.from(text, 'hex');
+  };
+  return secretAs(key, { what: 'config.session.key', ports, parse })();
 }
 
 /** Names a secret in keys of what is made from it, without giving it away. */

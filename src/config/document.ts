@@ -4,9 +4,10 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { durationSchema, portSchema } from '../core/schema.ts';
+import { durationSchema, portSchema, type Secret, secretFileSchema } from '../core/schema.ts';
 import { wholeRegExp } from '../lib/whole-regexp.ts';
 import type { Definitions } from './definitions.ts';
+import { type FrontendDocument, frontendSchema, type LimitsDocument, limitsSchema } from './limits.ts';
 import { type Protocol, protocolSchema, type TlsDocument, tlsSchema } from './listener-tls.ts';
 import { policySetSchema, policyShape } from './policies.ts';
 
@@ -97,13 +98,15 @@ export interface SettingsDocument {
   adminAddr: string;
   statsAddr: string;
   readinessAddr?: string;
-  session: { key?: string };
+  session: { key?: Secret };
   mcp: { sessionTtl: number; maxSessions: number };
+  limits: LimitsDocument;
   logging: { level: 'trace' | 'debug' | 'info' | 'warn' | 'error'; format?: 'text' | 'json' };
 }
 
 export interface ConfigDocument {
   config: SettingsDocument;
+  frontendPolicies: FrontendDocument;
   binds: BindDocument[];
   gateways: Record<string, GatewayDocument>;
   routes: AttachedRouteDocument[];
@@ -121,6 +124,7 @@ export function documentSchema(definitions: Definitions): z.ZodType<ConfigDocume
       .nullish()
       .transform((settings) => settings ?? settingsSchema.parse({}))
       .meta({ description: 'Settings of the process.' }),
+    frontendPolicies: frontendSchema,
     binds: z
       .array(bindSchema(definitions, route))
       .default([])
@@ -330,12 +334,17 @@ const settingsSchema = z.strictObject({
   session: z
     .strictObject({
       key: z
-        .string()
-        .regex(/^[0-9A-Fa-f]{64}$/, 'expected 64 hexadecimal digits')
+        .union([
+          z
+            .string()
+            .regex(/^[0-9A-Fa-f]{64}$/, 'expected 64 hexadecimal digits')
+            .meta({ writeOnly: true }),
+          secretFileSchema,
+        ])
         .optional()
         .meta({
-          description: 'Seals session ids (64 hex digits); default: random at each start.',
-          writeOnly: true,
+          description:
+            'Seals session ids: 64 hex digits, or `{file}` with them, read at the start and at each reload. Default: random at each start.',
         }),
     })
     .default({}),
@@ -352,6 +361,7 @@ const settingsSchema = z.strictObject({
         .meta({ description: 'Sessions at the same time; one more is answered with 503 and Retry-After.' }),
     })
     .prefault({}),
+  limits: limitsSchema,
   logging: z
     .strictObject({
       level: z

@@ -23,9 +23,9 @@ import type {
   McpDocument,
   PolicySetDocument,
   RouteDocument,
-  SettingsDocument,
   ValueMatchDocument,
 } from './document.ts';
+import { clientHttp, limitSettings } from './limits.ts';
 import { listenerTls } from './listener-tls.ts';
 import { backendName, splitGatewayRef, usesGateways } from './references.ts';
 
@@ -39,7 +39,7 @@ export function resolvePlan(document: ConfigDocument, definitions: Definitions):
   const { policies, backends } = definitions;
   const context: Context = { document, policies, kinds: backends.map((one) => one.key), keys };
   const binds = [...bindPlans(context), ...gatewayPlans(context), ...mcpPlan(context)];
-  const settings = settingsPlan(document.config);
+  const settings = settingsPlan(document);
   const hash = createHash('sha256').update(canonicalJson({ binds, settings })).digest('hex');
   return freeze({ binds, settings, hash });
 }
@@ -248,15 +248,17 @@ function signature(hostnames: readonly string[], matches: readonly RouteMatch[])
   return [...hostnames, ...texts].join(' | ');
 }
 
-function settingsPlan(config: SettingsDocument): SettingsPlan {
+function settingsPlan({ config, frontendPolicies }: ConfigDocument): SettingsPlan {
   const address = (text: string | undefined) => (text === 'off' ? undefined : text);
   return {
     adminAddr: address(config.adminAddr),
     statsAddr: address(config.statsAddr),
     readinessAddr: address(config.readinessAddr),
-    sessionKey: config.session.key?.toLowerCase(),
+    sessionKey: config.session.key,
     sessionTtlMs: config.mcp.sessionTtl,
     maxSessions: config.mcp.maxSessions,
+    limits: limitSettings(config.limits, frontendPolicies),
+    clientHttp: clientHttp(frontendPolicies),
     logging: { level: config.logging.level, format: config.logging.format },
   };
 }

@@ -2,6 +2,9 @@
  * The plan: every document merged and normalised, frozen plain data. Whatever spelling people wrote (binds tree,
  * gateways form, short `mcp:`), this is what a generation is built from.
  */
+import type { LimitSettings } from './limits.ts';
+import type { Secret } from './schema.ts';
+
 /** Policies as configured: key to validated config. */
 export type PolicySet = Readonly<Record<string, unknown>>;
 
@@ -91,12 +94,28 @@ export interface SettingsPlan {
   readonly adminAddr: string | undefined;
   readonly statsAddr: string | undefined;
   readonly readinessAddr: string | undefined;
-  /** 32 bytes as 64 hex digits; undefined: random per process. */
-  readonly sessionKey: string | undefined;
+  /** 32 bytes as 64 hex digits, or a file with them; undefined: random per process. */
+  readonly sessionKey: Secret | undefined;
   readonly sessionTtlMs: number;
   readonly maxSessions: number;
+  readonly limits: LimitSettings;
+  readonly clientHttp: ClientHttpPlan;
   readonly logging: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
     readonly format: 'text' | 'json' | undefined;
   };
+}
+
+/** HTTP with clients, beyond what the table of limits has a default for; undefined: Node's, or none. */
+export interface ClientHttpPlan {
+  /** HTTP/2: what may be on its way of one request, and of all on a connection. */
+  readonly windowBytes: number | undefined;
+  readonly connectionWindowBytes: number | undefined;
+  readonly frameBytes: number | undefined;
+  readonly http2HeaderBytes: number | undefined;
+  /** HTTP/2: how often a client is asked whether it is there, and how long it has to answer. */
+  readonly pingMs: number | undefined;
+  readonly pongMs: number | undefined;
+  /** Age at which a connection is closed. */
+  readonly connectionMs: number | undefined;
 }

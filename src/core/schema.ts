@@ -26,18 +26,20 @@ export const portSchema = z
 /** A secret as written: the text itself, or a file that holds it. `secretOf` (auth/secret.ts) reads it. */
 export type Secret = string | { readonly file: string };
 
+export const secretFileSchema = z.strictObject({
+  file: z
+    .string()
+    .min(1)
+    .meta({ description: 'A file with nothing else in it; read again when it changes.', format: 'path' }),
+});
+
 /** Wherever a secret stands. Never shown: names of secrets are redacted, and so is what stands under them. */
 export const secretSchema: z.ZodType<Secret> = z
   .union([
     z
       .string()
       .min(1)
-      .meta({ description: 'The secret itself; better the name of a variable that holds it.', writeOnly: true }),
-    z.strictObject({
-      file: z.string().min(1).meta({
-        description: 'A file with nothing else in it; read again when it changes.',
-        format: 'path',
-      }),
-    }),
+      .meta({ description: 'The secret itself; better a variable that holds it.', writeOnly: true }),
+    secretFileSchema,
   ])
   .meta({ description: 'A secret: text, or `{file}`.' });

@@ -82,14 +82,20 @@ export function redactText(text: string): string {
   return clean.replace(JWT, REDACTED).replace(KNOWN_PREFIX, REDACTED);
 }
 
-/** An argument of a command line: a secret and its name are one item, also in a flag's (`--header=X-Api-Key: x`), or neighbours. */
+/** An argument of a command line, without the secret in it. */
 export function redactArgument(item: string, before: string | undefined): string {
-  if (before?.startsWith('-') && isSecretName(trimFlag(before))) return REDACTED;
+  const secret = secretIn(item, before);
+  return secret === undefined ? redactText(item) : item.slice(0, item.length - secret.length) + REDACTED;
+}
+
+/** The secret at the end of an argument: it and its name are one item, also in a flag's (`--header=X-Api-Key: x`), or neighbours. */
+export function secretIn(item: string, before: string | undefined): string | undefined {
+  if (before?.startsWith('-') && isSecretName(trimFlag(before))) return item;
   const head = secretHead(item);
-  if (head !== undefined) return head + REDACTED;
+  if (head !== undefined) return item.slice(head.length);
   const at = item.startsWith('-') ? item.indexOf('=') + 1 : 0;
   const inner = secretHead(item.slice(at));
-  return inner === undefined ? redactText(item) : item.slice(0, at) + inner + REDACTED;
+  return inner === undefined ? undefined : item.slice(at + inner.length);
 }
 
 function secretHead(text: string): string | undefined {

@@ -4,7 +4,6 @@ import type { ZodType } from 'zod';
 import { sessionKey } from '../../auth/secret.ts';
 import { type Backend, type BackendDefinition, type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { UpstreamCredentials } from '../../core/outgoing.ts';
 import type { PolicySet } from '../../core/policy.ts';
 import { Scope } from '../../core/scope.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
@@ -46,7 +45,6 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
     nameLimit: config.nameLimit,
     stateless: config.statefulMode === 'stateless',
     guard: deps.guard(deps.policies),
-    gate: deps.gate(),
   });
   return {
     handle: (exchange) => endpoint.front.handle(exchange),
@@ -119,19 +117,14 @@ function memberOf(
   backend: McpConfig,
   context: { deps: BackendDeps; kinds: Kinds },
 ): MemberPlan {
-  const { deps } = context;
-  const own = config.policies ?? {};
-  const outgoing = deps.outgoing({ ...deps.policies, ...own });
   const maxMs = backend.maxCallDuration ?? LIMITS.maxCall.value;
   const callMs =
     config.callTimeout ?? backend.callTimeout ?? backend.tool_call_timeout_ms ?? LIMITS.call.value;
   const deadline = (ms: number) => ({ ms, maxMs: Math.max(ms, maxMs) });
   return {
-    target: holdTarget(config, backend, { ...context, credentials: outgoing.credentials }),
+    target: holdTarget(config, backend, context),
     curation: config.tools,
-    guard: deps.guard(own),
-    gate: deps.gate({ name: config.name, policies: own }),
-    outgoing,
+    guard: context.deps.guard(config.policies ?? {}),
     deadline: deadline(callMs),
     toolDeadlines: new Map(
       Object.entries(config.toolTimeouts ?? {}).map(([tool, ms]) => [tool, deadline(ms)]),
@@ -143,15 +136,14 @@ function memberOf(
 function holdTarget(
   config: TargetConfig,
   backend: McpConfig,
-  context: { deps: BackendDeps; kinds: Kinds; credentials: UpstreamCredentials | undefined },
+  context: { deps: BackendDeps; kinds: Kinds },
 ): Target {
-  const { deps, kinds, credentials } = context;
+  const { deps, kinds } = context;
   const { kind, own } = kindOf(config, kinds);
   const connectMs =
     config.connectTimeout ?? backend.connectTimeout ?? backend.connection_timeout_ms ?? LIMITS.connect.value;
   const policies = { ...deps.policies, ...config.policies };
-  const made = [kind.key, config.name, kind.identity(own, policies), connectMs, credentials?.key];
-  const identity = canonicalJson(made);
+  const identity = canonicalJson([kind.key, config.name, kind.identity(own, policies), connectMs]);
   const key = `target:${createHash('sha256').update(identity).digest('hex')}`;
   return deps.lasting.hold(deps.current, key, () => {
     const { ports, lasting } = deps;
@@ -161,7 +153,6 @@ function holdTarget(
       name: config.name,
       backend: { lasting, scope, policies },
       timeouts: { connectMs },
-      credentials,
     });
     const target = new Target({
       name: config.name,

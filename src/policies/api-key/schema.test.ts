@@ -14,10 +14,10 @@ test('is strict, about the Authorization header, unless it says otherwise', () =
 test('keeps no key, however it was written', () => {
   const digest = digestOf('agw-key');
   const plain = apiKeySchema.parse({ keys: [{ key: 'agw-key', metadata: { owner: 'a' } }] });
-  assert.deepEqual(plain.keys, [{ digest, metadata: { owner: 'a' } }]);
+  assert.deepEqual(plain.keys, [{ key: { digest }, metadata: { owner: 'a' } }]);
   assert.ok(!JSON.stringify(plain).includes('agw-key'));
   const hashed = apiKeySchema.parse({ keys: [{ keyHash: `sha256:${digest.toUpperCase()}` }] });
-  assert.deepEqual(hashed.keys, [{ digest, metadata: {} }]);
+  assert.deepEqual(hashed.keys, [{ key: { digest }, metadata: {} }]);
 });
 
 test('refuses keys that are none, twice there, or half written', () => {
@@ -34,6 +34,8 @@ test('refuses keys that are none, twice there, or half written', () => {
     [{ key: 'k' }, { key: 'k' }],
     [{ key: 'k' }, { keyHash: `sha256:${digest}` }],
     [{ key: 'k', metadata: 'text' }],
+    [{ key: { file: '' } }],
+    [{ key: { file: '/k' } }, { key: { file: '/k' } }],
   ])
     assert.throws(() => apiKeySchema.parse({ keys }), JSON.stringify(keys));
 });

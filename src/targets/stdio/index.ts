@@ -12,6 +12,7 @@ import {
 import type { ProcessSpec } from '../../upstream/processes/command.ts';
 import { ProcessHost } from '../../upstream/processes/host.ts';
 import { commandLine } from './command-line.ts';
+import { variables } from './environment.ts';
 import { type StdioConfig, stdioSchema } from './schema.ts';
 import { Spares } from './spares.ts';
 import { ChildWire } from './wire.ts';
@@ -42,7 +43,8 @@ class StdioConnector implements Connector {
   readonly eras = 'together';
   readonly address: string;
   readonly #host: ProcessHost;
-  readonly #spec: ProcessSpec;
+  readonly #spec: Omit<ProcessSpec, 'env' | 'secrets'>;
+  readonly #variables: ReturnType<typeof variables>;
   readonly #log: Log;
   readonly #spares: Spares | undefined;
   readonly #open = new Set<ChildWire>();
@@ -61,10 +63,10 @@ class StdioConnector implements Connector {
       name,
       cmd: config.cmd,
       args: config.args,
-      env: config.env,
       clearEnv: config.clearEnv,
       cwd: config.cwd,
     };
+    this.#variables = variables(config, ports);
     this.#log = ports.log.child({ target: name });
     if (config.lifecycle === 'session' && config.warm > 0) {
       this.#spares = new Spares({ size: config.warm, ports, start: () => this.#startSpare() });
@@ -102,7 +104,7 @@ class StdioConnector implements Connector {
   #start(): ChildWire {
     const wire = new ChildWire({
       log: this.#log,
-      start: (events) => this.#host.spawn(this.#spec, events),
+      start: (events) => this.#host.spawn({ ...this.#spec, ...this.#variables() }, events),
       spoke: () => this.#spares?.worked(),
     });
     this.#open.add(wire);

@@ -1,14 +1,21 @@
 /** The `stdio` key of a target. */
 import { z } from 'zod';
+import { secretFileSchema } from '../../core/schema.ts';
 
 export const stdioSchema = z
   .strictObject({
     cmd: z.string().min(1).meta({ description: 'Executable; looked up on PATH.' }),
     args: z.array(z.string()).default([]),
     env: z
-      .record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String))
+      .record(
+        z.string(),
+        z.union([z.union([z.string(), z.number(), z.boolean()]).transform(String), secretFileSchema]),
+      )
       .default({})
-      .meta({ description: 'Added to the inherited environment.' }),
+      .meta({
+        description:
+          'Added to the inherited environment: values, or `{file}`, which each child gets at its start.',
+      }),
     clearEnv: z
       .boolean()
       .optional()

@@ -14,6 +14,8 @@ export interface ProcessSpec {
   readonly args: readonly string[];
   /** On top of the inherited environment, or alone when `clearEnv`. */
   readonly env: Readonly<Record<string, string>>;
+  /** Values that no log shows if the child prints them, beside those of variables whose names say so. */
+  readonly secrets?: readonly string[];
   readonly clearEnv: boolean;
   readonly cwd: string | undefined;
 }

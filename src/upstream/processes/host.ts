@@ -106,7 +106,12 @@ export class ProcessHost implements Closable {
     const child = new RunningChild({
       process,
       system: this.#system,
-      stderr: new StderrReader({ log, clock: this.#ports.clock, env: start.env }),
+      stderr: new StderrReader({
+        log,
+        clock: this.#ports.clock,
+        env: start.env,
+        secrets: spec.secrets ?? [],
+      }),
       events: start.events,
       graceMs: this.#graceMs,
       startFailure: (error) => spawnFailure(spec, error, this.#system.platform),

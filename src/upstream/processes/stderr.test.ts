@@ -4,11 +4,11 @@ import { type LogEntry, recordedLog } from '../../../test/fixtures/child-host.ts
 import { systemClock } from '../../core/ports.ts';
 import { StderrReader } from './stderr.ts';
 
-function reader(env: Record<string, string> = {}) {
+function reader(env: Record<string, string> = {}, secrets: readonly string[] = []) {
   const entries: LogEntry[] = [];
   let now = 0;
   const clock = { ...systemClock, monotonic: () => now };
-  const stderr = new StderrReader({ log: recordedLog(entries), clock, env });
+  const stderr = new StderrReader({ log: recordedLog(entries), clock, env, secrets });
   return {
     stderr,
     entries,
@@ -73,4 +73,12 @@ test('what looks like a secret is masked whatever it is called, and the working 
     stderr.tail(),
     '/srv/project: GET https://[redacted]@host/?api_key=[redacted] with DB_PASS=[redacted]',
   );
+});
+
+test('other secrets are masked too, those of several lines also line by line', () => {
+  const { entries, stderr, say } = reader({ SIGNING_KEY: 'line-one\nline-two' }, ['hidden-value']);
+  say('a hidden-value\nline-one\n');
+  say('line-two\nb\n');
+  assert.equal(stderr.tail(), 'a [redacted]\n[redacted]\nb');
+  assert.doesNotMatch(JSON.stringify(entries), /hidden-value|line-one|line-two/);
 });

@@ -12,6 +12,15 @@ const LINES_PER_SECOND = 50;
 
 const SHORTEST_SECRET = 6;
 
+interface StderrOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** All variables of the child, inherited ones too; it may print any of them. */
+  readonly env: Readonly<Record<string, string>>;
+  /** What else of it is secret. */
+  readonly secrets: readonly string[];
+}
+
 export class StderrReader {
   readonly #log: Log;
   readonly #clock: Clock;
@@ -22,13 +31,16 @@ export class StderrReader {
   #logged = 0;
   #dropped = 0;
 
-  /** `env`: all variables of the child, inherited ones too; it may print any of them. */
-  constructor(options: { log: Log; clock: Clock; env: Readonly<Record<string, string>> }) {
+  constructor(options: StderrOptions) {
     this.#log = options.log;
     this.#clock = options.clock;
-    this.#secrets = Object.entries(options.env)
-      .filter(([name, value]) => isSecretVariable(name) && value.length >= SHORTEST_SECRET)
-      .map(([, value]) => value)
+    const named = Object.entries(options.env).flatMap(([name, value]) =>
+      isSecretVariable(name) ? [value] : [],
+    );
+    // Of a key in PEM each line as well: the log has them one by one.
+    const pieces = [...named, ...options.secrets].flatMap((value) => [value, ...value.split(/\r?\n/)]);
+    this.#secrets = [...new Set(pieces)]
+      .filter((value) => value.length >= SHORTEST_SECRET)
       .sort((a, b) => b.length - a.length);
     this.#lines = new LineSplitter(
       (line) => this.#line(line),
