@@ -9,6 +9,8 @@ import type { CredentialPlace } from './location.ts';
 export type Mode = 'strict' | 'optional' | 'permissive';
 
 export interface Authentication {
+  /** Key of the policy it is of; default: the one of that kind. */
+  readonly policy?: string;
   readonly kind: Credential['kind'];
   readonly place: CredentialPlace;
   readonly mode: Mode;
@@ -29,20 +31,44 @@ export function authenticationLayer(authentication: Authentication): Layer<Excha
 
 async function authenticate(authentication: Authentication, exchange: Exchange): Promise<void> {
   const { kind, place, mode, what, challenge, verify } = authentication;
+  let refused = true;
   try {
     const value = findCredential(exchange, kind, place);
-    if (value !== undefined) authenticated(exchange, await verify(value), { kind, place, value });
-    else if (mode === 'strict') {
-      const detail = { headers: ['www-authenticate', challenge(undefined)] };
-      throw new GatewayError('UNAUTHENTICATED', `${what} is needed (${place.name})`, detail);
+    if (value !== undefined) {
+      const identity = await verify(value);
+      authenticated(exchange, identity, { kind, place, value });
+      tell(authentication, exchange, { outcome: 'proved', identity });
+      return;
     }
+    refused = false;
+    tell(authentication, exchange, { outcome: 'absent' });
+    if (mode !== 'strict') return;
+    const detail = { headers: ['www-authenticate', challenge(undefined)] };
+    throw new GatewayError('UNAUTHENTICATED', `${what} is needed (${place.name})`, detail);
   } catch (error) {
+    if (refused && isAboutCredential(error))
+      tell(authentication, exchange, { outcome: 'refused', message: error.message });
     if (mode === 'permissive' && isAboutCredential(error)) return;
     throw error instanceof GatewayError && error.code === 'UNAUTHENTICATED'
       ? challenged(error, challenge)
       : error;
   }
 }
+
+type Outcome =
+  | { readonly outcome: 'proved'; readonly identity: Identity }
+  | { readonly outcome: 'absent' }
+  | { readonly outcome: 'refused'; readonly message: string };
+
+function tell({ policy, kind, place, mode }: Authentication, { witness }: Exchange, outcome: Outcome): void {
+  witness?.authenticated({ policy: policy ?? POLICY_OF[kind], place: place.name, mode, ...outcome });
+}
+
+const POLICY_OF: Readonly<Record<Credential['kind'], string>> = {
+  jwt: 'jwtAuth',
+  apiKey: 'apiKey',
+  basicAuth: 'basicAuth',
+};
 
 /** RFC 6750 section 3: the scheme alone where nothing was presented, else what is wrong with it. */
 export function bearerChallenge(problem: string | undefined): string {
@@ -55,7 +81,7 @@ export function quotedString(text: string): string {
   return `"${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`;
 }
 
-function isAboutCredential(error: unknown): boolean {
+function isAboutCredential(error: unknown): error is GatewayError {
   return (
     error instanceof GatewayError && (error.code === 'UNAUTHENTICATED' || error.code === 'KEYS_UNAVAILABLE')
   );

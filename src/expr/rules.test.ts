@@ -20,7 +20,7 @@ function judge(...written: unknown[]): Judged {
   const failed: number[] = [];
   const sources = rulesSchema.parse(written);
   const compiled = compileRules(expr, sources, { place: placeOf(SCOPE), policy: 'rules' });
-  const rules = new Rules(compiled, ({ number }) => void failed.push(number));
+  const rules = new Rules(compiled, { policy: 'rules', failed: ({ number }) => void failed.push(number) });
   const { allowed, by } = rules.judge(SCOPE);
   return { allowed, by: by?.number, failed };
 }

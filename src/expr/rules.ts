@@ -5,10 +5,10 @@
  */
 import { GatewayError } from '../core/errors.ts';
 import type { PolicyProblem } from '../core/policy.ts';
+import type { Effect, Judgement, RuleFinding, Witness } from '../core/witness.ts';
 import { comesTo, type Expr, ExprError, type Expression, type Scope } from './expression.ts';
 import type { Place } from './places.ts';
-
-export type Effect = 'allow' | 'deny' | 'require';
+import { readings } from './readings.ts';
 
 export interface RuleSource {
   readonly effect: Effect;
@@ -87,19 +87,39 @@ function compileRule(
   return { effect, expression, scopes, number };
 }
 
+/** Where the answer to a question goes when somebody asked why. */
+export interface Hearing {
+  readonly witness: Witness;
+  readonly question: Judgement['question'];
+  readonly item?: Judgement['item'];
+}
+
+export interface Asking {
+  /** Rules that may fail here without harm, because they are judged again, or are about something else. */
+  undecided?(rule: Rule): boolean;
+  readonly hearing?: Hearing | undefined;
+}
+
+export interface RulesOptions {
+  /** Key of the policy. */
+  readonly policy: string;
+  /** Hears of rules that could not be evaluated; of each once, since one fails for whoever wants it to. */
+  failed(rule: Rule, error: ExprError): void;
+}
+
 export class Rules {
   readonly #deny: readonly Rule[];
   readonly #require: readonly Rule[];
   readonly #allow: readonly Rule[];
-  readonly #failed: (rule: Rule, error: ExprError) => void;
+  readonly #options: RulesOptions;
+  readonly #said = new Set<Rule>();
 
-  /** `failed` hears of rules that could not be evaluated. */
-  constructor(rules: readonly Rule[], failed: (rule: Rule, error: ExprError) => void) {
+  constructor(rules: readonly Rule[], options: RulesOptions) {
     const of = (wanted: Effect) => rules.filter(({ effect }) => effect === wanted);
     this.#deny = of('deny');
     this.#require = of('require');
     this.#allow = of('allow');
-    this.#failed = failed;
+    this.#options = options;
   }
 
   /** What would have let somebody in whom no allow has: the scopes of the first one that names some. */
@@ -107,27 +127,67 @@ export class Rules {
     return this.#allow.find(({ scopes }) => scopes)?.scopes;
   }
 
-  /** `undecided`: rules that may fail here without harm, because they are judged again, or are about something else. */
-  judge(scope: Scope, undecided: (rule: Rule) => boolean = never): Verdict {
+  judge(scope: Scope, asking: Asking = NOTHING): Verdict {
+    const { hearing } = asking;
+    if (!hearing) return this.#verdict(scope, asking, undefined);
+    const findings = new Map<Rule, Found>();
+    const verdict = this.#verdict(scope, asking, findings);
+    const rules = [...this.#deny, ...this.#require, ...this.#allow];
+    const { witness, question, item } = hearing;
+    witness.judged({
+      policy: this.#options.policy,
+      question,
+      item,
+      allowed: verdict.allowed,
+      by: verdict.by?.number,
+      rules: rules.map((rule) => ({
+        number: rule.number,
+        effect: rule.effect,
+        expression: rule.expression.source,
+        scopes: rule.scopes,
+        ...(findings.get(rule) ?? UNJUDGED),
+        reads: readings(rule.expression, scope),
+      })),
+    });
+    return verdict;
+  }
+
+  #verdict(scope: Scope, asking: Asking, findings: Findings): Verdict {
     const holds = (rule: Rule, otherwise: boolean): boolean =>
-      this.#holds(rule, scope, undecided(rule) ? !otherwise : otherwise);
+      this.#holds(rule, scope, { asking, findings, otherwise });
     for (const rule of this.#deny) if (holds(rule, true)) return { allowed: false, by: rule };
     for (const rule of this.#require) if (!holds(rule, false)) return { allowed: false, by: rule };
     for (const rule of this.#allow) if (holds(rule, false)) return { allowed: true, by: rule };
     return { allowed: this.#allow.length === 0, by: undefined };
   }
 
-  #holds(rule: Rule, scope: Scope, otherwise: boolean): boolean {
+  #holds(
+    rule: Rule,
+    scope: Scope,
+    { asking, findings, otherwise }: { asking: Asking; findings: Findings; otherwise: boolean },
+  ): boolean {
     try {
-      return rule.expression.test(scope);
+      const held = rule.expression.test(scope);
+      findings?.set(rule, { outcome: held ? 'true' : 'false' });
+      return held;
     } catch (error) {
       if (!(error instanceof ExprError)) throw error;
-      this.#failed(rule, error);
-      return otherwise;
+      this.#sayOnce(rule, error);
+      const leftOpen = asking.undecided?.(rule) === true;
+      findings?.set(rule, { outcome: 'error', message: error.message, leftOpen });
+      return leftOpen ? !otherwise : otherwise;
     }
+  }
+
+  #sayOnce(rule: Rule, error: ExprError): void {
+    if (this.#said.has(rule)) return;
+    this.#said.add(rule);
+    this.#options.failed(rule, error);
   }
 }
 
-function never(): boolean {
-  return false;
-}
+type Found = Pick<RuleFinding, 'outcome' | 'message' | 'leftOpen'>;
+type Findings = Map<Rule, Found> | undefined;
+
+const UNJUDGED: Found = { outcome: 'unjudged' };
+const NOTHING: Asking = {};

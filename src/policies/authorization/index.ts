@@ -31,17 +31,16 @@ export const authorization = definePolicy({
 });
 
 function authorizationLayer(compiled: readonly Rule[], log: Log): Layer<Exchange, Answer> {
-  const said = new Set<Rule>();
-  const rules = new Rules(compiled, (rule, { message }) => {
-    // Once: a rule that fails does so for whoever wants it to, as often as they want.
-    if (said.has(rule)) return;
-    said.add(rule);
-    log.warn({ rule: rule.number, error: message }, `${KEY}: a rule cannot be evaluated; it denies`);
+  const rules = new Rules(compiled, {
+    policy: KEY,
+    failed: (rule, { message }) =>
+      log.warn({ rule: rule.number, error: message }, `${KEY}: a rule cannot be evaluated; it denies`),
   });
   const withSecrets = compiled.some(({ expression }) => asksForSecrets(expression));
   return (next) => async (exchange) => {
     const scope = exchangeScope(exchange, withSecrets ? secretsOf(exchange) : undefined);
-    const { allowed, by } = rules.judge(scope);
+    const { witness } = exchange;
+    const { allowed, by } = rules.judge(scope, witness && { hearing: { witness, question: 'request' } });
     if (allowed) return next(exchange);
     log.debug({ exchange: exchange.id, rule: by?.number }, `${KEY}: refused`);
     throw new GatewayError('FORBIDDEN', 'not allowed by the rules of this place');

@@ -2,10 +2,18 @@
 import type { GuardedCall, GuardedItem, GuardedRequest, McpGuard } from '../../core/guard.ts';
 import { definePolicy } from '../../core/policy.ts';
 import type { Log } from '../../core/ports.ts';
-import { comesTo, type Scope } from '../../expr/expression.ts';
+import { comesTo, type Expression, type Scope } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
-import { compileRules, type Rule, Rules, type RulesPlace, ruleProblems } from '../../expr/rules.ts';
+import { valueAt } from '../../expr/readings.ts';
+import {
+  compileRules,
+  type Hearing,
+  type Rule,
+  Rules,
+  type RulesPlace,
+  ruleProblems,
+} from '../../expr/rules.ts';
 import { asksForSecrets, exchangeScope, secretsOf } from '../../expr/scope.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { mcpAuthorizationSchema } from './schema.ts';
@@ -33,13 +41,17 @@ export const mcpAuthorization = definePolicy({
   merge: (wider, narrower) => ({ rules: [...wider.rules, ...narrower.rules] }),
 });
 
+type Kind = GuardedItem['kind'];
+
 function guardOf(compiled: readonly Rule[], log: Log): Omit<McpGuard, 'key'> {
-  const said = new Set<Rule>();
-  const rules = new Rules(compiled, (rule, { message }) => {
-    // Once: a rule about tools fails for every prompt, and a rule on arguments for every list.
-    if (said.has(rule)) return;
-    said.add(rule);
-    log.debug({ rule: rule.number, error: message }, `${KEY}: a rule cannot be evaluated; it lets nobody in`);
+  const rules = new Rules(compiled, {
+    policy: KEY,
+    // A rule about tools fails for every prompt, and a rule on arguments for every list.
+    failed: (rule, { message }) =>
+      log.debug(
+        { rule: rule.number, error: message },
+        `${KEY}: a rule cannot be evaluated; it lets nobody in`,
+      ),
   });
   const withSecrets = compiled.some(({ expression }) => asksForSecrets(expression));
   const scopeOf = (request: GuardedRequest, mcp: object): Scope => {
@@ -48,44 +60,99 @@ function guardOf(compiled: readonly Rule[], log: Log): Omit<McpGuard, 'key'> {
     return exchangeScope(request, withSecrets ? { ...secretsOf(request), mcp } : { mcp });
   };
   const facts = new Map(compiled.map((rule) => [rule, factsOf(rule)]));
-  const concerns = (rule: Rule, kind: GuardedItem['kind'] | undefined): boolean => {
-    const { kinds } = facts.get(rule) as Facts;
-    return kinds.length === 0 || (kind !== undefined && kinds.includes(kind));
+  const undecided = (rule: Rule, kind: Kind | undefined, at: { scope: Scope; listed: boolean }): boolean => {
+    const found = facts.get(rule) as Facts;
+    const concerned = found.kinds.length === 0 || (kind !== undefined && found.kinds.includes(kind));
+    // What depends on the call is decided when there is one.
+    if (concerned) return at.listed && found.readsCall;
+    // A deny about tools says nothing about prompts. An allow or require about tools does: prompts do not meet it.
+    return rule.effect === 'deny' && !failsAnyway(rule, found, at.scope);
   };
-  // A deny about tools says nothing about prompts. An allow or require about tools does: prompts do not meet it.
-  const elsewhere = (rule: Rule, kind: GuardedItem['kind'] | undefined): boolean =>
-    rule.effect === 'deny' && !concerns(rule, kind);
   return {
     judge: (call, request) => {
       const scope = scopeOf(request, ofCall(call));
-      const { allowed, by } = rules.judge(scope, (rule) => elsewhere(rule, call.item?.kind));
+      const { allowed, by } = rules.judge(scope, {
+        undecided: (rule) => undecided(rule, call.item?.kind, { scope, listed: false }),
+        hearing: hearing(request, 'call', call.item),
+      });
       if (allowed) return { allowed };
       return { allowed, scopes: by ? by.scopes : rules.scopesOfAllow };
     },
     shows: (item, request) => {
       const scope = scopeOf(request, variables(item, undefined));
-      // What depends on the arguments is decided when there are some.
-      const later = (rule: Rule): boolean => facts.get(rule)?.readsCall === true && concerns(rule, item.kind);
-      return rules.judge(scope, (rule) => later(rule) || elsewhere(rule, item.kind)).allowed;
+      return rules.judge(scope, {
+        undecided: (rule) => undecided(rule, item.kind, { scope, listed: true }),
+        hearing: hearing(request, 'list', item),
+      }).allowed;
     },
   };
 }
 
+function hearing(
+  request: GuardedRequest,
+  question: Hearing['question'],
+  item: GuardedItem | undefined,
+): Hearing | undefined {
+  return request?.witness && { witness: request.witness, question, item };
+}
+
 interface Facts {
   /** Kinds of items it is about. */
-  readonly kinds: readonly GuardedItem['kind'][];
+  readonly kinds: readonly Kind[];
   /** It can only be decided for a call. */
   readonly readsCall: boolean;
+  /** What it reads beside the item: claims, headers. */
+  readonly beside: readonly string[];
+  /** Stands for items of its kinds where there are none. */
+  readonly nothing: object;
 }
 
 const KINDS = ['tool', 'prompt', 'resource', 'task'] as const;
 const OF_CALLS = ['mcp.tool.arguments', 'mcp.methodName', 'mcp.client', 'mcp.sessionId'];
 
 function factsOf({ expression }: Rule): Facts {
+  const kinds = KINDS.filter((kind) => comesTo(expression, `mcp.${kind}`));
   return {
-    kinds: KINDS.filter((kind) => comesTo(expression, `mcp.${kind}`)),
+    kinds,
     readsCall: OF_CALLS.some((variable) => comesTo(expression, variable)),
+    beside: [...expression.reads].filter((read) => read !== 'mcp' && !read.startsWith('mcp.')),
+    nothing: Object.fromEntries(kinds.map((kind) => [kind, nothingOf(expression, kind)])),
   };
+}
+
+/** An item without a name, target or arguments, but with every member that the expression looks for. */
+function nothingOf({ reads }: Expression, kind: Kind): object {
+  const members = (of: string, value: unknown): object => {
+    const within = `mcp.${kind}.${of}.`;
+    const names = [...reads].filter((read) => read.startsWith(within));
+    return Object.fromEntries(names.map((read) => [read.slice(within.length), value]));
+  };
+  return {
+    target: '',
+    name: '',
+    arguments: members('arguments', ''),
+    annotations: members('annotations', false),
+  };
+}
+
+/**
+ * `deny: mcp.tool.name == "x" || jwt.role == "guest"` fails for every prompt, because there is no tool. It must not be
+ * passed over where it would fail for a tool as well, because there is no claim: that is a deny that cannot be decided.
+ */
+function failsAnyway({ expression }: Rule, { beside, nothing }: Facts, scope: Scope): boolean {
+  if (beside.every((read) => valueAt(scope, read) !== undefined)) return false;
+  try {
+    return expression.test(withItem(scope, nothing));
+  } catch {
+    return true;
+  }
+}
+
+function withItem(scope: Scope, item: object): Scope {
+  const mcp = { ...(scope['mcp'] as object), ...item };
+  return new Proxy(scope, {
+    get: (target, name) => (name === 'mcp' ? mcp : Reflect.get(target, name, target)),
+  });
 }
 
 function ofCall(call: GuardedCall): object {
