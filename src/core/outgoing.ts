@@ -41,8 +41,10 @@ export type CredentialOwner = string | undefined;
 
 /** A login that the client has to go through at the upstream, in a browser, before a request can be sent. */
 export interface Login {
-  /** Where it begins: a page of the gateway. */
+  /** Where it begins: a page of the gateway. A path, where only the request tells what the gateway is called. */
   readonly url: string;
+  /** The same for a client that reaches the gateway at `origin`. Throws where no login can go through there. */
+  at?(origin: string): Login;
   /** Names this login among others of the same client. */
   readonly id: string;
   /** For people: why. */
@@ -61,6 +63,18 @@ export class LoginNeeded extends GatewayError {
     super('LOGIN_NEEDED', `${message}: ${url}`, { data: { elicitations } });
     this.name = 'LoginNeeded';
     this.login = login;
+  }
+
+  /** For a client that reaches the gateway at `origin`; undefined: not over HTTP. */
+  at(origin: string | undefined): LoginNeeded {
+    const { login } = this;
+    if (!login.url.startsWith('/')) return this;
+    if (origin !== undefined && login.at) return new LoginNeeded(login.at(origin));
+    const remedy = 'set publicUrl of oauthAuthorizationCode to where browsers reach the gateway';
+    throw new GatewayError(
+      'CREDENTIALS_UNAVAILABLE',
+      `${login.message}, and its page has no address: ${remedy}`,
+    );
   }
 }
 

@@ -3,7 +3,7 @@
  * (`long`) and an upgrade get a connection of their own, so that a hundred open streams never starve the calls.
  * Knows nothing of routes, MCP or policies.
  */
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Client, type Dispatcher, Pool } from 'undici';
 import type { Lasting } from '../core/backend.ts';
@@ -25,6 +25,8 @@ export interface UpstreamOrigin {
   /** Offer HTTP/2 by ALPN; https only. */
   readonly allowH2?: boolean | undefined;
   readonly unixSocket?: string | undefined;
+  /** Resolves names in place of the system; not for upstreams that are shared. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 export interface UpgradeRequest extends UpstreamRequest {
@@ -56,11 +58,11 @@ export class HttpUpstream implements Closable {
   #closed = false;
 
   constructor(options: UpstreamOrigin) {
-    const { tls, connectTimeoutMs, unixSocket } = options;
+    const { tls, connectTimeoutMs, unixSocket, lookup } = options;
     const origin = new URL(options.origin);
     this.#options = options;
     this.#serverName = serverName(origin, tls);
-    const connect = connector({ tls, connectTimeoutMs, unixSocket, allowH2: false });
+    const connect = connector({ tls, connectTimeoutMs, unixSocket, allowH2: false, lookup });
     this.#client = {
       connect: (target, done) => {
         const spare = this.#spare;
@@ -133,8 +135,8 @@ export class HttpUpstream implements Closable {
   }
 
   #offerHttp2(origin: URL): { calls: Http2Sessions; long: Http2Sessions } {
-    const { tls, connectTimeoutMs, unixSocket } = this.#options;
-    const connect = connector({ tls, connectTimeoutMs, unixSocket, allowH2: true });
+    const { tls, connectTimeoutMs, unixSocket, lookup } = this.#options;
+    const connect = connector({ tls, connectTimeoutMs, unixSocket, allowH2: true, lookup });
     const { hostname, host, protocol, port } = origin;
     const servername = this.#serverName;
     const target = { hostname, host, protocol, port, ...(servername === undefined ? {} : { servername }) };

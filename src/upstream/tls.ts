@@ -3,7 +3,7 @@
  * can turn that off.
  */
 import { readFile } from 'node:fs';
-import { isIP } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import type { PolicySet } from '../core/policy.ts';
 import { isPem } from '../lib/pem.ts';
@@ -21,6 +21,8 @@ export interface ConnectorOptions {
   readonly unixSocket: string | undefined;
   /** Offer HTTP/2 by ALPN. */
   readonly allowH2: boolean;
+  /** Resolves names in place of the system; addresses are connected to without it. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 /** The policy `backendTLS` of an upstream. Absent and `{}` mean the same: verify against the system's authorities. */
@@ -35,12 +37,13 @@ export function serverName(origin: URL, tls: UpstreamTls | undefined): string | 
 }
 
 export function connector(options: ConnectorOptions): buildConnector.connector {
-  const { tls, connectTimeoutMs, unixSocket, allowH2 } = options;
+  const { tls, connectTimeoutMs, unixSocket, allowH2, lookup } = options;
   const build = (ca?: string) =>
     buildConnector({
       timeout: connectTimeoutMs,
       allowH2,
       socketPath: unixSocket ?? null,
+      ...(lookup && { lookup }),
       ...(ca === undefined ? {} : { ca }),
     });
   const root = tls?.root;
