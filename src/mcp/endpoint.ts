@@ -13,7 +13,7 @@ import { ParkedCalls } from './bridge/parked-calls.ts';
 import { type OpenedState, RequestStates } from './bridge/request-state.ts';
 import { withoutTasks } from './bridge/tasks.ts';
 import type { McpOutcome } from './call.ts';
-import { type ClientContext, type Shown, shownBy } from './calls/shown.ts';
+import { type ClientContext, ownLogin, type Shown, shownBy } from './calls/shown.ts';
 import type { ListKind } from './catalogue.ts';
 import type { ClientIdentity, ServerInfo } from './link/opened.ts';
 import { type MergeInput, mergeDiscover, mergeInfo } from './merge-info.ts';
@@ -118,18 +118,18 @@ export class Endpoint implements Closable, TargetWatcher {
 
   /** The client behind a request of its own: known from earlier ones by what it says of itself and what it proves. */
   visit(envelope: Envelope, client: ClientContext, revision = MODERN_REVISION): Visitor {
-    const shown = shownBy(this.#view, client);
+    const shown = this.#view.maps ? shownBy(this.#view, client) : undefined;
     const { capabilities, info } = envelope;
     const key = [
       ownerOf(client),
       revision,
       // What policies make of its requests may change while a known client stays who it is.
-      client.principal === '' ? shown.key : shown.own,
+      shown && client.principal === '' ? shown.key : ownLogin(this.#view, client),
       capabilities.toString('latin1'),
       info?.toString('latin1') ?? '',
     ].join('\0');
-    const visitor = this.#visitors.get(key, () => this.#visitor(envelope, { client, shown, revision }));
-    if (visitor.shown.key !== shown.key) visitor.renew(shown);
+    const visitor = this.#visitors.get(key, () => this.#visitor(envelope, client, revision));
+    if (shown && visitor.shown.key !== shown.key) visitor.renew(shown);
     return visitor;
   }
 
@@ -158,7 +158,8 @@ export class Endpoint implements Closable, TargetWatcher {
 
   /** Whether a request shows what its session goes on with; where nothing travels on, any will do. */
   knows(session: Session, client: ClientContext): boolean {
-    return !this.#view.shows || session.shown.key === shownBy(this.#view, client).key;
+    if (this.#view.maps) return session.shown.key === shownBy(this.#view, client).key;
+    return session.shown.own === ownLogin(this.#view, client);
   }
 
   /**
@@ -233,10 +234,7 @@ export class Endpoint implements Closable, TargetWatcher {
     return { single: this.#view.single !== undefined, infos, gatewayVersion: this.options.version };
   }
 
-  #visitor(
-    said: Envelope,
-    { client, shown, revision }: { client: ClientContext; shown: Shown; revision: string },
-  ): Visitor {
+  #visitor(said: Envelope, client: ClientContext, revision: string): Visitor {
     const envelope = {
       version: MODERN_REVISION,
       capabilities: alone(said.capabilities),
@@ -257,7 +255,7 @@ export class Endpoint implements Closable, TargetWatcher {
       envelope,
       askable: Object.keys(capabilities).length > 0,
       capabilityKey: capabilityKey(capabilities),
-      shown,
+      shown: shownBy(this.#view, client),
       view: this.#view,
       ports: this.options.ports,
       makeRoom: () => this.#visitors.freeServer(),

@@ -99,8 +99,13 @@ export function shownBy(view: View, client: ClientContext): Shown {
     const part = partOf(view, member, client);
     if (part) parts.set(member.name, part);
   }
-  const own = view.single && parts.has(view.single.name) ? client.headers.join('\n') : '';
-  return new Shown(client.principal, parts, own);
+  return new Shown(client.principal, parts, ownLogin(view, client));
+}
+
+/** The login of the client that travels to the one server there is; empty: none does. */
+export function ownLogin({ single }: View, { headers }: ClientContext): string {
+  if (headers.length === 0 || !single?.target.connector.takesHeaders) return '';
+  return withoutHeaders(headers, namesOf(single.outgoing)).join('\n');
 }
 
 /** What the policies of each target make of the request. */
