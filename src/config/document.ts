@@ -10,6 +10,7 @@ import type { Definitions } from './definitions.ts';
 import { type FrontendDocument, frontendSchema, type LimitsDocument, limitsSchema } from './limits.ts';
 import { type Protocol, protocolSchema, type TlsDocument, tlsSchema } from './listener-tls.ts';
 import { policySetSchema, policyShape } from './policies.ts';
+import { type RuleTest, testsSchema } from './tests.ts';
 
 export type PolicySetDocument = Record<string, unknown>;
 
@@ -112,6 +113,7 @@ export interface ConfigDocument {
   routes: AttachedRouteDocument[];
   backends: NamedBackendDocument[];
   mcp?: McpDocument;
+  tests: readonly RuleTest[];
 }
 
 export function documentSchema(definitions: Definitions): z.ZodType<ConfigDocument> {
@@ -150,6 +152,7 @@ export function documentSchema(definitions: Definitions): z.ZodType<ConfigDocume
       .default([])
       .meta({ description: 'Backends that routes refer to by name.' }),
     ...mcpShape(definitions),
+    tests: testsSchema,
   };
   return z.strictObject(shape) as unknown as z.ZodType<ConfigDocument>;
 }

@@ -32,11 +32,27 @@ export interface ConfigSource {
 
 /** Throws ConfigError with everything that is wrong, in the order of the text. */
 export function loadConfig(source: ConfigSource): Plan {
+  return readDocument(source).plan;
+}
+
+/** A document, and where its values stand. */
+export interface ReadDocument {
+  readonly plan: Plan;
+  readonly document: ConfigDocument;
+  diagnostic(finding: Finding): Diagnostic;
+}
+
+/** Throws ConfigError as `loadConfig` does. */
+export function readDocument(source: ConfigSource): ReadDocument {
   const { value, positions } = parseConfig(source);
   const expanded = interpolate(value, source.env);
   const { document, findings } = validate(expanded, source);
-  if (document && findings.length === 0) return resolvePlan(document, source.definitions);
-  throw new ConfigError(diagnose(findings, positions, expanded.used));
+  if (!document || findings.length > 0) throw new ConfigError(diagnose(findings, positions, expanded.used));
+  return {
+    plan: resolvePlan(document, source.definitions),
+    document,
+    diagnostic: (finding) => hideValues(positions.diagnostic(finding), expanded.used),
+  };
 }
 
 interface Schemas {

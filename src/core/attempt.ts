@@ -6,6 +6,7 @@ import type { Cancel } from '../lib/cancel.ts';
 import type { ConnectionTls, Endpoint, Exchange, RequestBody } from './exchange.ts';
 import type { Credential, Identity, PeerCertificate } from './identity.ts';
 import type { ExchangeRecord } from './signals.ts';
+import type { Witness } from './witness.ts';
 
 export interface AttemptOptions {
   /** Default: the body of the exchange around it, which can be taken once. */
@@ -101,6 +102,10 @@ export class Attempt implements Exchange {
 
   get tls(): ConnectionTls | undefined {
     return this.#of.tls;
+  }
+
+  get witness(): Witness | undefined {
+    return this.#of.witness;
   }
 
   #set([name, value]: readonly [string, string]): void {

@@ -76,7 +76,7 @@ export interface Exchange {
   /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */
   serves: (exchange: Exchange, path: string) => boolean;
   /** Hears of what is decided about it; no exchange of a client has one. */
-  readonly witness?: Witness;
+  readonly witness?: Witness | undefined;
 }
 
 export interface Reply {
