@@ -10,14 +10,20 @@ export interface Limit {
   /** The error of whoever goes beyond; undefined where nobody is refused, `what` then says what happens. */
   readonly error: ErrorCode | undefined;
   readonly what: string;
-  /** The configuration key that changes it. */
+  /** The configuration key that changes it; one in `config.limits` bears the name of the row. */
   readonly key?: string;
+  /** A key of the Rust gateway that says the same. */
+  readonly also?: string;
+  /** Least and most that it can be set to. */
+  readonly range?: readonly [number, number];
 }
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const GIB = 1024 * MIB;
 
 export const LIMITS = {
   requestBody: {
@@ -25,31 +31,92 @@ export const LIMITS = {
     unit: 'bytes',
     error: 'BODY_TOO_LARGE',
     what: 'Body of one MCP request from a client.',
+    key: 'config.limits.requestBody',
+    range: [1 * KIB, 1 * GIB],
+    also: 'frontendPolicies.http.maxBufferSize',
   },
   headerBytes: {
     value: 32 * KIB,
     unit: 'bytes',
     error: 'HEADERS_TOO_LARGE',
     what: 'All headers of one request.',
+    key: 'config.limits.headerBytes',
+    range: [1 * KIB, 1 * MIB],
   },
-  headerCount: { value: 100, unit: 'count', error: 'HEADERS_TOO_LARGE', what: 'Headers of one request.' },
+  headerCount: {
+    value: 100,
+    unit: 'count',
+    error: 'HEADERS_TOO_LARGE',
+    what: 'Headers of one request.',
+    key: 'config.limits.headerCount',
+    range: [10, 2000],
+    also: 'frontendPolicies.http.http1MaxHeaders',
+  },
   headersTime: {
     value: 15 * SECOND,
     unit: 'ms',
     error: 'REQUEST_TIMEOUT',
     what: 'From the first byte of a request, or from the connection, to its last header.',
+    key: 'config.limits.headersTime',
+    range: [100, 10 * MINUTE],
   },
   idleConnection: {
     value: 65 * SECOND,
     unit: 'ms',
     error: undefined,
     what: "Time without a request after which a client's connection is closed.",
+    key: 'config.limits.idleConnection',
+    range: [100, 24 * HOUR],
+    also: 'frontendPolicies.http.http1IdleTimeout',
+  },
+  bodyTime: {
+    value: 60 * SECOND,
+    unit: 'ms',
+    error: 'REQUEST_TIMEOUT',
+    what: 'Time for the whole body of one MCP request.',
+    key: 'config.limits.bodyTime',
+    range: [100, 1 * HOUR],
+  },
+  bodyPause: {
+    value: 60 * SECOND,
+    unit: 'ms',
+    error: 'REQUEST_TIMEOUT',
+    what: 'Pause in an upload that is passed on while it comes in, as long as nothing has been replied.',
+    key: 'config.limits.bodyPause',
+    range: [100, 1 * HOUR],
+  },
+  replyPause: {
+    value: 60 * SECOND,
+    unit: 'ms',
+    error: 'CANCELLED',
+    what: 'Time in which a client takes nothing of a reply that waits for it; then the connection is broken.',
+    key: 'config.limits.replyPause',
+    range: [100, 1 * HOUR],
+  },
+  connections: {
+    value: 20_000,
+    unit: 'count',
+    error: undefined,
+    what: 'Connections of clients to one port; a further one is closed at once.',
+    key: 'config.limits.connections',
+    range: [1, 1_000_000],
+  },
+  streams: {
+    value: 250,
+    unit: 'count',
+    error: undefined,
+    what: 'Requests at a time on one HTTP/2 connection; a client is told so and holds further ones back.',
+    key: 'config.limits.streams',
+    range: [1, 10_000],
   },
   tlsHandshake: {
     value: 15 * SECOND,
     unit: 'ms',
     error: undefined,
     what: 'Time for a TLS handshake of a client; then the connection is closed.',
+    key: 'config.limits.tlsHandshake',
+    range: [100, 10 * MINUTE],
+    also: 'frontendPolicies.tls.handshakeTimeout',
   },
   clientHello: {
     value: 16 * KIB,
@@ -94,6 +161,30 @@ export const LIMITS = {
     unit: 'count',
     error: undefined,
     what: 'Tokens of one `jwtAuth` that are known to be valid and not verified again; the one not seen for longest is forgotten.',
+  },
+  credentialsBytes: {
+    value: 256 * KIB,
+    unit: 'bytes',
+    error: 'CREDENTIALS_UNAVAILABLE',
+    what: 'What an authorization server answers to the gateway as its client: metadata, tokens.',
+  },
+  credentialsTime: {
+    value: 10 * SECOND,
+    unit: 'ms',
+    error: 'CREDENTIALS_UNAVAILABLE',
+    what: 'Time it has for such an answer.',
+  },
+  credentialsPause: {
+    value: 10 * SECOND,
+    unit: 'ms',
+    error: undefined,
+    what: 'Least time between two tokens that are asked for because an upstream has refused the one before.',
+  },
+  replayedBody: {
+    value: 64 * KIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'Body that is kept to be sent once more where an upstream refuses credentials of the gateway; a longer one is sent once.',
   },
   clockSkew: {
     value: 60 * SECOND,
@@ -150,7 +241,44 @@ export const LIMITS = {
     error: undefined,
     what: 'Passwords of one `basicAuth` that are known to be right and not compared again; the one not seen for longest is forgotten.',
   },
-  batch: { value: 50, unit: 'count', error: 'BATCH_TOO_LARGE', what: 'Messages in one JSON-RPC batch.' },
+  logins: {
+    value: 4096,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'Logins of people at upstreams (`oauthAuthorizationCode`) that have been offered and are not over; one for each person and server.',
+  },
+  loginTime: {
+    value: 10 * MINUTE,
+    unit: 'ms',
+    error: 'LOGIN_NEEDED',
+    what: 'Time from the offer of such a login, or from its page, to its end in the browser.',
+  },
+  loginReply: {
+    value: 256 * KIB,
+    unit: 'bytes',
+    error: 'CREDENTIALS_UNAVAILABLE',
+    what: 'What an authorization server, or a server that wants a login, answers with: metadata, registration, tokens.',
+  },
+  loginReplyTime: {
+    value: 10 * SECOND,
+    unit: 'ms',
+    error: 'CREDENTIALS_UNAVAILABLE',
+    what: 'Time it has for one such answer.',
+  },
+  keptTokens: {
+    value: 10_000,
+    unit: 'count',
+    error: undefined,
+    what: 'Logins that one store keeps tokens of; the one not renewed for longest is forgotten, and its owner logs in again.',
+  },
+  batch: {
+    value: 50,
+    unit: 'count',
+    error: 'BATCH_TOO_LARGE',
+    what: 'Messages in one JSON-RPC batch.',
+    key: 'config.limits.batch',
+    range: [1, 10_000],
+  },
   jsonDepth: {
     value: 128,
     unit: 'count',
@@ -162,6 +290,8 @@ export const LIMITS = {
     unit: 'bytes',
     error: 'UPSTREAM_MESSAGE_TOO_LARGE',
     what: 'One message from an upstream server.',
+    key: 'config.limits.upstreamMessage',
+    range: [1 * KIB, 1 * GIB],
   },
   sessions: {
     value: 10_000,
@@ -278,6 +408,8 @@ export const LIMITS = {
     unit: 'bytes',
     error: 'OVERLOADED',
     what: 'Data waiting for one slow reader: progress is coalesced, then log messages are dropped, then the stream is closed.',
+    key: 'config.limits.readerQueue',
+    range: [16 * KIB, 1 * GIB],
   },
   sseInitialize: {
     value: 60 * SECOND,
@@ -330,12 +462,37 @@ export const LIMITS = {
     error: undefined,
     what: 'Pause after which the lists of a target are compared with the upstream.',
   },
-  children: { value: 256, unit: 'count', error: 'PROCESS_LIMIT', what: 'Child processes at the same time.' },
+  children: {
+    value: 256,
+    unit: 'count',
+    error: 'PROCESS_LIMIT',
+    what: 'Child processes at the same time.',
+    key: 'config.limits.children',
+    range: [1, 100_000],
+  },
   childInput: {
     value: 32 * MIB,
     unit: 'bytes',
     error: 'UPSTREAM_CLOSED',
     what: 'Messages waiting for a child process that does not read its standard input.',
+  },
+  rateLimitKeys: {
+    value: 100_000,
+    unit: 'count',
+    error: undefined,
+    what: 'Keys that one `localRateLimit` counts for; then it forgets one that is full, or was quiet longest.',
+  },
+  redisConnect: {
+    value: 2 * SECOND,
+    unit: 'ms',
+    error: 'OVERLOADED',
+    what: 'Time for the first connection to the Redis of a shared limit; who asks later does not wait for one.',
+  },
+  redisCommands: {
+    value: 1000,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'Questions to one Redis that wait for an answer.',
   },
   expressionSource: {
     value: 16 * KIB,
@@ -367,6 +524,30 @@ export const LIMITS = {
     error: 'EXPRESSION_FAILED',
     what: 'A text that an expression makes, in UTF-16 characters.',
   },
+  retryBody: {
+    value: 64 * KIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'Body of a request to a `host` backend that `retry` can send again; a larger one, or one of unknown length, is sent once.',
+  },
+  retryPause: {
+    value: 10 * SECOND,
+    unit: 'ms',
+    error: undefined,
+    what: 'Pause between two tries of `retry`, which grows from one to the next, unless its `backoff` is longer.',
+  },
+  delay: {
+    value: 5 * MINUTE,
+    unit: 'ms',
+    error: undefined,
+    what: 'What `delay` can hold a request back; a longer one is cut to it.',
+  },
+  eviction: {
+    value: 5 * MINUTE,
+    unit: 'ms',
+    error: undefined,
+    what: 'Time a backend is evicted (`health`), which grows from one eviction to the next, unless its `duration` is longer.',
+  },
   drain: {
     value: 60 * SECOND,
     unit: 'ms',
@@ -374,3 +555,21 @@ export const LIMITS = {
     what: 'Time that requests of a replaced configuration, or of a gateway that stops, have to finish.',
   },
 } as const satisfies Record<string, Limit>;
+
+/** Rows that `config.limits` can set. */
+export type SettableLimit = {
+  [Name in keyof typeof LIMITS]: (typeof LIMITS)[Name] extends { readonly key: `config.limits.${Name}` }
+    ? Name
+    : never;
+}[keyof typeof LIMITS];
+
+/** Each of them as it is in force. */
+export type LimitSettings = Readonly<Record<SettableLimit, number>>;
+
+export const SETTABLE: readonly SettableLimit[] = (Object.keys(LIMITS) as (keyof typeof LIMITS)[]).filter(
+  (name): name is SettableLimit => (LIMITS[name] as Limit).key === `config.limits.${name}`,
+);
+
+export const STANDARD_LIMITS = Object.fromEntries(
+  SETTABLE.map((name) => [name, LIMITS[name].value]),
+) as LimitSettings;

@@ -25,6 +25,8 @@ export interface UpstreamCredentials {
   readonly personal: boolean;
   /** Headers they stand in, in lower case: those of the client do not travel. */
   readonly names: readonly string[];
+  /** They stand elsewhere: then names, here and in what they are, are those of query parameters or cookies. */
+  readonly place?: 'query' | 'cookie' | undefined;
   /** What is at hand (flat list); undefined: it has to be fetched first. */
   ready(owner: CredentialOwner): readonly string[] | undefined;
   /**
