@@ -11,8 +11,12 @@ import { authorization } from './policies/authorization/index.ts';
 import { backendTls } from './policies/backend-tls/index.ts';
 import { basicAuth } from './policies/basic-auth/index.ts';
 import { cors } from './policies/cors/index.ts';
+import { delay } from './policies/delay/index.ts';
+import { health } from './policies/health/index.ts';
 import { jwtAuth } from './policies/jwt-auth/index.ts';
 import { mcpAuthorization } from './policies/mcp-authorization/index.ts';
+import { retry } from './policies/retry/index.ts';
+import { timeout } from './policies/timeout/index.ts';
 import { mcpTarget } from './targets/mcp/index.ts';
 import { sseTarget } from './targets/sse/index.ts';
 import { stdioTarget } from './targets/stdio/index.ts';
@@ -36,6 +40,10 @@ export function standardWith(additions: Additions): Definitions {
     authorization,
     mcpAuthorization,
     backendTls,
+    timeout,
+    delay,
+    retry,
+    health,
     ...(additions.policies ?? []),
   ];
   const targets = [stdioTarget, mcpTarget, sseTarget, ...(additions.targets ?? [])];

@@ -103,3 +103,8 @@ export function header(exchange: Exchange, name: string): string | undefined {
   const value = exchange.headers[name];
   return Array.isArray(value) ? value[0] : value;
 }
+
+/** The client opens a stream to listen to (server-sent events), for as long as it likes. */
+export function isListening({ method, headers }: Pick<Exchange, 'method' | 'headers'>): boolean {
+  return method === 'GET' && headers['accept']?.includes('text/event-stream') === true;
+}

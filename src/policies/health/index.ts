@@ -1,0 +1,76 @@
+/** The `health` policy: watches how a backend answers, so that balancing can leave out one that fails. */
+import { asGatewayError } from '../../core/errors.ts';
+import { type Answer, type Exchange, isTunnel, type Reply } from '../../core/exchange.ts';
+import { definePolicy } from '../../core/policy.ts';
+import type { Log } from '../../core/ports.ts';
+import type { Layer } from '../../core/service.ts';
+import { bodilessProblems, compileBodiless } from '../../expr/bodiless.ts';
+import { ExprError, type Expression } from '../../expr/expression.ts';
+import { loadExpr } from '../../expr/load.ts';
+import { PLACES } from '../../expr/places.ts';
+import { exchangeScope } from '../../expr/scope.ts';
+import { healthSchema } from './schema.ts';
+import { type Eviction, Standing } from './standing.ts';
+
+const KEY = 'health';
+
+export const health = definePolicy({
+  key: KEY,
+  phase: 'resilience',
+  attach: ['backend'],
+  schema: healthSchema,
+  load: loadExpr,
+  problems: ({ unhealthyExpression: text }, expr) =>
+    bodilessProblems(expr, text, { place: PLACES.response, path: ['unhealthyExpression'] }),
+  build: ({ unhealthyExpression: text, eviction }, { ports, lasting, scope, place }, expr) => {
+    const standing = lasting.hold(scope, `health of ${place}`, () => new Standing(nameOf(place), ports));
+    const unhealthy = text ? judged(compileBodiless(expr, text, PLACES.response), ports.log) : isServerError;
+    return { health: standing, exchange: watching(standing, { unhealthy, eviction }) };
+  },
+});
+
+type Unhealthy = (exchange: Exchange, reply: Reply) => boolean;
+
+interface Judge {
+  readonly unhealthy: Unhealthy;
+  readonly eviction: Eviction | undefined;
+}
+
+function watching(standing: Standing, { unhealthy, eviction }: Judge): Layer<Exchange, Answer> {
+  return (next) => async (exchange) => {
+    let answer: Answer;
+    try {
+      answer = await next(exchange);
+    } catch (error) {
+      // A client that goes away, or asks for what cannot be, says nothing about the backend.
+      if (asGatewayError(error).fault === 'upstream') standing.failed(eviction);
+      throw error;
+    }
+    if (!isTunnel(answer) && unhealthy(exchange, answer)) standing.failed(eviction);
+    else standing.succeeded();
+    return answer;
+  };
+}
+
+const isServerError: Unhealthy = (_exchange, { status }) => status >= 500;
+
+/** One that cannot be evaluated leaves it to the status. */
+function judged(expression: Expression, log: Log): Unhealthy {
+  let said = false;
+  return (exchange, reply) => {
+    const { status, headers } = reply;
+    try {
+      return expression.test(exchangeScope(exchange, { response: { status, headers } }));
+    } catch (error) {
+      if (!(error instanceof ExprError)) throw error;
+      if (!said) log.warn({ error: error.message }, `${KEY}: cannot be evaluated; the status decides`);
+      said = true;
+      return isServerError(exchange, reply);
+    }
+  };
+}
+
+/** As the other metrics name it: the key of the backend. */
+function nameOf(place: string): string {
+  return place.replace(/^backend /, '');
+}
