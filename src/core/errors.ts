@@ -53,7 +53,7 @@ export const CATALOGUE = {
   /** A rule says no to who asks. */
   FORBIDDEN: client(403, -32000),
   SCOPE_MISSING: client(403, -32602),
-  RATE_LIMITED: client(429, -32000),
+  RATE_LIMITED: { http: 429, rpc: -32000, fault: 'client', retryable: true } as Entry,
   /** An upstream takes calls of this client only after a login there; see LoginNeeded. */
   LOGIN_NEEDED: client(401, -32042),
   FORBIDDEN_HOST: client(403, -32000),

@@ -38,9 +38,9 @@ export interface PolicyParts {
   readonly credentials?: UpstreamCredentials;
 }
 
-/** What a policy may know of the route it is built for. */
+/** What a policy may know of what it stands before. */
 export interface RouteFacts {
-  /** Keys of the route's backends, e.g. `mcp`, `host`. */
+  /** Keys of the backends behind it, e.g. `mcp`, `host`. */
   readonly backends: readonly string[];
 }
 
@@ -53,7 +53,8 @@ export interface PolicyDeps {
   readonly settings: SettingsPlan;
   /** Names where it stands, across reloads: what is counted there counts for nowhere else. */
   readonly place: string;
-  /** Absent when the policy is built for no route in particular (a listener's). */
+  readonly level: AttachLevel;
+  /** Absent where several routes lie behind (a listener's). */
   readonly route?: RouteFacts | undefined;
 }
 

@@ -110,8 +110,8 @@ describe('an exchange', () => {
       'first r for echo',
       'middle r for echo',
       'last r for echo',
-      'second b',
-      'last b',
+      'second b for echo',
+      'last b for echo',
     ]);
   });
 

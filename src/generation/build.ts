@@ -12,6 +12,7 @@ import { allMappings, type Outgoing } from '../core/outgoing.ts';
 import type { BindPlan, ListenerPlan, Plan, RouteBackend, RoutePlan } from '../core/plan.ts';
 import {
   type Altitude,
+  type AttachLevel,
   mergePolicies,
   PHASES,
   type PolicyDefinition,
@@ -134,7 +135,8 @@ function buildListener(
     return serve(exchange);
   };
   const layers = policyLayers(listener.policies, building, {
-    place: `listener ${bind.port}/${listener.name}`,
+    level: 'listener',
+    key: `${bind.port}/${listener.name}`,
   });
   const named: Layer<Exchange, Answer> = (next) => (exchange) => {
     exchange.record.listener = listener.name;
@@ -172,9 +174,7 @@ function buildRoute(
     hostNamed: within.listener.hostname !== undefined || route.hostnames.length > 0,
     originAllowed: cors ? originAllowed(cors) : () => false,
   });
-  const facts: RouteFacts = { backends: route.backends.map(({ kind }) => kind) };
-  const at = { altitude: 'exchange', place: routePlace(route), route: facts } as const;
-  const parts = policyParts(route.policies, building, at);
+  const parts = policyParts(route.policies, building, { ...routePlace(route), altitude: 'exchange' });
   const attempt = stack(attempts(parts), weighted(backends));
   return stack([named, guard, ...layersOf(parts)], attempt);
 }
@@ -184,9 +184,10 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
   const { definitions, ports, lasting, scope, current, plan } = building;
   const definition = definitions.backends.find(({ key }) => key === backend.kind);
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
-  const place = `backend ${backend.key}`;
-  const parts = (policies: PolicySet, altitude: Altitude, at: string) =>
-    policyParts(policies, building, { altitude, place: at });
+  const { key, kind } = backend;
+  const place: Standing = { level: 'backend', key, route: { backends: [kind] } };
+  const parts = (policies: PolicySet, altitude: Altitude, at = place) =>
+    policyParts(policies, building, { ...at, altitude });
   const built = definition.build(backend.config, {
     ports,
     lasting,
@@ -196,17 +197,18 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
     key: backend.key,
     label: `${route.name ?? route.key} > ${backend.kind}`,
     policies: mergePolicies(definitions.policies, route.policies, backend.policies),
-    guard: (policies) => allGuards(parts(policies, 'mcp', place).map(({ mcp }) => mcp)),
+    guard: (policies) => allGuards(parts(policies, 'mcp').map(({ mcp }) => mcp)),
     gate: (target) => {
-      if (target) return gateOf(parts(target.policies, 'mcp', `target ${backend.key}/${target.name}`));
+      if (target)
+        return gateOf(parts(target.policies, 'mcp', { level: 'target', key: `${key}/${target.name}` }));
       const ofRoute = gateOf(parts(route.policies, 'mcp', routePlace(route)));
-      return allGates([ofRoute, gateOf(parts(backend.policies, 'mcp', place))]);
+      return allGates([ofRoute, gateOf(parts(backend.policies, 'mcp'))]);
     },
     retry: () => parts(route.policies, 'mcp', routePlace(route)).find(({ retry }) => retry)?.retry,
-    outgoing: (policies) => outgoing(parts(policies, 'outgoing', place)),
+    outgoing: (policies) => outgoing(parts(policies, 'outgoing')),
   });
   building.backends.push({ key: backend.key, backend: built });
-  const own = parts(backend.policies, 'exchange', place);
+  const own = parts(backend.policies, 'exchange');
   const service = stack(layersOf(own), built.handle);
   const health = own.find((part) => part.health)?.health;
   return { key: backend.key, weight: backend.weight, backend: built, health, service };
@@ -226,12 +228,14 @@ function attempts(parts: readonly PolicyParts[]): Layer<Exchange, Answer>[] {
 }
 
 interface Standing {
-  readonly place: string;
+  readonly level: AttachLevel;
+  /** Of what it stands at; stays the same over reloads. */
+  readonly key: string;
   readonly route?: RouteFacts;
 }
 
-function routePlace({ key }: RoutePlan): string {
-  return `route ${key}`;
+function routePlace({ key, backends }: RoutePlan): Standing {
+  return { level: 'route', key, route: { backends: backends.map(({ kind }) => kind) } };
 }
 
 function gateOf(parts: readonly PolicyParts[]): McpGate | undefined {
@@ -243,13 +247,14 @@ const HTTP_ONLY: readonly Altitude[] = ['exchange'];
 function policyParts(
   policies: PolicySet,
   { definitions, ports, lasting, scope, pages, plan, loaded }: Building,
-  { altitude, place, route }: Standing & { readonly altitude: Altitude },
+  { altitude, level, key: at, route }: Standing & { readonly altitude: Altitude },
 ): PolicyParts[] {
   const present = definitions.policies.filter(
     ({ key, altitudes = HTTP_ONLY }) => policies[key] !== undefined && altitudes.includes(altitude),
   );
   const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
-  const deps = { ports, lasting, scope, pages, settings: plan.settings, place, route };
+  const place = `${level} ${at}`;
+  const deps = { ports, lasting, scope, pages, settings: plan.settings, place, level, route };
   return inOrder.map((policy) => policy.build(policies[policy.key], deps, loaded?.get(policy.key)));
 }
 
