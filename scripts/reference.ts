@@ -142,10 +142,11 @@ function cell(text: string): string {
 
 export function limitsPage(schema: JsonSchema): string {
   const limits = Object.values(LIMITS).map((limit: Limit) => {
-    const { what, error, key } = limit;
-    if (key !== undefined && schemasAt(schema, key.split('.')).length === 0)
-      throw new Error(`no configuration key ${key}`);
-    const setting = key === undefined ? '' : `\`${key}\``;
+    const { what, error, key, also } = limit;
+    const keys = [key, also].filter((one) => one !== undefined);
+    for (const one of keys)
+      if (schemasAt(schema, one.split('.')).length === 0) throw new Error(`no configuration key ${one}`);
+    const setting = keys.map((one) => `\`${one}\``).join(' or ');
     return `| ${cell(what)} | ${amount(limit)} | ${setting} | ${error === undefined ? '' : `[${error}](#errors)`} |`;
   });
   const errors = Object.entries(CATALOGUE).map(([code, entry]) => {

@@ -7,12 +7,13 @@ import type { Definitions } from './config/definitions.ts';
 import type { Lasting } from './core/backend.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Answer, Exchange } from './core/exchange.ts';
-import type { BindPlan, Plan } from './core/plan.ts';
+import type { BindPlan, Plan, SettingsPlan } from './core/plan.ts';
 import type { Ports } from './core/ports.ts';
 import { type Closable, type Scope, SharedPool } from './core/scope.ts';
 import { buildGeneration, type Generation } from './generation/build.ts';
 import { loadedFor } from './generation/loading.ts';
 import { Acceptor } from './listen/acceptor.ts';
+import { portLimits } from './listen/limits.ts';
 
 export interface GatewayOptions {
   readonly definitions: Definitions;
@@ -40,6 +41,12 @@ interface Running {
 
 interface Bound extends Listening {
   readonly acceptor: Acceptor;
+}
+
+interface Binding {
+  readonly settings: SettingsPlan;
+  /** Ports that were closed for one that moves. */
+  readonly vacated: Bound[];
 }
 
 export class Gateway implements Closable {
@@ -120,7 +127,11 @@ export class Gateway implements Closable {
     running.release = () => void this.#retire(running);
     this.#alive.add(running);
     this.#running = running;
-    for (const [key, bound] of fresh) this.#bound.set(key, bound);
+    const limits = portLimits(plan.settings);
+    for (const [key, bound] of fresh) {
+      this.#bound.set(key, bound);
+      bound.acceptor.configure(limits);
+    }
     for (const { backend } of generation.backends) backend.activate?.();
     if (before) retireMissing(before.generation, generation);
     this.#closeUnused(plan);
@@ -171,32 +182,36 @@ export class Gateway implements Closable {
       for (const bind of plan.binds) {
         const key = bindKey(bind);
         const kept = this.#bound.get(key);
-        wanted.set(key, kept ? { ...kept, bind } : await this.#bind(bind, vacated));
+        wanted.set(
+          key,
+          kept ? { ...kept, bind } : await this.#bind(bind, { settings: plan.settings, vacated }),
+        );
       }
     } catch (error) {
       const fresh = [...wanted].filter(([key]) => !this.#bound.has(key));
       await Promise.allSettled(fresh.map(([, { acceptor }]) => acceptor.close(0)));
-      for (const { bind } of vacated) this.#bound.set(bindKey(bind), await this.#open(bind));
+      const { settings } = this.plan ?? plan;
+      for (const { bind } of vacated) this.#bound.set(bindKey(bind), await this.#open(bind, settings));
       throw error;
     }
     return wanted;
   }
 
   /** A port that moves to another address: many systems do not let both be open at a time. */
-  async #bind(bind: BindPlan, vacated: Bound[]): Promise<Bound> {
+  async #bind(bind: BindPlan, { settings, vacated }: Binding): Promise<Bound> {
     try {
-      return await this.#open(bind);
+      return await this.#open(bind, settings);
     } catch (error) {
       const before = [...this.#bound.values()].find((other) => other.bind.port === bind.port);
       if (!before || !isTaken(error)) throw error;
       this.#bound.delete(bindKey(before.bind));
       vacated.push(before);
       void before.acceptor.close(this.#options.drainMs);
-      return await this.#open(bind);
+      return await this.#open(bind, settings);
     }
   }
 
-  async #open(bind: BindPlan): Promise<Bound> {
+  async #open(bind: BindPlan, settings: SettingsPlan): Promise<Bound> {
     const { ports } = this.#options;
     const acceptor = new Acceptor({
       port: bind.port,
@@ -204,6 +219,7 @@ export class Gateway implements Closable {
       ports,
       handle: (exchange) => this.#serve(bind.port, exchange),
       tls: () => this.#running?.generation.tls.get(bind.port),
+      limits: portLimits(settings),
     });
     const { port } = await acceptor.listen();
     return { bind, port, acceptor };

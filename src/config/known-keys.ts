@@ -27,6 +27,7 @@ const PLACES: Readonly<Record<string, Place>> = {
     keys: 'backends binds config frontendPolicies gateways llm mcp policies routeGroups routes services tcpRoutes ui workloads',
     inside: {
       config: 'config',
+      frontendPolicies: 'frontend',
       binds: 'bind',
       gateways: 'gateways',
       routes: 'attachedRoute',
@@ -37,6 +38,18 @@ const PLACES: Readonly<Record<string, Place>> = {
   config: {
     keys: 'additionalTrustDomains adminAddr backend caAddress caAuthToken clusterId connectionMinTerminationDeadline connectionTerminationDeadline customFunctions database dns enableIpv6 gateway hbone histograms localXdsPath logging mcp metrics modelCatalog namespace network readinessAddr sensitiveHeaders serviceAccount session skipValidateTrustDomain spiffe standardAttributes statsAddr storage tracing trustDomain workerThreads xdsAddress xdsAuthToken',
     inside: { session: 'session', mcp: 'mcpSettings', logging: 'logging' },
+  },
+  frontend: {
+    keys: 'accessLog connect http logging networkAuthorization networkExtAuthz proxy proxyProtocol tcp tls tracing',
+    inside: { http: 'frontendHttp', tls: 'frontendTls' },
+  },
+  frontendHttp: {
+    keys: 'http1HeaderCase http1IdleTimeout http1MaxHeaders http2ConnectionWindowSize http2FrameSize http2KeepaliveInterval http2KeepaliveTimeout http2MaxHeaderSize http2WindowSize maxBufferSize maxConnectionDuration',
+    inside: {},
+  },
+  frontendTls: {
+    keys: 'alpn cipherSuites handshakeTimeout keyExchangeGroups maxVersion minVersion',
+    inside: {},
   },
   session: { keys: 'key', inside: {} },
   mcpSettings: { keys: 'sessionTtl', inside: {} },

@@ -3,6 +3,7 @@
  * nowhere. Reads the document as written, before and whether or not its shape is right, so that all faults are
  * found at once; whatever has the wrong shape is passed over, since the schema reports it.
  */
+import { LIMITS, type Limit } from '../core/limits.ts';
 import { closest } from '../lib/suggest.ts';
 import type { Definitions } from './definitions.ts';
 import type { Finding, Path } from './diagnostics.ts';
@@ -35,6 +36,7 @@ export function checkRules(value: unknown, definitions: Definitions): Finding[] 
   for (const route of allRoutes(document)) checkRoute(check, document, route);
   for (const route of items(document, 'routes')) checkGatewayRefs(check, document, route);
   checkShortMcp(check, document);
+  checkLimits(check, document);
   return check.findings;
 }
 
@@ -50,6 +52,19 @@ function checkShortMcp(check: Check, document: At<Fields>): void {
     });
   }
   if (gateways !== undefined) checkGatewayRefs(check, document, mcp);
+}
+
+/** What has two names is said under one of them. */
+function checkLimits(check: Check, document: At<Fields>): void {
+  for (const { key, also } of Object.values<Limit>(LIMITS)) {
+    if (key === undefined || also === undefined) continue;
+    if (valueAt(document, key) === undefined || valueAt(document, also) === undefined) continue;
+    check.findings.push({ path: also.split('.'), message: `says the same as ${key}`, onKey: true });
+  }
+}
+
+function valueAt(document: At<Fields>, key: string): unknown {
+  return key.split('.').reduce<unknown>((value, part) => fields(value)?.[part], document.value);
 }
 
 /** A port is one bind, whatever its address: listeners are told apart by hostname, and generations by port. */

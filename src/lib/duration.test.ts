@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SEED } from '../../test/fixtures/json-samples.ts';
-import { parseDuration } from './duration.ts';
+import { formatDuration, parseDuration } from './duration.ts';
 
 test('durations are read in every unit, alone and combined', () => {
   for (const [text, ms] of [
@@ -60,4 +60,9 @@ test('what is written as a sum of parts is read as their sum', () => {
     }),
     { seed: SEED },
   );
+});
+
+test('a duration is written in the largest unit that divides it', () => {
+  const texts = [0, 1500, 15_000, 65_000, 600_000, 3_600_000, 172_800_000].map(formatDuration);
+  assert.deepEqual(texts, ['0ms', '1500ms', '15s', '65s', '10m', '1h', '2d']);
 });

@@ -12,3 +12,10 @@ export function parseDuration(text: string | number): number | undefined {
     total += Number(amount) * (UNITS[unit as string] as number);
   return Number.isFinite(total) ? total : undefined;
 }
+
+/** In the largest unit that divides it. */
+export function formatDuration(ms: number): string {
+  for (const [unit, size] of Object.entries(UNITS).reverse())
+    if (ms >= size && ms % size === 0) return `${ms / size}${unit}`;
+  return `${ms}ms`;
+}

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import type { Closable } from '../core/scope.ts';
 import { bind } from './bind.ts';
 import { HANDSHAKE } from './client-hello.ts';
-import { http1Server } from './http1.ts';
+import { configure, http1Server } from './http1.ts';
 import { http2Server } from './http2.ts';
 import type { Limits } from './limits.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
@@ -30,11 +30,12 @@ type Speak = (over: Socket) => void;
 /** How every HTTP/2 connection begins (RFC 9113 section 3.4). No HTTP/1.1 method is called PRI. */
 const PREFACE = Buffer.from('PRI ');
 const NOTHING = Buffer.alloc(0);
+const WARN_EACH_MS = 60_000;
 
 export class Acceptor implements Closable {
   readonly #options: AcceptorOptions;
   readonly #serving: Serving;
-  readonly #http2: Http2Server;
+  #http2: Http2Server;
   readonly #entrance: TlsEntrance;
   readonly #sockets = new Set<Socket>();
   /** Connections that have not said anything yet, or are not done with their handshake. */
@@ -42,16 +43,14 @@ export class Acceptor implements Closable {
   readonly #sessions = new Set<ServerHttp2Session>();
   #servers: readonly Server[] = [];
   #drained: (() => void) | undefined;
+  /** By when the next warning about refused connections may follow. */
+  #quietUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
     this.#serving = new Serving({ ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } });
     this.#entrance = new TlsEntrance(this.#serving, options.tls ?? (() => undefined));
-    this.#http2 = http2Server(this.#serving);
-    this.#http2.on('session', (session) => {
-      this.#sessions.add(session);
-      session.once('close', () => this.#sessions.delete(session));
-    });
+    this.#http2 = this.#makeHttp2();
   }
 
   get inFlight(): number {
@@ -60,6 +59,13 @@ export class Acceptor implements Closable {
 
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  /** New limits, for what comes from now on; connections over HTTP/2 keep those they began with. */
+  configure(limits: Limits): void {
+    this.#serving.limits = limits;
+    for (const server of this.#servers) configure(server, limits);
+    this.#http2 = this.#makeHttp2();
   }
 
   /** Throws GatewayError LISTEN_FAILED, with nothing left open. */
@@ -92,11 +98,24 @@ export class Acceptor implements Closable {
     this.#http2.close();
   }
 
+  #makeHttp2(): Http2Server {
+    const server = http2Server(this.#serving);
+    server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+    });
+    return server;
+  }
+
   #closeIdle(): void {
     for (const server of this.#servers) server.closeIdleConnections();
   }
 
   #accept(socket: Socket, speak: Speak): void {
+    if (this.#sockets.size >= this.#serving.limits.connections) {
+      this.#turnAway(socket);
+      return;
+    }
     this.#sockets.add(socket);
     this.#silent.add(socket);
     socket.on('error', ignore);
@@ -110,6 +129,22 @@ export class Acceptor implements Closable {
       () => this.#silent.has(socket) && socket.destroy(),
     );
     this.#peek(socket, speak);
+  }
+
+  /** Before it has said anything, so that nothing can be told to it. */
+  #turnAway(socket: Socket): void {
+    const { log, signals, clock } = this.#serving.ports;
+    signals.count('connections_refused_total', { reason: 'limit' });
+    socket.on('error', ignore);
+    socket.resetAndDestroy();
+    const now = clock.monotonic();
+    if (now < this.#quietUntil) return;
+    this.#quietUntil = now + WARN_EACH_MS;
+    const { connections } = this.#serving.limits;
+    log.warn(
+      { port: this.#options.port, connections },
+      'connections are refused: the port has as many as it may',
+    );
   }
 
   #peek(socket: Socket, speak: Speak, before: Buffer = NOTHING): void {

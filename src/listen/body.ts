@@ -1,19 +1,35 @@
 /** A request's body as it comes in. Asks the client for it (100-continue) only when somebody reads. */
 import type { Readable } from 'node:stream';
 import { GatewayError } from '../core/errors.ts';
-import type { RequestBody } from '../core/exchange.ts';
+import type { Exchange, RequestBody } from '../core/exchange.ts';
+import type { Upload, Uploads } from './uploads.ts';
 
 const NOTHING = Buffer.alloc(0);
 
-export class IncomingBody implements RequestBody {
+export interface Incoming {
+  readonly stream: Readable;
   readonly length: number | undefined;
+  /** Tells the waiting client to go on; undefined when it sends without waiting. */
+  readonly announce?: (() => void) | undefined;
+  readonly uploads: Uploads;
+}
+
+export class IncomingBody implements RequestBody, Upload {
+  readonly length: number | undefined;
+  /** Whose body it is. */
+  exchange: Pick<Exchange, 'cancel' | 'record'> | undefined;
+  waitsSince = 0;
+  most: Upload['most'] = 'bodyTimeMs';
   readonly #stream: Readable;
+  readonly #uploads: Uploads;
   #announce: (() => void) | undefined;
   #taken = false;
+  /** Fails who reads the body whole. */
+  #fail: ((error: GatewayError) => void) | undefined;
 
-  /** `announce` tells the waiting client to go on; undefined when it sends without waiting. */
-  constructor(stream: Readable, length: number | undefined, announce?: () => void) {
+  constructor({ stream, length, announce, uploads }: Incoming) {
     this.#stream = stream;
+    this.#uploads = uploads;
     this.length = length;
     this.#announce = announce;
   }
@@ -28,14 +44,53 @@ export class IncomingBody implements RequestBody {
     if (this.length === 0) return NOTHING;
     if (this.length !== undefined && this.length > limit) throw tooLarge(limit);
     this.#goAhead();
-    return collect(this.#stream, limit);
+    this.#begin();
+    const failing = (fail: (error: GatewayError) => void): void => {
+      this.#fail = fail;
+    };
+    try {
+      return await collect(this.#stream, limit, failing);
+    } finally {
+      this.#uploads.delete(this);
+    }
   }
 
   stream(): Readable {
     this.#take();
     // Not before the consumer starts: an upstream that cannot be reached should not have cost the client its upload.
     if (this.#announce) this.#stream.once('resume', () => this.#goAhead());
+    if (this.length !== 0) this.#watch();
     return this.#stream;
+  }
+
+  /** A body that is passed on may pause as long as its upstream does not take it, and once there is a reply. */
+  awaited(): boolean {
+    if (this.#fail) return true;
+    const { readableFlowing, readableLength } = this.#stream;
+    return readableFlowing === true && readableLength === 0 && this.exchange?.record.status === 0;
+  }
+
+  late(error: GatewayError): void {
+    if (this.#fail) this.#fail(error);
+    else this.exchange?.cancel.cancel(error);
+  }
+
+  #begin(): void {
+    this.waitsSince = this.#uploads.now();
+    this.#uploads.add(this);
+  }
+
+  #watch(): void {
+    const stream = this.#stream;
+    this.most = 'bodyPauseMs';
+    // Whoever listens for data sets the stream flowing: not before its reader does.
+    stream.once('resume', () => {
+      this.#begin();
+      stream.on('data', () => {
+        this.waitsSince = this.#uploads.now();
+      });
+    });
+    stream.once('close', () => this.#uploads.delete(this));
   }
 
   #take(): void {
@@ -56,7 +111,11 @@ export function declaredLength(headers: Readonly<Record<string, unknown>>): numb
   return typeof text === 'string' ? Number(text) : undefined;
 }
 
-function collect(stream: Readable, limit: number): Promise<Buffer> {
+function collect(
+  stream: Readable,
+  limit: number,
+  failing: (fail: (error: GatewayError) => void) => void,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -70,11 +129,15 @@ function collect(stream: Readable, limit: number): Promise<Buffer> {
         chunks.push(chunk);
         return;
       }
+      fail(tooLarge(limit));
+    };
+    const fail = (error: GatewayError): void => {
       stop();
       // What follows is discarded; the connection's owner limits for how long.
       stream.resume();
-      reject(tooLarge(limit));
+      reject(error);
     };
+    failing(fail);
     // No listener is taken off at a regular end: the stream goes, and taking three off costs more than the read.
     const onEnd = (): void => {
       ended = true;

@@ -8,12 +8,13 @@ import type { Duplex } from 'node:stream';
 import { GatewayError } from '../core/errors.ts';
 import { isTunnel, type Reply, type Tunnel } from '../core/exchange.ts';
 import { declaredLength, IncomingBody } from './body.ts';
-import { AcceptedExchange } from './exchange.ts';
+import { AcceptedExchange, plainAddress } from './exchange.ts';
 import type { Limits } from './limits.ts';
 import {
   errorBody,
   errorReply,
   hasHeader,
+  notReading,
   type ReplyWriter,
   respond,
   sizeOf,
@@ -48,12 +49,16 @@ export function http1Server(serving: Serving, greet: Greet): Server {
     joinDuplicateHeaders: false,
   };
   const server = createServer(options);
-  // Node drops what is above this number silently; one more than allowed lets us see and refuse it.
-  server.maxHeadersCount = limits.headerCount + 1;
+  configure(server, limits);
   // The server's own listener is kept aside: its timeouts and idle tracking work only on a server that listens itself.
   const [listener] = server.listeners('connection') as [(this: Server, socket: Duplex) => void];
   server.removeAllListeners('connection');
-  server.on('connection', (socket) => greet(socket, (over) => listener.call(server, over)));
+  server.on('connection', (socket) =>
+    greet(socket, (over) => {
+      listener.call(server, over);
+      grow(serving, over);
+    }),
+  );
   server.on('request', (request, response) => serve(serving, { request, response, expects: false }));
   server.on('checkContinue', (request, response) => serve(serving, { request, response, expects: true }));
   server.on('upgrade', (request, socket, head) => {
@@ -81,11 +86,12 @@ interface Arriving {
 function serve(serving: Serving, { request, response, expects }: Arriving): void {
   // Node throws away an unread body by resuming it, after the reply; that must not ask for it.
   const announce = expects ? () => void (response.headersSent || response.writeContinue()) : undefined;
-  const body = new IncomingBody(request, bodyLength(request), announce);
+  const { uploads, limits } = serving;
+  const body = new IncomingBody({ stream: request, length: bodyLength(request), announce, uploads });
   const exchange = accept(serving, { request, body, upgrade: undefined });
   const socket = request.socket as Occupied;
   socket[EXCHANGE] = exchange;
-  const writer = new Http1Writer(response, request.socket);
+  const writer = new Http1Writer({ response, socket, exchange, pauseMs: limits.replyPauseMs });
   let left = false;
   const leave = (): void => {
     if (left) return;
@@ -101,7 +107,7 @@ function serve(serving: Serving, { request, response, expects }: Arriving): void
   if (response.socket === null) socket.once('close', leave);
   void serving.answer(exchange).then((answer) => {
     // A client that was not told to go on may take the reply for its cue, or send the next request instead.
-    if (body.unannounced || serving.draining) response.shouldKeepAlive = false;
+    if (body.unannounced || serving.draining || socket[AGED]) response.shouldKeepAlive = false;
     respond(exchange, withoutTunnel(answer, exchange.record), writer);
   });
 }
@@ -122,7 +128,9 @@ function accept(serving: Serving, { request, body, upgrade }: Parts): AcceptedEx
     socket: request.socket,
     upgrade,
   };
-  return new AcceptedExchange(arrival, serving.ports);
+  const exchange = new AcceptedExchange(arrival, serving.ports);
+  body.exchange = exchange;
+  return exchange;
 }
 
 function bodyLength(request: IncomingMessage): number | undefined {
@@ -152,7 +160,11 @@ interface Upgrading {
 
 async function serveUpgrade(serving: Serving, { request, socket, head }: Upgrading): Promise<void> {
   const upgrade = request.method === 'CONNECT' ? 'connect' : (request.headers.upgrade?.toLowerCase() ?? '');
-  const exchange = accept(serving, { request, body: new IncomingBody(request, 0), upgrade });
+  const exchange = accept(serving, {
+    request,
+    body: new IncomingBody({ stream: request, length: 0, uploads: serving.uploads }),
+    upgrade,
+  });
   const { record } = exchange;
   socket.on('error', ignore);
   socket.once('close', () => {
@@ -161,7 +173,10 @@ async function serveUpgrade(serving: Serving, { request, socket, head }: Upgradi
     serving.left();
   });
   const answer = await serving.answer(exchange);
-  if (!isTunnel(answer)) return refuseUpgrade(exchange, answer, request);
+  if (!isTunnel(answer)) {
+    refuseUpgrade(exchange, answer, { request, pauseMs: serving.limits.replyPauseMs });
+    return;
+  }
   record.status = answer.status;
   if (!socket.destroyed) socket.write(tunnelHead(answer), 'latin1');
   answer.attach(socket, head);
@@ -174,21 +189,48 @@ function tunnelHead({ status, headers }: Tunnel): string {
 }
 
 /** Node has taken the parser off this connection, so the reply is its last. */
-function refuseUpgrade(exchange: AcceptedExchange, reply: Reply, request: IncomingMessage): void {
+function refuseUpgrade(
+  exchange: AcceptedExchange,
+  reply: Reply,
+  { request, pauseMs }: { request: IncomingMessage; pauseMs: number },
+): void {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(request.socket);
   response.on('finish', () => request.socket.destroySoon());
-  respond(exchange, reply, new Http1Writer(response, request.socket));
+  respond(exchange, reply, new Http1Writer({ response, socket: request.socket, exchange, pauseMs }));
 }
 
-// Requests that never became one.
+// The life of a connection.
 
 const EXCHANGE = Symbol('exchange');
+const AGED = Symbol('aged');
 interface Occupied extends Socket {
   /** The request being served on this connection. */
   [EXCHANGE]?: AcceptedExchange | undefined;
+  /** It has lasted long enough: the next reply is its last. */
+  [AGED]?: boolean;
 }
+
+function grow({ limits, ports }: Serving, socket: Occupied): void {
+  if (limits.connectionMs === undefined) return;
+  const timer = ports.clock.after(limits.connectionMs, () => {
+    socket[AGED] = true;
+    if (!socket[EXCHANGE]) socket.destroySoon();
+  });
+  socket.once('close', () => timer.cancel());
+}
+
+/** What a reload changes holds for the next request of each connection, but for the size of headers: for new ones. */
+export function configure(server: Server, limits: Limits): void {
+  // Node drops what is above this number silently; one more than allowed lets us see and refuse it.
+  server.maxHeadersCount = limits.headerCount + 1;
+  server.headersTimeout = limits.headersTimeoutMs;
+  server.keepAliveTimeout = limits.keepAliveTimeoutMs;
+  (server as Server & { maxHeaderSize: number }).maxHeaderSize = limits.headerBytes;
+}
+
+// Requests that never became one.
 
 /** Answers what node's parser refuses, unless a reply has begun: its bytes must not be mixed with ours. */
 function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied): void {
@@ -198,7 +240,10 @@ function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied
     socket.destroy();
     return;
   }
-  serving.ports.signals.count('http_requests_refused', { code: failure.code });
+  const { log, signals } = serving.ports;
+  signals.count('http_requests_refused', { code: failure.code });
+  const { code, message: detail } = failure;
+  log.info({ code, detail, 'src.addr': plainAddress(socket.remoteAddress) }, 'request refused');
   if (record) errorReply(failure, record);
   const body = errorBody(failure);
   const head = `HTTP/1.1 ${failure.http} ${STATUS_CODES[failure.http]}\r\nConnection: close\r\n`;
@@ -219,14 +264,28 @@ function parseFailure(error: NodeJS.ErrnoException, limits: Limits): GatewayErro
 /** Bytes up to which copying a body costs less than writing it as a piece of its own. */
 const ONE_WRITE = 2 * 1024;
 
+/** Bytes that may wait unwatched for a client that does not read. */
+const UNWATCHED = 16 * 1024;
+
+interface Writing {
+  readonly response: ServerResponse;
+  /** The response of a pipelined request has none before its turn. */
+  readonly socket: Socket;
+  readonly exchange: AcceptedExchange;
+  /** For how long the client may take nothing of what waits for it. */
+  readonly pauseMs: number;
+}
+
 class Http1Writer implements ReplyWriter {
   readonly #response: ServerResponse;
   readonly #socket: Socket;
+  readonly #writing: Writing;
+  #watching = false;
 
-  /** `socket`: the response of a pipelined request has none before its turn. */
-  constructor(response: ServerResponse, socket: Socket) {
-    this.#response = response;
-    this.#socket = socket;
+  constructor(writing: Writing) {
+    this.#writing = writing;
+    this.#response = writing.response;
+    this.#socket = writing.socket;
   }
 
   whole({ status, headers }: Reply, pieces: readonly Buffer[] | undefined): number {
@@ -242,6 +301,7 @@ class Http1Writer implements ReplyWriter {
       for (const piece of pieces ?? []) this.#response.write(piece);
       this.#response.end();
     }
+    this.#expectReader();
     return size;
   }
 
@@ -254,7 +314,9 @@ class Http1Writer implements ReplyWriter {
   }
 
   write(chunk: Buffer): boolean {
-    return this.#response.write(chunk);
+    const room = this.#response.write(chunk);
+    if (!room) this.#expectReader();
+    return room;
   }
 
   drained(listener: () => void): void {
@@ -264,11 +326,32 @@ class Http1Writer implements ReplyWriter {
   end(trailers: readonly string[] | undefined): void {
     if (trailers) this.#response.addTrailers(pairs(trailers));
     this.#response.end();
+    this.#expectReader();
   }
 
   /** A reset rather than a close: to a client that reads up to the end of the connection, a close says "complete". */
   abort(): void {
     underlying(this.#socket).resetAndDestroy();
+  }
+
+  /** Node's own timeout of a connection: it is content as long as anything of a write gets through. */
+  #expectReader(): void {
+    const response = this.#response;
+    if (response.writableFinished || response.writableLength <= UNWATCHED) return;
+    const { exchange, pauseMs } = this.#writing;
+    if (this.#watching) {
+      response.setTimeout(pauseMs);
+      return;
+    }
+    this.#watching = true;
+    const relax = (): void => void response.setTimeout(0);
+    response.on('drain', relax);
+    // Before node's own listener, which sets the time of an idle connection.
+    response.prependListener('finish', relax);
+    response.setTimeout(pauseMs, () => {
+      notReading(exchange.record, pauseMs);
+      this.abort();
+    });
   }
 }
 

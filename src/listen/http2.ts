@@ -14,19 +14,32 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Reply } from '../core/exchange.ts';
+import type { Timer } from '../core/ports.ts';
+import type { ExchangeRecord } from '../core/signals.ts';
 import { declaredLength, IncomingBody } from './body.ts';
 import { AcceptedExchange, type IncomingHead } from './exchange.ts';
-import { hasHeader, type ReplyWriter, respond, sizeOf, withoutTunnel } from './respond.ts';
+import { hasHeader, notReading, type ReplyWriter, respond, sizeOf, withoutTunnel } from './respond.ts';
 import type { Serving } from './serving.ts';
 
-const MAX_STREAMS = 250;
 const PSEUDO_HEADERS = 5;
+/** Time for the answer to a ping, where the configuration does not say. */
+const PONG_MS = 20_000;
+/** A client that is told to go and does not. */
+const LINGER_MS = 5_000;
+/** Bytes that may wait unwatched for a client that does not read. */
+const UNWATCHED = 16 * 1024;
 
 export function http2Server(serving: Serving): Http2Server {
   const { limits } = serving;
   const server = createServer({
     maxHeaderListPairs: limits.headerCount + PSEUDO_HEADERS,
-    settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: limits.headerBytes, enablePush: false },
+    settings: {
+      maxConcurrentStreams: limits.streams,
+      maxHeaderListSize: limits.http2HeaderBytes ?? limits.headerBytes,
+      enablePush: false,
+      ...(limits.windowBytes === undefined ? {} : { initialWindowSize: limits.windowBytes }),
+      ...(limits.frameBytes === undefined ? {} : { maxFrameSize: limits.frameBytes }),
+    },
   });
   server.on('session', (session) => watch(serving, session));
   server.on('stream', (stream, headers) => serve(serving, stream, headers));
@@ -36,18 +49,63 @@ export function http2Server(serving: Serving): Http2Server {
 
 /** Closes a session that has been idle for long; one with an open stream is not idle, however quiet it is. */
 function watch(serving: Serving, session: ServerHttp2Session): void {
+  const { limits, ports } = serving;
+  const { clock } = ports;
   let open = 0;
+  // Not node's timeout of a session: to that, pings and frames that never end are activity.
+  let quietSince = clock.monotonic();
+  const look = (): void => {
+    const left =
+      open > 0 ? limits.keepAliveTimeoutMs : quietSince + limits.keepAliveTimeoutMs - clock.monotonic();
+    if (left > 0) idle = clock.after(left, look);
+    else dismiss(serving, session);
+  };
+  let idle = clock.after(limits.keepAliveTimeoutMs, look);
   session.on('stream', (stream) => {
     open += 1;
     stream.once('close', () => {
       open -= 1;
-      if (serving.draining && open === 0) session.close();
+      if (open > 0) return;
+      quietSince = clock.monotonic();
+      if (serving.draining) session.close();
     });
   });
   session.on('error', ignore);
-  session.setTimeout(serving.limits.keepAliveTimeoutMs, () => {
-    if (open === 0) session.close();
+  const timers = [ping(serving, session), grow(serving, session)];
+  session.once('close', () => {
+    idle.cancel();
+    for (const timer of timers) timer?.cancel();
   });
+  if (limits.connectionWindowBytes !== undefined) session.setLocalWindowSize(limits.connectionWindowBytes);
+}
+
+/** In good order, but not for ever: one without streams that does not close its end is cut. */
+function dismiss({ ports }: Serving, session: ServerHttp2Session): void {
+  const { socket } = session;
+  session.close();
+  const timer = ports.clock.after(LINGER_MS, () => socket.destroy());
+  session.once('close', () => timer.cancel());
+}
+
+function ping({ limits, ports }: Serving, session: ServerHttp2Session): Timer | undefined {
+  const { pingMs, pongMs = PONG_MS } = limits;
+  if (pingMs === undefined) return undefined;
+  let patience: Timer | undefined;
+  session.once('close', () => patience?.cancel());
+  return ports.clock.every(pingMs, () => {
+    if (patience || session.closed) return;
+    patience = ports.clock.after(pongMs, () => session.destroy());
+    session.ping(() => {
+      patience?.cancel();
+      patience = undefined;
+    });
+  });
+}
+
+/** At its age it takes no new streams, and ends with those it has. */
+function grow({ limits, ports }: Serving, session: ServerHttp2Session): Timer | undefined {
+  const { connectionMs } = limits;
+  return connectionMs === undefined ? undefined : ports.clock.after(connectionMs, () => session.close());
 }
 
 function serve(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
@@ -61,7 +119,7 @@ function serve(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHtt
   });
   exchange = accept(serving, stream, headers);
   const accepted = exchange;
-  const writer = new Http2Writer(stream);
+  const writer = new Http2Writer(stream, { record: exchange.record, pauseMs: serving.limits.replyPauseMs });
   stream.once('finish', () => writer.finished());
   void serving
     .answer(accepted)
@@ -74,20 +132,24 @@ function accept(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHt
   // The request half alone: undici destroys a body that it has read to its end, and with the stream the reply would go.
   const request = new Http2ServerRequest(stream, headers, {}, []);
   const authority = headers[':authority'] ?? headers.host ?? '';
+  const body = new IncomingBody({
+    stream: request,
+    length: stream.endAfterHeaders ? 0 : declaredLength(headers),
+    announce: waits ? goOn : undefined,
+    uploads: serving.uploads,
+  });
   const arrival = {
     method: headers[':method'] ?? '',
     target: { url: headers[':path'] ?? '', authority: authority.toLowerCase() },
     httpVersion: '2.0' as const,
     head: regularHeaders(headers),
-    body: new IncomingBody(
-      request,
-      stream.endAfterHeaders ? 0 : declaredLength(headers),
-      waits ? goOn : undefined,
-    ),
+    body,
     socket: stream.session?.socket as Socket,
     upgrade: undefined,
   };
-  return new AcceptedExchange(arrival, serving.ports);
+  const exchange = new AcceptedExchange(arrival, serving.ports);
+  body.exchange = exchange;
+  return exchange;
 }
 
 /** Without pseudo-headers, and with the Host header that HTTP/1.1 readers expect. */
@@ -113,14 +175,23 @@ const CONNECTION_HEADERS = new Set([
   'upgrade',
 ]);
 
+interface Writing {
+  readonly record: ExchangeRecord;
+  /** For how long the client may take nothing of what waits for it. */
+  readonly pauseMs: number;
+}
+
 class Http2Writer implements ReplyWriter {
   readonly #stream: ServerHttp2Stream;
+  readonly #writing: Writing;
   #trailers: OutgoingHttpHeaders | undefined;
   /** node reports the body as finished before it asks for trailers. */
   #awaitsTrailers = false;
+  #watching = false;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream, writing: Writing) {
     this.#stream = stream;
+    this.#writing = writing;
   }
 
   whole({ status, headers }: Reply, pieces: readonly Buffer[] | undefined): number {
@@ -129,6 +200,7 @@ class Http2Writer implements ReplyWriter {
     if (pieces && !hasHeader(headers, 'content-length')) fields['content-length'] = size;
     this.#stream.respond({ ':status': status, ...fields }, { endStream: pieces === undefined });
     if (pieces) this.#stream.end(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
+    this.#expectReader();
     return size;
   }
 
@@ -164,7 +236,9 @@ class Http2Writer implements ReplyWriter {
   flush(): void {}
 
   write(chunk: Buffer): boolean {
-    return this.#stream.write(chunk);
+    const room = this.#stream.write(chunk);
+    if (!room) this.#expectReader();
+    return room;
   }
 
   drained(listener: () => void): void {
@@ -174,11 +248,29 @@ class Http2Writer implements ReplyWriter {
   end(trailers: readonly string[] | undefined): void {
     if (trailers) this.#trailers = collect(trailers);
     this.#stream.end();
+    this.#expectReader();
   }
 
   abort(): void {
     // `close(code)` would first end the body in good order.
     this.#stream.destroy(new Error('the reply broke off'));
+  }
+
+  #expectReader(): void {
+    const stream = this.#stream;
+    if (stream.writableFinished || stream.writableLength <= UNWATCHED) return;
+    const { record, pauseMs } = this.#writing;
+    if (this.#watching) {
+      stream.setTimeout(pauseMs);
+      return;
+    }
+    this.#watching = true;
+    const relax = (): void => void stream.setTimeout(0);
+    stream.on('drain', relax).on('finish', relax);
+    stream.setTimeout(pauseMs, () => {
+      notReading(record, pauseMs);
+      this.abort();
+    });
   }
 }
 

@@ -1,30 +1,61 @@
-/** Limits of a listening port. Each has a named error; body limits belong to whoever reads a body. */
-import { LIMITS } from '../core/limits.ts';
+/** Limits of a listening port. Each has a named error; how large a body may be belongs to whoever reads it. */
+import { LIMITS, STANDARD_LIMITS } from '../core/limits.ts';
+import type { ClientHttpPlan, SettingsPlan } from '../core/plan.ts';
 
-export interface Limits {
+export interface Limits extends ClientHttpPlan {
   /** All request headers together; more is HEADERS_TOO_LARGE (431). */
   readonly headerBytes: number;
   /** Number of request headers; more is HEADERS_TOO_LARGE (431). */
   readonly headerCount: number;
   /** From the connection, or the request's first byte, to the last header: REQUEST_TIMEOUT (408). */
   readonly headersTimeoutMs: number;
+  /** From the begin of reading a body to its end, where it is read whole: REQUEST_TIMEOUT (408). */
+  readonly bodyTimeMs: number;
+  /** Pause in a body that is passed on as it comes, before anything is replied: REQUEST_TIMEOUT (408). */
+  readonly bodyPauseMs: number;
+  /** A client that takes nothing of what waits for it is cut off after this. */
+  readonly replyPauseMs: number;
   /** From the first byte of a TLS connection to the end of its handshake. */
   readonly handshakeTimeoutMs: number;
   /** First message of a TLS connection. */
   readonly helloBytes: number;
   /** An idle keep-alive connection is closed after this. */
   readonly keepAliveTimeoutMs: number;
+  /** Connections to this port; a further one is closed at once. */
+  readonly connections: number;
+  /** Requests at a time on one HTTP/2 connection. */
+  readonly streams: number;
   /** Requests at a time on this port; more is OVERLOADED (503). undefined: no limit. */
   readonly maxInFlight: number | undefined;
 }
 
-export const DEFAULT_LIMITS: Limits = {
-  headerBytes: LIMITS.headerBytes.value,
-  headerCount: LIMITS.headerCount.value,
-  headersTimeoutMs: LIMITS.headersTime.value,
-  handshakeTimeoutMs: LIMITS.tlsHandshake.value,
-  helloBytes: LIMITS.clientHello.value,
-  // Above the 60 s after which common load balancers drop an idle connection, so that they and not we close first.
-  keepAliveTimeoutMs: LIMITS.idleConnection.value,
-  maxInFlight: undefined,
+export function portLimits({ limits, clientHttp }: Pick<SettingsPlan, 'limits' | 'clientHttp'>): Limits {
+  return {
+    ...clientHttp,
+    headerBytes: limits.headerBytes,
+    headerCount: limits.headerCount,
+    headersTimeoutMs: limits.headersTime,
+    bodyTimeMs: limits.bodyTime,
+    bodyPauseMs: limits.bodyPause,
+    replyPauseMs: limits.replyPause,
+    handshakeTimeoutMs: limits.tlsHandshake,
+    helloBytes: LIMITS.clientHello.value,
+    // Above the 60 s after which common load balancers drop an idle connection, so that they and not we close first.
+    keepAliveTimeoutMs: limits.idleConnection,
+    connections: limits.connections,
+    streams: limits.streams,
+    maxInFlight: undefined,
+  };
+}
+
+const UNSET: ClientHttpPlan = {
+  windowBytes: undefined,
+  connectionWindowBytes: undefined,
+  frameBytes: undefined,
+  http2HeaderBytes: undefined,
+  pingMs: undefined,
+  pongMs: undefined,
+  connectionMs: undefined,
 };
+
+export const DEFAULT_LIMITS: Limits = portLimits({ limits: STANDARD_LIMITS, clientHttp: UNSET });

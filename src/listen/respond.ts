@@ -50,6 +50,12 @@ export function errorBody({ code, message }: GatewayError): Buffer {
   return Buffer.from(JSON.stringify({ error: { code, message } }));
 }
 
+/** The client has taken nothing of what waits for it. */
+export function notReading(record: ExchangeRecord, ms: number): void {
+  record.reason = 'CANCELLED';
+  record.error = `the client read nothing of its reply for ${ms / 1000} s`;
+}
+
 /** A tunnel where none can be: the request asked for no upgrade. */
 export function withoutTunnel(answer: Answer, record: ExchangeRecord): Reply {
   if (!isTunnel(answer)) return answer;

@@ -7,6 +7,7 @@ import type { AcceptedExchange } from './exchange.ts';
 import type { Limits } from './limits.ts';
 import { errorReply } from './respond.ts';
 import { isServable } from './target.ts';
+import { Uploads } from './uploads.ts';
 
 export interface ServingOptions {
   readonly limits: Limits;
@@ -15,8 +16,10 @@ export interface ServingOptions {
 }
 
 export class Serving {
-  readonly limits: Limits;
+  /** Those in force: a reload may bring others. */
+  limits: Limits;
   readonly ports: ServingOptions['ports'];
+  readonly uploads: Uploads;
   readonly #handle: ServingOptions['handle'];
   #inFlight = 0;
   /** No new connections or requests; replies say `Connection: close`. */
@@ -27,6 +30,7 @@ export class Serving {
   constructor(options: ServingOptions) {
     this.limits = options.limits;
     this.ports = options.ports;
+    this.uploads = new Uploads(options.ports.clock, () => this.limits);
     this.#handle = options.handle;
   }
 

@@ -1,0 +1,149 @@
+/**
+ * `config.limits` and `frontendPolicies`: how much clients and servers may ask of the gateway. The first names rows of
+ * the table of limits; the second is what the Rust gateway calls some of them, and settings of HTTP/2.
+ */
+import { z } from 'zod';
+import {
+  LIMITS,
+  type Limit,
+  type LimitSettings,
+  SETTABLE,
+  type SettableLimit,
+  STANDARD_LIMITS,
+} from '../core/limits.ts';
+import type { ClientHttpPlan } from '../core/plan.ts';
+import { durationSchema } from '../core/schema.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { formatSize, parseSize } from '../lib/size.ts';
+
+export type LimitsDocument = Partial<Record<SettableLimit, number>>;
+
+export interface FrontendDocument {
+  http: FrontendHttpDocument;
+  tls: { handshakeTimeout?: number };
+}
+
+interface FrontendHttpDocument {
+  maxBufferSize?: number;
+  http1MaxHeaders?: number;
+  http1IdleTimeout?: number;
+  http2WindowSize?: number;
+  http2ConnectionWindowSize?: number;
+  http2FrameSize?: number;
+  http2MaxHeaderSize?: number;
+  http2KeepaliveInterval?: number;
+  http2KeepaliveTimeout?: number;
+  maxConnectionDuration?: number;
+}
+
+/** Bytes, or a text such as `4MiB`; becomes bytes. */
+const sizeSchema = z
+  .union([z.string(), z.number()])
+  .transform((value, context) => {
+    const bytes = parseSize(value);
+    if (bytes !== undefined) return bytes;
+    const message = 'expected a size such as 512KiB or 4MiB, or a number of bytes';
+    context.addIssue({ code: 'custom', message, input: value });
+    return z.NEVER;
+  })
+  .meta({ description: 'A size such as `512KiB`, `4MiB`, `1GiB`, or a number of bytes.' });
+
+const SCHEMAS = { bytes: sizeSchema, ms: durationSchema, count: z.int() } as const;
+const FORMATS = { bytes: formatSize, ms: formatDuration, count: String } as const;
+
+/** A value within `[least, most]`; without a row of its own there is no default to tell of. */
+function bounded(unit: Limit['unit'], [least, most]: readonly [number, number], description: string) {
+  const format = FORMATS[unit];
+  return SCHEMAS[unit]
+    .refine((value) => value >= least && value <= most, `must be from ${format(least)} to ${format(most)}`)
+    .optional()
+    .meta({ description });
+}
+
+function ofRow(name: SettableLimit) {
+  const { unit, what, value, range }: Limit = LIMITS[name];
+  return bounded(unit, range ?? [1, Number.MAX_SAFE_INTEGER], `${what} Default: ${FORMATS[unit](value)}.`);
+}
+
+export const limitsSchema = z
+  .strictObject(Object.fromEntries(SETTABLE.map((name) => [name, ofRow(name)])))
+  .default({})
+  .meta({ description: 'How much clients and servers may ask of the gateway.' });
+
+const WINDOW = [65_535, 2 ** 31 - 1] as const;
+const SECOND = 1000;
+const DAY = 86_400 * SECOND;
+
+const httpSchema = z
+  .strictObject({
+    maxBufferSize: ofRow('requestBody'),
+    http1MaxHeaders: ofRow('headerCount'),
+    http1IdleTimeout: ofRow('idleConnection'),
+    http2WindowSize: bounded('count', WINDOW, 'Bytes of one request on their way (default 65535).'),
+    http2ConnectionWindowSize: bounded(
+      'count',
+      WINDOW,
+      'Bytes of all requests of a connection on their way (default 65535).',
+    ),
+    http2FrameSize: bounded('count', [16_384, 2 ** 24 - 1], 'Largest frame that is taken (default 16384).'),
+    http2MaxHeaderSize: bounded(
+      'count',
+      [1024, 1024 ** 2],
+      'Bytes of all headers of a request over HTTP/2 (default: `config.limits.headerBytes`).',
+    ),
+    http2KeepaliveInterval: bounded(
+      'ms',
+      [SECOND, DAY],
+      'Pause after which a client is asked whether it is still there (default: it is not asked).',
+    ),
+    http2KeepaliveTimeout: bounded(
+      'ms',
+      [100, DAY],
+      'Time it has to answer that; then the connection is broken (default 20s).',
+    ),
+    maxConnectionDuration: bounded(
+      'ms',
+      [SECOND, 365 * DAY],
+      'Age at which a connection is closed, after the request under way (default: none). For load balancers.',
+    ),
+  })
+  .default({})
+  .meta({ description: 'HTTP with clients, over each port.' });
+
+export const frontendSchema = z
+  .strictObject({
+    http: httpSchema,
+    tls: z
+      .strictObject({ handshakeTimeout: ofRow('tlsHandshake') })
+      .default({})
+      .meta({ description: 'TLS with clients, over each port.' }),
+  })
+  .prefault({})
+  .meta({ description: 'For all connections of clients.' });
+
+/** The rules have seen to it that no limit is set under both of its names. */
+export function limitSettings(limits: LimitsDocument, frontend: FrontendDocument): LimitSettings {
+  const written: Record<string, number | undefined> = { ...limits };
+  for (const name of SETTABLE) written[name] ??= alsoSet(name, frontend);
+  const set = Object.entries(written).filter(([, value]) => value !== undefined);
+  return { ...STANDARD_LIMITS, ...Object.fromEntries(set) };
+}
+
+export function clientHttp({ http }: FrontendDocument): ClientHttpPlan {
+  return {
+    windowBytes: http.http2WindowSize,
+    connectionWindowBytes: http.http2ConnectionWindowSize,
+    frameBytes: http.http2FrameSize,
+    http2HeaderBytes: http.http2MaxHeaderSize,
+    pingMs: http.http2KeepaliveInterval,
+    pongMs: http.http2KeepaliveTimeout,
+    connectionMs: http.maxConnectionDuration,
+  };
+}
+
+function alsoSet(name: SettableLimit, frontend: FrontendDocument): number | undefined {
+  const { also }: Limit = LIMITS[name];
+  const [, place, key] = also?.split('.') ?? [];
+  if (place === undefined || key === undefined) return undefined;
+  return (frontend as unknown as Record<string, Record<string, number | undefined>>)[place]?.[key];
+}
