@@ -18,6 +18,7 @@ import { limited } from './gates.ts';
 import type { Links } from './links.ts';
 import { type Found, readListing, readRepeated, resolveKnown, resolveName } from './lists.ts';
 import { type Named, permit } from './permit.ts';
+import { maySendAgain, retrying } from './retry.ts';
 import { Seats } from './seats.ts';
 
 type Splices = readonly (readonly [number, Buffer])[];
@@ -33,6 +34,8 @@ interface Routed {
   readonly repeated: readonly ParamHeader[];
   /** What rules judge; undefined where the method names nothing. */
   readonly named: Named | undefined;
+  /** Milliseconds that are left for all tries. */
+  readonly leftMs?: number | undefined;
 }
 
 const EMPTY: Promise<McpOutcome> = Promise.resolve({ kind: 'result', body: Buffer.from('{}') });
@@ -85,7 +88,12 @@ async function listed(caller: Caller, call: McpCall, kind: ListKind): Promise<Mc
       'unknown cursor: the gateway answers lists whole and gives out no cursors',
     );
   }
-  const listing = await readListing(caller, kind, call.exchange);
+  const { ports, view } = caller;
+  const { retry: plan, requestMs: withinMs } = view;
+  const read = () => readListing(caller, kind, call.exchange);
+  const listing = await (plan && maySendAgain(plan, call)
+    ? retrying({ plan, withinMs, ports }, call, read)
+    : read());
   if (!listing) return send(caller, call, passThrough(caller, call));
   const body = listing.bodyFor(caller.era);
   return limited(caller, call, { member: undefined, work: () => Promise.resolve({ kind: 'result', body }) });
@@ -185,7 +193,19 @@ async function send(caller: Caller, call: McpCall, routed: Routed): Promise<McpO
   call.record.target = member.name;
   if (native !== undefined) call.record.name = native;
   permit(caller, call, routed);
-  return limited(caller, call, { ...routed, work: () => carry(caller, call, routed) });
+  return limited(caller, call, { ...routed, work: () => tries(caller, call, routed) });
+}
+
+/** Where the route says how often a call is sent again, nothing else does. */
+function tries(caller: Caller, call: McpCall, routed: Routed): Promise<McpOutcome> {
+  const { retry: plan, requestMs: withinMs } = caller.view;
+  if (!plan) return carry(caller, call, routed);
+  const once = { ...routed, repeatable: false };
+  if (!routed.repeatable || !maySendAgain(plan, call)) return carry(caller, call, once);
+  const { ports } = caller;
+  return retrying({ plan, withinMs, ports }, call, (watched, leftMs) =>
+    carry(caller, watched, { ...once, leftMs }),
+  );
 }
 
 async function carry(caller: Caller, call: McpCall, routed: Routed): Promise<McpOutcome> {
@@ -274,11 +294,12 @@ function mayRepeat(error: GatewayError, call: McpCall, { member, repeatable }: R
 }
 
 function over(open: LinkWithInfo, caller: Caller, { call, routed }: Sent): Promise<McpOutcome> {
-  const { member, native, splices, repeated } = routed;
+  const { member, native, splices, repeated, leftMs } = routed;
   const tool = call.method === 'tools/call' ? native : undefined;
   const found = caller.view.deadline(member, tool);
   // It is answered when the task is over (2025-11-25), and a server that has nothing to say meanwhile is not stuck.
-  const deadline = call.method === 'tasks/result' ? { ...found, ms: found.maxMs } : found;
+  const asFound = call.method === 'tasks/result' ? { ...found, ms: found.maxMs } : found;
+  const deadline = leftMs === undefined ? asFound : { ...asFound, ms: Math.min(asFound.ms, leftMs) };
   const client = call.shown?.headersFor(member.target);
   const crossing = { call, caller, open, target: member.name, native, splices, deadline, repeated, client };
   return PAIRS[caller.era][open.link.era](crossing);

@@ -5,12 +5,13 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { McpGate, McpGuard } from '../../core/guard.ts';
 import { NOTHING_OUTGOING, type Outgoing } from '../../core/outgoing.ts';
+import type { CallRetry } from '../../core/resilience.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
 import type { Deadline } from '../link/flight.ts';
 import type { Target } from '../target/target.ts';
 import { buildListing, type ListedTarget, type Listing } from './listing.ts';
-import { type Curation, resolveUri } from './naming.ts';
+import { type Curation, isPrefixed, mapsUris, type PrefixMode, resolveUri } from './naming.ts';
 
 export interface MemberPlan {
   readonly target: Target;
@@ -28,7 +29,7 @@ export interface MemberPlan {
 
 export interface ViewPlan {
   readonly members: readonly MemberPlan[];
-  readonly prefixMode: 'conditional' | 'always' | 'never';
+  readonly prefixMode: PrefixMode;
   readonly failureMode: 'failClosed' | 'failOpen';
   readonly nameLimit: number;
   /** Legacy clients have no sessions. */
@@ -37,6 +38,10 @@ export interface ViewPlan {
   readonly guard?: McpGuard | undefined;
   /** Limits on calls, whichever target they go to. */
   readonly gate?: McpGate | undefined;
+  /** How often calls that may be repeated are sent again; undefined: once, where an answer was lost. */
+  readonly retry?: CallRetry | undefined;
+  /** Milliseconds for all tries of a call. */
+  readonly requestMs?: number | undefined;
 }
 
 export interface Member extends MemberPlan, ListedTarget {
@@ -54,9 +59,11 @@ export class View {
   readonly stateless: boolean;
   readonly guard: McpGuard | undefined;
   readonly gate: McpGate | undefined;
+  readonly retry: CallRetry | undefined;
+  readonly requestMs: number | undefined;
   /** Rules decide about what it lists and calls. */
   readonly guarded: boolean;
-  /** Rules or limits read the requests that bring its calls. */
+  /** Rules, limits or a policy read the requests that bring its calls. */
   readonly reads: boolean;
   /** Some target is shown something of the client. */
   readonly shows: boolean;
@@ -73,13 +80,12 @@ export class View {
   readonly #listings = new Map<string, Listing>();
 
   constructor(plan: ViewPlan) {
-    const merged = plan.members.length > 1;
-    const prefixed = plan.prefixMode === 'always' || (plan.prefixMode === 'conditional' && merged);
-    const mapsUris = merged || plan.prefixMode === 'always';
+    const prefixed = isPrefixed(plan.prefixMode, plan.members.length);
+    const maps = mapsUris(plan.prefixMode, plan.members.length);
     this.members = plan.members.map((member) => {
       const { name } = member.target;
       const { outgoing = NOTHING_OUTGOING } = member;
-      return { ...member, outgoing, name, prefix: prefixed ? `${name}_` : '', mapsUris };
+      return { ...member, outgoing, name, prefix: prefixed ? `${name}_` : '', mapsUris: maps };
     });
     this.sharedTargets = this.members.flatMap(({ target }) =>
       target.connector.lifecycle === 'shared' ? [target] : [],
@@ -87,11 +93,13 @@ export class View {
     this.stateless = plan.stateless ?? false;
     this.guard = plan.guard;
     this.failOpen = plan.failureMode === 'failOpen';
-    this.single = this.members.length === 1 && !mapsUris ? this.members[0] : undefined;
+    this.single = this.members.length === 1 && !maps ? this.members[0] : undefined;
     this.gate = plan.gate;
+    this.retry = plan.retry;
+    this.requestMs = plan.requestMs;
     this.guarded = plan.guard !== undefined || plan.members.some(({ guard }) => guard !== undefined);
     const gated = plan.gate !== undefined || plan.members.some(({ gate }) => gate !== undefined);
-    this.reads = this.guarded || gated;
+    this.reads = this.guarded || gated || plan.retry !== undefined;
     this.maps = this.members.some(({ outgoing }) => outgoing.mapping !== undefined);
     const personal = this.members.some(({ outgoing }) => outgoing.credentials?.personal);
     this.shows = this.maps || personal || this.single?.target.connector.takesHeaders === true;
@@ -102,7 +110,7 @@ export class View {
       curation,
       guard?.key,
     ]);
-    this.#shape = canonicalJson([shown, mapsUris, plan.nameLimit, plan.guard?.key]);
+    this.#shape = canonicalJson([shown, maps, plan.nameLimit, plan.guard?.key]);
     this.#byName = new Map(this.members.map((member) => [member.name, member]));
     const showing = this.members.map(({ name, outgoing: { mapping, credentials } }) => [
       name,
