@@ -114,11 +114,20 @@ export interface TargetDefinition<C = unknown> {
   build(config: C, deps: ConnectorDeps): Connector;
 }
 
+export interface ConnectorLimits {
+  /** One message from the server. */
+  readonly messageBytes: number;
+  /** Child processes at the same time, of all targets. */
+  readonly children: number;
+}
+
 export interface ConnectorDeps {
   readonly ports: Ports;
   readonly name: string;
   readonly backend: Pick<BackendDeps, 'lasting' | 'scope' | 'policies'>;
   readonly timeouts: { readonly connectMs: number };
+  /** As they are now: a reload may change them. Undefined: the standard ones. */
+  readonly limits?: ConnectorLimits | undefined;
   /** What each request to the upstream carries; kinds without requests of their own ignore it. */
   readonly credentials?: UpstreamCredentials | undefined;
 }

@@ -21,8 +21,26 @@ const CONTEXT: ChannelContext = {
   headers: undefined,
 };
 
-export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelReceiver {
-  const outlet = new BoundedOutlet(endpoint, channel);
+/** As they are now: a reload may change them. */
+interface ChannelLimits {
+  readonly batch: number;
+  readonly maxQueue: number;
+  /** One message from a server. */
+  readonly messageBytes: number;
+}
+
+const STANDARD: ChannelLimits = {
+  batch: LIMITS.batch.value,
+  maxQueue: LIMITS.readerQueue.value,
+  messageBytes: LIMITS.upstreamMessage.value,
+};
+
+export function connectChannel(
+  endpoint: Endpoint,
+  channel: Channel,
+  limits: ChannelLimits = STANDARD,
+): ChannelReceiver {
+  const outlet = new BoundedOutlet(endpoint, channel, limits);
   const deliver = (message: Buffer, importance: Importance): boolean => outlet.deliver(message, importance);
   const ended = (): void => channel.ended();
   const session = new ChannelSession({ endpoint, deliver, begun() {}, ended });
@@ -34,7 +52,7 @@ export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelRec
   return {
     receive: (bytes) => {
       try {
-        for (const message of session.read(bytes, LIMITS.batch.value)) receive(message);
+        for (const message of session.read(bytes, limits.batch)) receive(message);
       } catch (cause) {
         outlet.deliver(renderError(undefined, asGatewayError(cause)), 'keep');
       }
@@ -53,23 +71,25 @@ export function connectChannel(endpoint: Endpoint, channel: Channel): ChannelRec
 class BoundedOutlet {
   readonly #ports: Ports;
   readonly #channel: Channel;
+  readonly #limits: ChannelLimits;
   #ended = false;
 
-  constructor({ options }: Endpoint, channel: Channel) {
+  constructor({ options }: Endpoint, channel: Channel, limits: ChannelLimits) {
     this.#ports = options.ports;
     this.#channel = channel;
+    this.#limits = limits;
   }
 
   /** False when the channel has ended. */
   deliver(message: Buffer, importance: Importance): boolean {
     if (this.#ended) return false;
     const { unread } = this.#channel;
-    if (importance !== 'keep' && unread + message.length > LIMITS.readerQueue.value) {
+    if (importance !== 'keep' && unread + message.length > this.#limits.maxQueue) {
       this.#ports.signals.count('mcp_messages_dropped_total', { importance });
       return true;
     }
     // One answer always fits: that it is large does not make its reader a slow one.
-    if (unread > 0 && unread + message.length > LIMITS.upstreamMessage.value) {
+    if (unread > 0 && unread + message.length > this.#limits.messageBytes) {
       this.#ended = true;
       this.#channel.ended(new GatewayError('OVERLOADED', 'the client reads too slowly'));
       return false;

@@ -39,7 +39,7 @@ export interface RemoteTransport extends Pick<Connector, 'relates' | 'eras' | 'a
 export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind: RemoteKind): Connector {
   const url = remoteUrl(config, kind.path);
   if (typeof url === 'string') throw new GatewayError('CONFIG_INVALID', url);
-  const { backend, timeouts, ports, credentials } = deps;
+  const { backend, timeouts, limits, ports, credentials } = deps;
   const { transport } = kind;
   const upstream = httpUpstream(backend.lasting, backend.scope, {
     origin: url.origin,
@@ -50,7 +50,9 @@ export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind:
     url,
     fixed: authorizationOf(url),
     clock: ports.clock,
-    maxMessage: LIMITS.upstreamMessage.value,
+    get maxMessage() {
+      return limits?.messageBytes ?? LIMITS.upstreamMessage.value;
+    },
   };
   return {
     lifecycle: 'session',

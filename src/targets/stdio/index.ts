@@ -53,12 +53,12 @@ class StdioConnector implements Connector {
   #closed = false;
 
   constructor(config: StdioConfig, deps: ConnectorDeps) {
-    const { ports, backend, name } = deps;
+    const { ports, backend, name, limits } = deps;
     this.lifecycle = config.lifecycle;
     // The state of a session's own child ends with it; a shared child has no state that is a session's.
     this.resumable = config.lifecycle === 'shared';
     this.address = commandLine(config.cmd, config.args);
-    this.#host = backend.lasting.hold(this.#scope, 'process-host', () => new ProcessHost({ ports }));
+    this.#host = backend.lasting.hold(this.#scope, 'process-host', () => new ProcessHost({ ports, limits }));
     this.#spec = {
       name,
       cmd: config.cmd,

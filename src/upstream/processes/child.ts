@@ -11,7 +11,6 @@ import { endGroup } from './group.ts';
 import type { StderrReader } from './stderr.ts';
 import type { SystemProcess } from './system.ts';
 
-const MESSAGE_LIMIT = LIMITS.upstreamMessage.value;
 const QUEUE_LIMIT = LIMITS.childInput.value;
 
 /** How long output may still arrive, or an exit follow a broken pipe, before it is no longer waited for. */
@@ -55,6 +54,8 @@ export interface ChildOptions {
   readonly stderr: StderrReader;
   readonly events: ChildEvents;
   readonly graceMs: number;
+  /** One message of it. */
+  readonly messageBytes: number;
   readonly startFailure: (error: NodeJS.ErrnoException) => GatewayError;
   /** The whole group has ended. */
   readonly gone: () => void;
@@ -122,10 +123,11 @@ export class RunningChild implements Child {
   }
 
   #watch(process: ChildProcess): void {
+    const { messageBytes } = this.#options;
     const lines = new LineSplitter(
       (line) => this.#options.events.line(line),
-      MESSAGE_LIMIT,
-      (size) => this.#fault(new GatewayError('UPSTREAM_MESSAGE_TOO_LARGE', oversize(size))),
+      messageBytes,
+      (size) => this.#fault(new GatewayError('UPSTREAM_MESSAGE_TOO_LARGE', oversize(size, messageBytes))),
     );
     process.stdout?.on('data', (chunk: Buffer) => {
       if (!this.#faulted) lines.push(chunk);
@@ -198,6 +200,6 @@ export class RunningChild implements Child {
   }
 }
 
-function oversize(size: number): string {
-  return `a message of ${size} bytes or more: the limit is ${MESSAGE_LIMIT}`;
+function oversize(size: number, limit: number): string {
+  return `a message of ${size} bytes or more: the limit is ${limit}`;
 }

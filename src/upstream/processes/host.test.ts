@@ -142,7 +142,7 @@ test('a script whose interpreter is missing is told apart from a missing command
 });
 
 test('at the cap no further child is started until one has ended', async (t) => {
-  const host = childHost(t, { maxChildren: 2 });
+  const host = childHost(t, { limits: { children: 2, messageBytes: 1024 } });
   const first = host.spawn(spec('cat'), new Told());
   host.spawn(spec('cat'), new Told());
   assert.throws(() => host.spawn(spec('cat'), new Told()), code('PROCESS_LIMIT'));

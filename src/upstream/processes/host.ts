@@ -16,19 +16,31 @@ import { MARKER, type SystemProcess, systemProcess } from './system.ts';
 
 const GRACE_MS = 2000;
 
+export interface HostLimits {
+  /** Live children, those being ended included. */
+  readonly children: number;
+  /** One message of a child. */
+  readonly messageBytes: number;
+}
+
 export interface ProcessHostOptions {
   readonly ports: Ports;
   readonly system?: SystemProcess;
   /** Folder of the records; default `<temporary folder>/agentgateway-<uid>/children`. */
   readonly stateDir?: string;
-  /** Live children, those being ended included; default 256. */
-  readonly maxChildren?: number;
+  /** As they are now. */
+  readonly limits?: HostLimits | undefined;
   /** Patience after closing standard input, and again after SIGTERM; default 2 s. */
   readonly graceMs?: number;
 }
 
+const STANDARD: HostLimits = {
+  children: LIMITS.children.value,
+  messageBytes: LIMITS.upstreamMessage.value,
+};
+
 export class ProcessHost implements Closable {
-  readonly maxChildren: number;
+  readonly #limits: HostLimits;
   readonly #ports: Ports;
   readonly #system: SystemProcess;
   readonly #graceMs: number;
@@ -39,7 +51,7 @@ export class ProcessHost implements Closable {
   #closing: Promise<void> | undefined;
 
   constructor(options: ProcessHostOptions) {
-    this.maxChildren = options.maxChildren ?? LIMITS.children.value;
+    this.#limits = options.limits ?? STANDARD;
     this.#ports = options.ports;
     this.#system = options.system ?? systemProcess;
     this.#graceMs = options.graceMs ?? GRACE_MS;
@@ -54,6 +66,10 @@ export class ProcessHost implements Closable {
       help: 'Child processes of stdio targets, those being ended included.',
       read: () => [...this.counts()].map(([target, value]) => ({ labels: { target }, value })),
     });
+  }
+
+  get maxChildren(): number {
+    return this.#limits.children;
   }
 
   get count(): number {
@@ -114,6 +130,7 @@ export class ProcessHost implements Closable {
       }),
       events: start.events,
       graceMs: this.#graceMs,
+      messageBytes: this.#limits.messageBytes,
       startFailure: (error) => spawnFailure(spec, error, this.#system.platform),
       gone: () => {
         this.#children.delete(child);
