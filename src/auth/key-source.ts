@@ -6,9 +6,9 @@ import { GatewayError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
-import { Cancel } from '../lib/cancel.ts';
 import { CheckedFile } from './checked-file.ts';
 import { type KeySet, parseKeySet } from './key-set.ts';
+import { type FetchText, RETRY_MS, RemoteText } from './remote-text.ts';
 
 export interface KeySource extends Closable {
   /** The keys in force; another object once they have changed. Throws KEYS_UNAVAILABLE. */
@@ -16,9 +16,6 @@ export interface KeySource extends Closable {
   /** For a token whose key is not among them: asks anew where it is time to. */
   renewed(): KeySet | Promise<KeySet>;
 }
-
-/** The text at an address. Rejects for anything but a whole 200, and when cancelled. */
-export type FetchText = (cancel: Cancel) => Promise<string>;
 
 type SourcePorts = Pick<Ports, 'clock' | 'log'>;
 
@@ -34,90 +31,45 @@ export function fileKeys(path: string, what: string, ports: SourcePorts): KeySou
   return { current, renewed: current, close() {} };
 }
 
-/** After a failure requests are refused for so long without asking: they would all wait for the same dead address. */
-const RETRY_MS = 5_000;
-
 export class RemoteKeys implements KeySource {
-  readonly #url: string;
-  readonly #fetch: FetchText;
+  readonly #keys: RemoteText<KeySet>;
   readonly #ports: SourcePorts;
-  readonly #cancel = new Cancel();
-  #keys: KeySet | undefined;
-  #text = '';
-  #fetchedAt = 0;
-  #fetching: Promise<KeySet> | undefined;
-  #failure: { readonly error: GatewayError; readonly at: number } | undefined;
   #renewedAt: number | undefined;
 
   /** `url` is for the log. */
   constructor(url: string, fetch: FetchText, ports: SourcePorts) {
-    this.#url = url;
-    this.#fetch = fetch;
     this.#ports = ports;
+    this.#keys = new RemoteText({
+      url,
+      what: 'keys of an issuer',
+      fetch,
+      ports,
+      parse: parseKeySet,
+      describe: ({ size, ignored }) => ({ keys: size, ignored }),
+      failure: unavailable,
+    });
   }
 
   current(): KeySet | Promise<KeySet> {
-    const age = this.#now() - this.#fetchedAt;
-    if (!this.#keys || age >= LIMITS.keySetStale.value) return this.#fetched();
-    if (age >= LIMITS.keySetAge.value) this.#fetched().catch(ignore);
-    return this.#keys;
+    return this.#keys.current();
   }
 
   renewed(): KeySet | Promise<KeySet> {
-    const now = this.#now();
-    if (this.#keys && this.#renewedAt !== undefined && now - this.#renewedAt < LIMITS.keySetPause.value)
-      return this.#fetching ?? this.#keys;
+    const now = this.#ports.clock.monotonic();
+    const { value: keys, fetching } = this.#keys;
+    if (keys && this.#renewedAt !== undefined && now - this.#renewedAt < LIMITS.keySetPause.value)
+      return fetching ?? keys;
     this.#renewedAt = now;
-    const keys = this.#keys;
-    return keys ? this.#fetched().catch(() => keys) : this.#fetched();
+    return keys ? this.#keys.renewed().catch(() => keys) : this.#keys.renewed();
   }
 
   close(): void {
-    this.#cancel.cancel(new GatewayError('KEYS_UNAVAILABLE', 'no longer in use'));
-  }
-
-  async #fetched(): Promise<KeySet> {
-    if (this.#fetching) return this.#fetching;
-    const failure = this.#failure;
-    if (failure && this.#now() - failure.at < RETRY_MS) throw failure.error;
-    this.#fetching = this.#ask().finally(() => {
-      this.#fetching = undefined;
-    });
-    return this.#fetching;
-  }
-
-  async #ask(): Promise<KeySet> {
-    const { log } = this.#ports;
-    try {
-      const text = await this.#fetch(this.#cancel);
-      const keys = this.#keys && text === this.#text ? this.#keys : parseKeySet(text);
-      if (keys !== this.#keys)
-        log.info({ url: this.#url, keys: keys.size, ignored: keys.ignored }, 'keys of an issuer fetched');
-      this.#keys = keys;
-      this.#text = text;
-      this.#fetchedAt = this.#now();
-      this.#failure = undefined;
-      return keys;
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : 'unknown';
-      const error = new GatewayError(
-        'KEYS_UNAVAILABLE',
-        'the keys of the issuer of the token cannot be had',
-        {
-          cause,
-          headers: ['retry-after', String(RETRY_MS / 1000)],
-        },
-      );
-      this.#failure = { error, at: this.#now() };
-      if (!this.#cancel.cancelled)
-        log.warn({ url: this.#url, reason }, 'keys of an issuer cannot be fetched');
-      throw error;
-    }
-  }
-
-  #now(): number {
-    return this.#ports.clock.monotonic();
+    this.#keys.close();
   }
 }
 
-function ignore(): void {}
+function unavailable(cause: unknown): GatewayError {
+  const headers = ['retry-after', String(RETRY_MS / 1000)];
+  const message = 'the keys of the issuer of the token cannot be had';
+  return new GatewayError('KEYS_UNAVAILABLE', message, { cause, headers });
+}

@@ -6,7 +6,8 @@ import type { Answer, Exchange } from '../core/exchange.ts';
 import type { Credential, Identity } from '../core/identity.ts';
 import { stack } from '../core/service.ts';
 import { Flow } from '../lib/flow.ts';
-import { type Authentication, authenticationLayer, bearerChallenge } from './layer.ts';
+import { bearerChallenge } from './challenge.ts';
+import { type Authentication, authenticationLayer } from './layer.ts';
 import { credentialPlace } from './location.ts';
 
 const BEARER = credentialPlace({ kind: 'header', name: 'authorization', prefix: 'Bearer ' });
@@ -19,7 +20,7 @@ function proof(kind: Credential['kind'], more: Partial<Authentication> = {}): Au
     place: BEARER,
     mode: 'strict',
     what: 'a token',
-    challenge: bearerChallenge,
+    challenge: (problem) => bearerChallenge({ problem }),
     verify: async (value): Promise<Identity> => {
       if (value.startsWith('down')) throw new GatewayError('KEYS_UNAVAILABLE', 'no keys');
       if (!value.startsWith(kind)) throw new GatewayError('UNAUTHENTICATED', 'a "wrong" one');
@@ -151,7 +152,7 @@ describe('without a valid credential', () => {
 
 test('a challenge is one header line whatever it has to say', () => {
   assert.equal(
-    bearerChallenge('a\r\nSet-Cookie: x="1"\\é'),
+    bearerChallenge({ problem: 'a\r\nSet-Cookie: x="1"\\é' }),
     'Bearer error="invalid_token", error_description="a??Set-Cookie: x=\\"1\\"\\\\?"',
   );
 });

@@ -17,7 +17,7 @@ export interface Authentication {
   /** What is missing, for the message: `a token`. */
   readonly what: string;
   /** Value of WWW-Authenticate; `problem` is what is wrong with the credential, undefined when there is none. */
-  challenge(problem: string | undefined): string;
+  challenge(problem: string | undefined, exchange: Exchange): string;
   /** Throws, or rejects with, UNAUTHENTICATED. */
   verify(credential: string): Identity | Promise<Identity>;
 }
@@ -43,14 +43,14 @@ async function authenticate(authentication: Authentication, exchange: Exchange):
     refused = false;
     tell(authentication, exchange, { outcome: 'absent' });
     if (mode !== 'strict') return;
-    const detail = { headers: ['www-authenticate', challenge(undefined)] };
+    const detail = { headers: ['www-authenticate', challenge(undefined, exchange)] };
     throw new GatewayError('UNAUTHENTICATED', `${what} is needed (${place.name})`, detail);
   } catch (error) {
     if (refused && isAboutCredential(error))
       tell(authentication, exchange, { outcome: 'refused', message: error.message });
     if (mode === 'permissive' && isAboutCredential(error)) return;
     throw error instanceof GatewayError && error.code === 'UNAUTHENTICATED'
-      ? challenged(error, challenge)
+      ? challenged(error, (problem) => challenge(problem, exchange))
       : error;
   }
 }
@@ -70,24 +70,13 @@ const POLICY_OF: Readonly<Record<Credential['kind'], string>> = {
   basicAuth: 'basicAuth',
 };
 
-/** RFC 6750 section 3: the scheme alone where nothing was presented, else what is wrong with it. */
-export function bearerChallenge(problem: string | undefined): string {
-  return problem === undefined
-    ? 'Bearer'
-    : `Bearer error="invalid_token", error_description=${quotedString(problem)}`;
-}
-
-export function quotedString(text: string): string {
-  return `"${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`;
-}
-
 function isAboutCredential(error: unknown): error is GatewayError {
   return (
     error instanceof GatewayError && (error.code === 'UNAUTHENTICATED' || error.code === 'KEYS_UNAVAILABLE')
   );
 }
 
-function challenged(error: GatewayError, challenge: Authentication['challenge']): GatewayError {
+function challenged(error: GatewayError, challenge: (problem: string) => string): GatewayError {
   if (error.detail.headers) return error;
   const headers = ['www-authenticate', challenge(error.message)];
   return new GatewayError(error.code, error.message, { ...error.detail, headers });

@@ -74,6 +74,20 @@ const keysUrl = z.string().superRefine((text, context) => {
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, input: text });
 });
 
+export const validationOptionsSchema = z
+  .strictObject({
+    requiredClaims: z
+      .array(z.string().min(1))
+      .default(['exp'])
+      .meta({ description: 'Claims a token must have, beside those that `issuer` and `audiences` imply.' }),
+  })
+  .optional()
+  .meta({ description: 'What else is asked of a token.' });
+
+export function requiredClaimsOf(options: z.output<typeof validationOptionsSchema>): readonly string[] {
+  return options?.requiredClaims ?? ['exp'];
+}
+
 /** Public keys of an issuer (JWKS). */
 export const keysSchema = z
   .union([

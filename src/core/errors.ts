@@ -84,6 +84,8 @@ export const CATALOGUE = {
   SHUTTING_DOWN: gateway(503, true),
   /** The keys that tokens are verified with cannot be had: nothing is known about the token. */
   KEYS_UNAVAILABLE: gateway(503, true),
+  /** What an authorization server says of itself cannot be had, or cannot be used. */
+  ISSUER_UNAVAILABLE: gateway(503, true),
   CONFIG_INVALID: gateway(500, false),
   /** A CEL expression met a value it cannot work with, or one of its limits. */
   EXPRESSION_FAILED: gateway(500, false),

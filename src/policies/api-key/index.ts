@@ -1,6 +1,7 @@
 /** The `apiKey` policy: nobody gets in without one of the keys that were given out. */
 import { ApiKeys, digestOf } from '../../auth/api-keys.ts';
-import { authenticationLayer, bearerChallenge } from '../../auth/layer.ts';
+import { bearerChallenge } from '../../auth/challenge.ts';
+import { authenticationLayer } from '../../auth/layer.ts';
 import { credentialPlace, type Location } from '../../auth/location.ts';
 import { secretAs } from '../../auth/secret.ts';
 import { definePolicy } from '../../core/policy.ts';
@@ -26,7 +27,7 @@ export const apiKey = definePolicy({
         place: credentialPlace(location),
         mode,
         what: 'an API key',
-        challenge: isBearer(location) ? bearerChallenge : () => 'ApiKey',
+        challenge: isBearer(location) ? (problem) => bearerChallenge({ problem }) : () => 'ApiKey',
         verify: (key) => known.verify(key),
       }),
     };

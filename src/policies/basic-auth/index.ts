@@ -1,8 +1,9 @@
 /** The `basicAuth` policy: nobody gets in without a user name and its password. */
 import { createHash } from 'node:crypto';
+import { quotedString } from '../../auth/challenge.ts';
 import { CheckedFile } from '../../auth/checked-file.ts';
 import { type Htpasswd, parseHtpasswd } from '../../auth/htpasswd.ts';
-import { authenticationLayer, quotedString } from '../../auth/layer.ts';
+import { authenticationLayer } from '../../auth/layer.ts';
 import { credentialPlace } from '../../auth/location.ts';
 import { Passwords } from '../../auth/passwords.ts';
 import { definePolicy } from '../../core/policy.ts';

@@ -1,15 +1,13 @@
 /** The `jwtAuth` key. */
 import { z } from 'zod';
-import { type Keys, keysSchema, locationSchema, modeSchema } from '../../auth/schema.ts';
-
-const optionsSchema = z
-  .strictObject({
-    requiredClaims: z
-      .array(z.string().min(1))
-      .default(['exp'])
-      .meta({ description: 'Claims a token must have, beside those that `issuer` and `audiences` imply.' }),
-  })
-  .meta({ description: 'What else is asked of a token.' });
+import {
+  keysSchema,
+  locationSchema,
+  modeSchema,
+  requiredClaimsOf,
+  validationOptionsSchema,
+} from '../../auth/schema.ts';
+import type { IssuerConfig } from '../../auth/verifier.ts';
 
 const providerShape = {
   issuer: z.string().min(1).meta({ description: 'The `iss` of its tokens, letter for letter.' }),
@@ -18,15 +16,8 @@ const providerShape = {
     .nullish()
     .meta({ description: 'One of them must be in `aud`. Without it tokens for anybody are accepted.' }),
   jwks: keysSchema,
-  jwtValidationOptions: optionsSchema.optional(),
+  jwtValidationOptions: validationOptionsSchema,
 };
-
-export interface ProviderConfig {
-  readonly issuer: string;
-  readonly audiences: readonly string[];
-  readonly jwks: Keys;
-  readonly requiredClaims: readonly string[];
-}
 
 const { issuer, audiences, jwks, jwtValidationOptions } = providerShape;
 
@@ -67,11 +58,11 @@ export const jwtAuthSchema = z
 
 type Written = z.output<z.ZodObject<typeof providerShape>>;
 
-function providerOf(written: Written): ProviderConfig {
+function providerOf(written: Written): IssuerConfig {
   return {
     issuer: written.issuer,
     audiences: written.audiences ?? [],
     jwks: written.jwks,
-    requiredClaims: written.jwtValidationOptions?.requiredClaims ?? ['exp'],
+    requiredClaims: requiredClaimsOf(written.jwtValidationOptions),
   };
 }
