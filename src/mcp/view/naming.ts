@@ -18,6 +18,18 @@ export interface NameRules {
   readonly limit: number;
 }
 
+export type PrefixMode = 'conditional' | 'always' | 'never';
+
+/** Whether names carry the name of their target. */
+export function isPrefixed(mode: PrefixMode, targets: number): boolean {
+  return mode === 'always' || (mode === 'conditional' && targets > 1);
+}
+
+/** Whether URIs do: whatever the mode, several targets are told apart by them. */
+export function mapsUris(mode: PrefixMode, targets: number): boolean {
+  return targets > 1 || mode === 'always';
+}
+
 const ACCEPTED = /^[A-Za-z0-9_.-]+$/;
 const REJECTED = /[^A-Za-z0-9_.-]+/g;
 
