@@ -28,10 +28,18 @@ export interface Additions {
   readonly backends?: readonly BackendDefinition[];
 }
 
+/** What definitions are replaced with: by themselves where nothing is said. */
+export interface Replacing {
+  policy?(definition: PolicyDefinition): PolicyDefinition;
+  target?(definition: TargetDefinition): TargetDefinition;
+  backend?(definition: BackendDefinition): BackendDefinition;
+}
+
 export const standard: Definitions = standardWith({});
 
 /** Everything that ships and `additions`: their keys can be written in a configuration like any other. */
-export function standardWith(additions: Additions): Definitions {
+export function standardWith(additions: Additions, replacing: Replacing = {}): Definitions {
+  const { policy = same, target = same, backend = same } = replacing;
   const policies = [
     cors,
     jwtAuth,
@@ -45,8 +53,12 @@ export function standardWith(additions: Additions): Definitions {
     retry,
     health,
     ...(additions.policies ?? []),
-  ];
-  const targets = [stdioTarget, mcpTarget, sseTarget, ...(additions.targets ?? [])];
+  ].map(policy);
+  const targets = [stdioTarget, mcpTarget, sseTarget, ...(additions.targets ?? [])].map(target);
   const mcp = mcpBackend(targets, policySetSchema(policies, 'target'));
-  return { policies, backends: [mcp, host, ...(additions.backends ?? [])] };
+  return { policies, backends: [mcp, host, ...(additions.backends ?? [])].map(backend) };
+}
+
+function same<T>(definition: T): T {
+  return definition;
 }

@@ -28,11 +28,12 @@ export function authenticated(
     exchange.credentials.push({ kind, place: place.name, value });
     place.remove(exchange);
   }
-  exchange.identity = merged(exchange.identity, identity);
+  exchange.identity = joinedIdentity(exchange.identity, identity);
   exchange.principal = exchange.identity.principal;
 }
 
-function merged(before: Identity | undefined, identity: Identity): Identity {
+/** Who somebody is who has proved to be both. */
+export function joinedIdentity(before: Identity | undefined, identity: Identity): Identity {
   if (!before) return identity;
   const { principal } = rank(before) < rank(identity) ? before : identity;
   return { ...before, ...identity, principal };

@@ -87,7 +87,7 @@ export class JwtVerifier implements Closable {
         const { claims, keys } = await this.#verifyBy(provider, token, head);
         const validUntil =
           claims.exp === undefined ? Number.POSITIVE_INFINITY : (claims.exp + SKEW_SECONDS) * 1000;
-        return { identity: identityOf(claims, digest), provider, keys, validUntil };
+        return { identity: claimsIdentity(claims, digest), provider, keys, validUntil };
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error;
         // Of several reasons the one that says nothing about the token: it may be valid.
@@ -177,7 +177,7 @@ function claimProblem({ claim, reason }: { readonly claim: string; readonly reas
  * Two clients never share a name: sessions and everything else kept per client goes by it. A token that names nobody
  * stands for itself.
  */
-function identityOf(claims: JWTPayload, digest: string): Identity {
+export function claimsIdentity(claims: JWTPayload, digest: string): Identity {
   const { iss, sub, client_id: client } = claims;
   if (sub !== undefined && typeof sub !== 'string') throw refused('the token has a wrong claim "sub"');
   const issuer = String(iss).replaceAll('%', '%25').replaceAll('|', '%7C');
