@@ -36,18 +36,22 @@ function within(clock: Clock, ms: number, name: string): Layer<Exchange, Answer>
     if (isListening(exchange)) return next(exchange);
     return new Promise((resolve, reject) => {
       const attempt = new Attempt(exchange);
+      const answering = next(attempt);
       let late: GatewayError | undefined;
       const timer = clock.after(Math.min(ms, LONGEST), () => {
         late = new GatewayError('UPSTREAM_TIMEOUT', `no reply within ${ms} ms (${name})`);
         reject(late);
         attempt.cancel.cancel(late);
       });
-      next(attempt)
-        .then((answer) => {
-          if (late && !isTunnel(answer)) answer.body.cancel(late);
-          resolve(answer);
-        }, reject)
-        .finally(() => timer.cancel());
+      const settled = (answer: Answer): void => {
+        timer.cancel();
+        if (late && !isTunnel(answer)) answer.body.cancel(late);
+        resolve(answer);
+      };
+      answering.then(settled, (error: unknown) => {
+        timer.cancel();
+        reject(error);
+      });
     });
   };
 }
