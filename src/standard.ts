@@ -14,6 +14,7 @@ import { cors } from './policies/cors/index.ts';
 import { delay } from './policies/delay/index.ts';
 import { health } from './policies/health/index.ts';
 import { jwtAuth } from './policies/jwt-auth/index.ts';
+import { localRateLimit } from './policies/local-rate-limit/index.ts';
 import { mcpAuthorization } from './policies/mcp-authorization/index.ts';
 import { retry } from './policies/retry/index.ts';
 import { timeout } from './policies/timeout/index.ts';
@@ -47,6 +48,7 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     apiKey,
     authorization,
     mcpAuthorization,
+    localRateLimit,
     backendTls,
     timeout,
     delay,
