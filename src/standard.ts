@@ -8,6 +8,7 @@ import type { PolicyDefinition } from './core/policy.ts';
 import type { TargetDefinition } from './mcp/definition.ts';
 import { apiKey } from './policies/api-key/index.ts';
 import { authorization } from './policies/authorization/index.ts';
+import { backendAuth } from './policies/backend-auth/index.ts';
 import { backendTls } from './policies/backend-tls/index.ts';
 import { basicAuth } from './policies/basic-auth/index.ts';
 import { cors } from './policies/cors/index.ts';
@@ -16,8 +17,10 @@ import { health } from './policies/health/index.ts';
 import { jwtAuth } from './policies/jwt-auth/index.ts';
 import { localRateLimit } from './policies/local-rate-limit/index.ts';
 import { mcpAuthorization } from './policies/mcp-authorization/index.ts';
+import { requestHeaderModifier } from './policies/request-header-modifier/index.ts';
 import { retry } from './policies/retry/index.ts';
 import { timeout } from './policies/timeout/index.ts';
+import { transformations } from './policies/transformations/index.ts';
 import { mcpTarget } from './targets/mcp/index.ts';
 import { sseTarget } from './targets/sse/index.ts';
 import { stdioTarget } from './targets/stdio/index.ts';
@@ -50,6 +53,9 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     mcpAuthorization,
     localRateLimit,
     backendTls,
+    backendAuth,
+    transformations,
+    requestHeaderModifier,
     timeout,
     delay,
     retry,
@@ -57,7 +63,12 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     ...(additions.policies ?? []),
   ].map(policy);
   const targets = [stdioTarget, mcpTarget, sseTarget, ...(additions.targets ?? [])].map(target);
-  const mcp = mcpBackend(targets, policySetSchema(policies, 'target'));
+  const outgoing = policies.filter(({ altitudes }) => altitudes?.includes('outgoing'));
+  const mcp = mcpBackend(
+    targets,
+    policySetSchema(policies, 'target'),
+    new Set(outgoing.map(({ key }) => key)),
+  );
   return { policies, backends: [mcp, host, ...(additions.backends ?? [])].map(backend) };
 }
 

@@ -114,15 +114,15 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
   routePolicies: {
     keys: 'a2a ai apiKey authorization backendAuth backendTLS backendTunnel basicAuth buffer cors csrf delay directResponse extAuthz extProc jwtAuth localRateLimit mcpAuthentication mcpAuthorization mcpGuardrails oidc remoteRateLimit requestHeaderModifier requestMirror requestRedirect responseHeaderModifier retry timeout transformations urlRewrite',
-    inside: { ...POLICIES, backendTLS: 'backendTLS' },
+    inside: { ...POLICIES, backendAuth: 'backendAuth', backendTLS: 'backendTLS' },
   },
   backendPolicies: {
     keys: 'a2a ai authorization backendAuth backendTLS backendTunnel extAuthz health http inferenceRouting mcpAuthorization mcpGuardrails requestHeaderModifier requestRedirect responseHeaderModifier sessionAffinity tcp transformations',
-    inside: { backendTLS: 'backendTLS' },
+    inside: { backendAuth: 'backendAuth', transformations: 'transformations', backendTLS: 'backendTLS' },
   },
   targetPolicies: {
     keys: 'backendAuth backendTLS backendTunnel http requestHeaderModifier tcp transformations',
-    inside: { backendTLS: 'backendTLS' },
+    inside: { backendAuth: 'backendAuth', transformations: 'transformations', backendTLS: 'backendTLS' },
   },
   cors: { keys: 'allowCredentials allowHeaders allowMethods allowOrigins exposeHeaders maxAge', inside: {} },
   jwtAuth: {
@@ -143,6 +143,17 @@ const PLACES: Readonly<Record<string, Place>> = {
     keys: 'alpn cert hostname insecure insecureHost key keyExchangeGroups root spiffe subjectAltNames',
     inside: {},
   },
+  backendAuth: {
+    keys: 'aws azure copilot credentials crossAppAccess gcp jwtSign key oauthTokenExchange passthrough',
+    inside: { key: 'backendKey', passthrough: 'passthrough' },
+  },
+  backendKey: { keys: 'file location value', inside: { location: 'location' } },
+  passthrough: { keys: 'location', inside: { location: 'location' } },
+  transformations: {
+    keys: 'conditional request response',
+    inside: { request: 'transformation', response: 'transformation' },
+  },
+  transformation: { keys: 'add body metadata remove replace set', inside: {} },
   gateways: { keys: '', inside: {}, each: 'gateway' },
 };
 

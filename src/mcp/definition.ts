@@ -109,6 +109,8 @@ export interface Connector extends Closable {
 export interface TargetDefinition<C = unknown> {
   readonly key: string;
   readonly schema: ZodType<C>;
+  /** Nothing that is sent to it could carry headers or credentials, so policies about them cannot stand there. */
+  readonly bare?: true;
   /** What needs a new upstream resource when it changes, `policies` included only where they shape the connection. */
   identity(config: C, policies: PolicySet): unknown;
   build(config: C, deps: ConnectorDeps): Connector;

@@ -6,13 +6,16 @@ import { type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Answer, Exchange } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { type Outgoing, withoutHeaders } from '../../core/outgoing.ts';
 import {
   type HttpUpstream,
   httpUpstream,
   type UpstreamReply,
   type UpstreamRequest,
+  type UpstreamUpgrade,
 } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
+import { bodyToSendAgain, sendWith } from './credentials.ts';
 import { replyHeaders, requestHeaders } from './headers.ts';
 import { type HostConfig, hostSchema } from './schema.ts';
 import { splice } from './tunnel.ts';
@@ -21,8 +24,8 @@ export const host = defineBackend({
   key: 'host',
   schema: hostSchema,
   build(config, deps) {
-    const upstream = hostUpstream(config, deps);
-    return { handle: (exchange) => proxy(exchange, upstream) };
+    const place = { upstream: hostUpstream(config, deps), ...deps.outgoing(deps.policies) };
+    return { handle: (exchange) => proxy(exchange, place) };
   },
 });
 
@@ -37,19 +40,27 @@ function hostUpstream(config: HostConfig, deps: BackendDeps): HttpUpstream {
   });
 }
 
+interface Place extends Outgoing {
+  readonly upstream: HttpUpstream;
+}
+
 /** Forwards one exchange. */
-async function proxy(exchange: Exchange, upstream: HttpUpstream): Promise<Answer> {
+async function proxy(exchange: Exchange, place: Place): Promise<Answer> {
+  const { upstream, credentials } = place;
   exchange.record.endpoint = upstream.origin;
   if (exchange.upgrade === 'connect')
     throw new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here');
-  if (exchange.upgrade !== undefined) return upgrade(exchange, upstream, exchange.upgrade);
-  return forward(await upstream.request(outgoing(exchange)));
+  const { body, upgrade: protocol } = exchange;
+  const content =
+    body.length === 0 ? undefined : credentials ? await bodyToSendAgain(exchange) : body.stream();
+  const request = { ...outgoing(exchange, place), body: content };
+  const send = (one: UpstreamRequest): Promise<UpstreamReply | UpstreamUpgrade> =>
+    protocol === undefined ? upstream.request(one) : upstream.upgrade({ ...one, protocol });
+  const answer = credentials ? await sendWith(credentials, { exchange, request, send }) : await send(request);
+  return 'socket' in answer ? tunnel(answer, protocol ?? '') : forward(answer);
 }
 
-async function upgrade(exchange: Exchange, upstream: HttpUpstream, protocol: string): Promise<Answer> {
-  const answer = await upstream.upgrade({ ...outgoing(exchange), protocol });
-  if (!('socket' in answer)) return forward(answer);
-  const { status, headers, socket, head } = answer;
+function tunnel({ status, headers, socket, head }: UpstreamUpgrade, protocol: string): Answer {
   return {
     status,
     headers: [...replyHeaders(headers), 'connection', 'Upgrade', 'upgrade', protocol],
@@ -65,13 +76,13 @@ function forward({ status, headers, body }: UpstreamReply): Answer {
   return { status, headers: replyHeaders(headers), body };
 }
 
-function outgoing(exchange: Exchange): UpstreamRequest {
-  const { method, url, body, cancel } = exchange;
+function outgoing(exchange: Exchange, { mapping }: Place): Omit<UpstreamRequest, 'body'> {
+  const { method, url, cancel } = exchange;
+  const headers = requestHeaders(exchange);
   return {
     method,
     path: url,
-    headers: requestHeaders(exchange),
-    body: body.length === 0 ? undefined : body.stream(),
+    headers: mapping ? [...withoutHeaders(headers, mapping.names), ...mapping.map(exchange)] : headers,
     cancel,
     long: method === 'GET' && exchange.headers['accept']?.includes('text/event-stream') === true,
   };

@@ -19,15 +19,16 @@ import { type MemberPlan, View } from '../../mcp/view/view.ts';
 import { VERSION } from '../../version.ts';
 import { type McpConfig, mcpSchema, type TargetConfig } from './schema.ts';
 
-/** `targetPolicies`: what may stand under a target's `policies`. */
+/** `targetPolicies`, `outgoing`: as in mcpSchema. */
 export function mcpBackend(
   kinds: readonly TargetDefinition[],
   targetPolicies?: ZodType<PolicySet>,
+  outgoing?: ReadonlySet<string>,
 ): BackendDefinition {
   const byKey = new Map(kinds.map((kind) => [kind.key, kind]));
   return defineBackend<McpConfig>({
     key: 'mcp',
-    schema: mcpSchema(kinds, targetPolicies),
+    schema: mcpSchema(kinds, targetPolicies, outgoing),
     build: (config, deps) => buildBackend(config, deps, byKey),
   });
 }

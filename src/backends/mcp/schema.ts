@@ -21,12 +21,18 @@ const curationSchema = z.strictObject({
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/;
 
 const NO_POLICIES: z.ZodType<PolicySet> = z.strictObject({});
+const NONE: ReadonlySet<string> = new Set();
+
+interface TargetPolicies {
+  readonly targetPolicies: z.ZodType<PolicySet>;
+  readonly outgoing: ReadonlySet<string>;
+}
 
 /**
  * Exactly one of the kinds must be present; config/ checks that (a plain union would lose the position of the
  * mistake). `host` beside `name` is the bare spelling of an `mcp` target.
  */
-function targetSchema(kinds: readonly TargetDefinition[], policies: z.ZodType<PolicySet> = NO_POLICIES) {
+function targetSchema(kinds: readonly TargetDefinition[], { targetPolicies, outgoing }: TargetPolicies) {
   const keys: Record<string, z.ZodType> = {};
   for (const kind of kinds) keys[kind.key] = kind.schema.optional();
   return z
@@ -48,13 +54,17 @@ function targetSchema(kinds: readonly TargetDefinition[], policies: z.ZodType<Po
         .record(z.string(), durationSchema)
         .optional()
         .meta({ description: 'Deadline per native tool name.' }),
-      policies: policies.optional().meta({ description: 'Policies of this target alone.' }),
+      policies: targetPolicies.optional().meta({ description: 'Policies of this target alone.' }),
     })
     .superRefine((target, context) => {
       const given = [...kinds.map((kind) => kind.key), 'host'].filter(
         (key) => (target as Record<string, unknown>)[key] !== undefined,
       );
-      if (given.length === 1) return checkBareHost(target.host, context);
+      if (given.length === 1) {
+        const bare = kinds.find(({ key }) => key === given[0])?.bare === true;
+        if (bare) for (const key of outgoing) refuseAtBare(key, target.policies, context);
+        return checkBareHost(target.host, context);
+      }
       const choices = kinds.map((kind) => kind.key).join(', ');
       const message =
         given.length === 0 ? `expected one of ${choices}` : `give only one of ${given.join(', ')}`;
@@ -68,11 +78,24 @@ function checkBareHost(host: string | undefined, context: z.RefinementCtx): void
     context.addIssue({ code: 'custom', message: url, path: ['host'], input: host });
 }
 
-/** `targetPolicies`: what may stand under a target's `policies`; the composer of definitions knows which ship. */
-export function mcpSchema(kinds: readonly TargetDefinition[], targetPolicies?: z.ZodType<PolicySet>) {
+function refuseAtBare(key: string, policies: PolicySet | undefined, context: z.RefinementCtx): void {
+  if (policies?.[key] === undefined) return;
+  const message = 'this target is a process: nothing that is sent to it carries headers or credentials';
+  context.addIssue({ code: 'custom', message, path: ['policies', key], input: '' });
+}
+
+/**
+ * `targetPolicies`: what may stand under a target's `policies`; the composer of definitions knows which ship.
+ * `outgoing`: keys of those about what requests carry.
+ */
+export function mcpSchema(
+  kinds: readonly TargetDefinition[],
+  targetPolicies: z.ZodType<PolicySet> = NO_POLICIES,
+  outgoing: ReadonlySet<string> = NONE,
+) {
   return z.strictObject({
     targets: z
-      .array(targetSchema(kinds, targetPolicies))
+      .array(targetSchema(kinds, { targetPolicies, outgoing }))
       .default([])
       .superRefine(uniqueNames, { when: ({ value }) => Array.isArray(value) })
       .meta({ description: 'The MCP servers that are shown as one.' }),

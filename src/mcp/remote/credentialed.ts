@@ -3,8 +3,9 @@
  * says 401. Wires use it like the upstream itself and know nothing of credentials.
  */
 import { GatewayError } from '../../core/errors.ts';
-import { type CredentialOwner, type UpstreamCredentials, withoutHeaders } from '../../core/outgoing.ts';
+import type { CredentialOwner, UpstreamCredentials } from '../../core/outgoing.ts';
 import { Cancel } from '../../lib/cancel.ts';
+import { withCredentials } from '../../upstream/credentials/placed.ts';
 import type { HttpUpstream, UpstreamReply, UpstreamRequest } from '../../upstream/http.ts';
 import { readable, readRefusal } from './refusal.ts';
 
@@ -56,8 +57,7 @@ export class CredentialedUpstream implements Sender {
   }
 
   #with(request: UpstreamRequest, credentials: readonly string[]): Promise<UpstreamReply> {
-    const own = withoutHeaders(request.headers, this.#credentials.names);
-    return this.#upstream.request({ ...request, headers: [...own, ...credentials] });
+    return this.#upstream.request(withCredentials(request, this.#credentials, credentials));
   }
 
   #fetch({ cancel }: UpstreamRequest): Promise<readonly string[]> {

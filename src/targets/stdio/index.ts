@@ -23,6 +23,7 @@ const SPARE_SHARE = 0.75;
 export const stdioTarget = defineTarget<StdioConfig>({
   key: 'stdio',
   schema: stdioSchema,
+  bare: true,
   identity: ({ cmd, args, env, clearEnv, cwd, lifecycle, warm }) => ({
     cmd,
     args,

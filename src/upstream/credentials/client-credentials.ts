@@ -25,6 +25,8 @@ export interface ClientCredentialsOptions {
   ask(cancel: Cancel): Promise<IssuedToken>;
   /** Why that failed, without quoting secrets. */
   problem(error: unknown): string;
+  /** Closed with these credentials. */
+  readonly scope: Closable;
 }
 
 interface Held {
@@ -84,8 +86,9 @@ export class ClientCredentials implements UpstreamCredentials, Closable {
     return true;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#ended.cancel(new GatewayError('CREDENTIALS_UNAVAILABLE', 'these credentials are no longer in use'));
+    await this.#options.scope.close();
   }
 
   /** The last failure, as long as nobody is asked again. */

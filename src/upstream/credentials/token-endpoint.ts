@@ -17,7 +17,7 @@ export interface TokenEndpointOptions {
   readonly clientSecret: () => string;
   readonly clientAuth: 'basic' | 'post';
   /** Beside `grant_type` and what tells who the client is. */
-  readonly parameters: readonly (readonly [string, string])[];
+  readonly parameters: Readonly<Record<string, string>>;
   readonly http: OauthHttp;
   readonly clock: Clock;
 }
@@ -47,8 +47,13 @@ export class TokenEndpoint {
       [oauth.allowInsecureRequests]: isPlain(server.token_endpoint),
     };
     try {
-      const form = parameters.map(([name, value]) => [name, value]);
-      const reply = await oauth.clientCredentialsGrantRequest(server, client, proof, form, options);
+      const reply = await oauth.clientCredentialsGrantRequest(
+        server,
+        client,
+        proof,
+        { ...parameters },
+        options,
+      );
       const answer = await oauth.processClientCredentialsResponse(server, client, reply);
       return issued(answer);
     } catch (error) {

@@ -1,0 +1,43 @@
+/**
+ * Sends a request with credentials of the gateway on it, and once more with fresh ones where the upstream says 401 and
+ * the body is still there. A 401 that stays passes through like any other answer.
+ */
+import type { Readable } from 'node:stream';
+import type { Exchange } from '../../core/exchange.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { UpstreamCredentials } from '../../core/outgoing.ts';
+import { withCredentials } from '../../upstream/credentials/placed.ts';
+import type { UpstreamReply, UpstreamRequest, UpstreamUpgrade } from '../../upstream/http.ts';
+
+export interface Sending {
+  readonly exchange: Exchange;
+  readonly request: UpstreamRequest;
+  send(request: UpstreamRequest): Promise<UpstreamReply | UpstreamUpgrade>;
+}
+
+export async function sendWith(
+  credentials: UpstreamCredentials,
+  { exchange, request, send }: Sending,
+): Promise<UpstreamReply | UpstreamUpgrade> {
+  const { principal: owner, cancel } = exchange;
+  const values = credentials.ready(owner) ?? (await credentials.fetch(owner, cancel));
+  const answer = await send(withCredentials(request, credentials, values));
+  if (answer.status !== 401 || 'socket' in answer) return answer;
+  if (!credentials.refused(owner, values) || !isWhole(request.body)) return answer;
+  await answer.body.collect(LIMITS.replayedBody.value).catch(() => undefined);
+  const fresh = await credentials.fetch(owner, cancel);
+  const second = await send(withCredentials(request, credentials, fresh));
+  if (second.status === 401) credentials.refused(owner, fresh);
+  return second;
+}
+
+/** Short ones whole, so that they can be sent twice. */
+export async function bodyToSendAgain({ body }: Exchange): Promise<Buffer | Readable> {
+  const { length } = body;
+  const most = LIMITS.replayedBody.value;
+  return length !== undefined && length <= most ? body.read(most) : body.stream();
+}
+
+function isWhole(body: UpstreamRequest['body']): boolean {
+  return body === undefined || Buffer.isBuffer(body);
+}
