@@ -16,6 +16,7 @@ import { delay } from './policies/delay/index.ts';
 import { health } from './policies/health/index.ts';
 import { jwtAuth } from './policies/jwt-auth/index.ts';
 import { localRateLimit } from './policies/local-rate-limit/index.ts';
+import { mcpAuthentication } from './policies/mcp-authentication/index.ts';
 import { mcpAuthorization } from './policies/mcp-authorization/index.ts';
 import { requestHeaderModifier } from './policies/request-header-modifier/index.ts';
 import { retry } from './policies/retry/index.ts';
@@ -46,6 +47,7 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
   const { policy = same, target = same, backend = same } = replacing;
   const policies = [
     cors,
+    mcpAuthentication,
     jwtAuth,
     basicAuth,
     apiKey,

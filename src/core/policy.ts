@@ -42,6 +42,8 @@ export interface PolicyParts {
 export interface RouteFacts {
   /** Keys of the backends behind it, e.g. `mcp`, `host`. */
   readonly backends: readonly string[];
+  /** What the route matches, as configured. */
+  readonly matches?: readonly RouteMatch[];
 }
 
 export interface PolicyDeps {

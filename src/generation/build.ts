@@ -185,7 +185,7 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
   const definition = definitions.backends.find(({ key }) => key === backend.kind);
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
   const { key, kind } = backend;
-  const place: Standing = { level: 'backend', key, route: { backends: [kind] } };
+  const place: Standing = { level: 'backend', key, route: { backends: [kind], matches: route.matches } };
   const parts = (policies: PolicySet, altitude: Altitude, at = place) =>
     policyParts(policies, building, { ...at, altitude });
   const built = definition.build(backend.config, {
@@ -234,8 +234,8 @@ interface Standing {
   readonly route?: RouteFacts;
 }
 
-function routePlace({ key, backends }: RoutePlan): Standing {
-  return { level: 'route', key, route: { backends: backends.map(({ kind }) => kind) } };
+function routePlace({ key, backends, matches }: RoutePlan): Standing {
+  return { level: 'route', key, route: { backends: backends.map(({ kind }) => kind), matches } };
 }
 
 function gateOf(parts: readonly PolicyParts[]): McpGate | undefined {
