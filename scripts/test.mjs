@@ -18,7 +18,13 @@ const RUN_DEADLINE = 1_200_000;
 /** Files at once: more would make tests that wait for a timer or a child fail on a busy machine. */
 const CONCURRENCY = 2;
 /** What a test may ask for with a line `// needs: curl`: command, and the Debian package that brings it. */
-const SYSTEM = { curl: 'curl', chromium: 'chromium', openssl: 'openssl', ps: 'procps' };
+const SYSTEM = {
+  curl: 'curl',
+  chromium: 'chromium',
+  openssl: 'openssl',
+  ps: 'procps',
+  'redis-server': 'redis-server',
+};
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 let reported = false;

@@ -1,6 +1,7 @@
 /** The scope of an MCP call: the request that brought it, and the `mcp` variable as places.ts declares it. */
 import type { GuardedCall, GuardedItem, GuardedRequest } from '../core/guard.ts';
 import type { Scope } from './expression.ts';
+import { LazyRecord } from './lazy-record.ts';
 import { exchangeScope, secretsOf } from './scope.ts';
 
 /** `withSecrets`: an expression comes to some, see `asksForSecrets`. */
@@ -11,32 +12,35 @@ export function callScope(call: GuardedCall, request: GuardedRequest, withSecret
   return exchangeScope(request, withSecrets ? { ...secretsOf(request), mcp } : { mcp });
 }
 
-/** Own members only, for expressions see no others; what has to be parsed is parsed when one comes to it. */
-function callVariables(call: GuardedCall): object {
-  const { method: methodName, sessionId, item } = call;
-  return {
-    ...(item && itemVariables(item, call)),
-    methodName,
-    sessionId,
-    get client() {
-      return call.client();
-    },
-  };
+const OF_CALL = ['methodName', 'sessionId', 'client', 'tool', 'prompt', 'resource', 'task'];
+const OF_TOOL = ['target', 'name', 'arguments', 'annotations'];
+
+/** Only the kind concerned is there. A record, because getters in an object cost more than the limit that reads them. */
+function callVariables(call: GuardedCall): LazyRecord {
+  return new LazyRecord(OF_CALL, (name) => {
+    switch (name) {
+      case 'methodName':
+        return call.method;
+      case 'sessionId':
+        return call.sessionId;
+      case 'client':
+        return call.client();
+      default:
+        return call.item?.kind === name ? itemVariables(call.item, call) : undefined;
+    }
+  });
 }
 
 function itemVariables(item: GuardedItem, call: GuardedCall): object {
-  const { kind, target, name } = item;
-  if (kind !== 'tool') return { [kind]: { target, name } };
-  return {
-    tool: {
-      target,
-      name,
-      get arguments() {
+  if (item.kind !== 'tool') return { target: item.target, name: item.name };
+  return new LazyRecord(OF_TOOL, (name) => {
+    switch (name) {
+      case 'arguments':
         return call.arguments();
-      },
-      get annotations() {
+      case 'annotations':
         return item.annotations();
-      },
-    },
-  };
+      default:
+        return item[name as 'target' | 'name'];
+    }
+  });
 }
