@@ -6,7 +6,9 @@ import { ConfigError, formatDiagnostics } from './config/diagnostics.ts';
 import { configJsonSchema } from './config/json-schema.ts';
 import { GatewayError } from './core/errors.ts';
 import { systemClock } from './core/ports.ts';
-import { type ConfigInput, type Host, type Run, readConfigFile, readPlan, run } from './run.ts';
+import type { ExplainFlags } from './explain/command.ts';
+import { QuestionError } from './explain/question.ts';
+import { type ConfigInput, type Host, quietPorts, type Run, readConfigFile, readWhole, run } from './run.ts';
 import { standard } from './standard.ts';
 import { startScreen } from './start-screen.ts';
 import { serveStdio } from './stdio.ts';
@@ -42,7 +44,7 @@ function program(): Command {
       '--address <address>',
       'where ports without an address listen (default: loopback; 0.0.0.0 for everyone; env AGENTGATEWAY_ADDRESS)',
     )
-    .option('--validate-only', 'check the configuration and exit')
+    .option('--validate-only', 'check the configuration, run its tests and exit')
     .version(VERSION, '-V, --version')
     .exitOverride()
     .enablePositionalOptions()
@@ -66,8 +68,35 @@ function program(): Command {
     .option('-c, --config <text>', 'configuration as text')
     .option('--route <name>', 'which route to serve, when there are several')
     .action((_options, self: Command) => stdio(self.opts<Flags>()));
+  addExplain(command);
   // Told by the action, in words that help; set last, because commands inherit it.
   return command.allowExcessArguments();
+}
+
+function addExplain(command: Command): void {
+  const each = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+  command
+    .command('explain')
+    .description(
+      'say which rules let somebody in or keep somebody out, and what they saw; connects no server',
+    )
+    .option('-f, --file <path>', 'configuration file')
+    .option('-c, --config <text>', 'configuration as text')
+    .option('--as <who>', 'a token, an API key, user:password, or anonymous; - reads it from standard input')
+    .option('--claims <json>', 'claims of a token, instead of a token')
+    .option('--tool <name>', 'a tool, as clients know it')
+    .option('--prompt <name>', 'a prompt')
+    .option('--resource <uri>', 'a resource')
+    .option('--target <name>', 'the server that has it; its name is then the one it has there')
+    .option('--args <json>', 'arguments of the call')
+    .option('--annotations <json>', 'annotations of the tool, which its server would tell')
+    .option('--route <name>', 'which route, when there are several')
+    .option('--url <url>', 'where the request goes to, instead of a route')
+    .option('--method <method>', 'HTTP method of a request for no tool, prompt or resource')
+    .option('--header <header>', "'name: value'; may be repeated", each, [])
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExit codes: 0 allowed, 1 denied, 2 bad arguments or configuration')
+    .action((_options, self: Command) => explain(self.opts<Flags & ExplainFlags>()));
 }
 
 const HELP = `
@@ -76,26 +105,45 @@ every child process; a second signal ends at once.
 
 Exit codes:
   0  done
-  1  failed: a file cannot be read, a port is taken
+  1  failed: a file cannot be read, a port is taken, a test of the configuration does not hold
   2  bad arguments or configuration
 
 Examples:
   agentgateway -f config.yaml
   agentgateway -f config.yaml --validate-only
+  agentgateway explain -f config.yaml --as "$TOKEN" --tool echo
   agentgateway stdio -f config.yaml
   agentgateway schema > config.schema.json`;
 
 async function serve(flags: Flags): Promise<void> {
   const input = await readInput(flags);
-  if (flags.validateOnly) {
-    await readPlan(input, host);
-    return print(`${input.name}: valid\n`);
-  }
+  if (flags.validateOnly) return validate(input);
   const address = flags.address ?? host.env['AGENTGATEWAY_ADDRESS'];
   const starting = run({ host, input, address, logTo: 'stdout', listen: true });
   // From here on there may be children, which a signal must not leave behind.
   onSignal(() => closed(starting));
   process.stderr.write(await startScreen(await starting));
+}
+
+async function validate(input: ConfigInput): Promise<void> {
+  const read = await readWhole(input, host);
+  if (read.document.tests.length === 0) return print(`${input.name}: valid\n`);
+  const { printedTests, runTests } = await import('./explain/tests.ts');
+  const results = await runTests(read, quietPorts(host));
+  print(`${input.name}: valid\n${printedTests(results)}`);
+  if (results.some(({ passed }) => !passed)) process.exitCode = 1;
+}
+
+async function explain(flags: Flags & ExplainFlags): Promise<void> {
+  if (flags.as === '-' && flags.file === '-')
+    throw new UsageError('explain: standard input can be the configuration or the credential, not both');
+  const as = flags.as === '-' ? (await readAll(process.stdin)).trim() : flags.as;
+  const read = await readWhole(await readInput(flags), host);
+  const { runExplain } = await import('./explain/command.ts');
+  const asked = { ...flags, ...(as !== undefined && { as }) };
+  const { text, allowed } = await runExplain(read, asked, quietPorts(host));
+  print(text);
+  if (!allowed) process.exitCode = 1;
 }
 
 async function stdio(flags: Flags): Promise<void> {
@@ -185,7 +233,7 @@ function fail(error: unknown): void {
 
 function isMisuse(error: unknown): boolean {
   if (error instanceof GatewayError) return error.code === 'CONFIG_INVALID';
-  return error instanceof ConfigError || error instanceof UsageError;
+  return error instanceof ConfigError || error instanceof UsageError || error instanceof QuestionError;
 }
 
 /** A reader that leaves early (`agentgateway --help | head -1`) is no failure of ours. */

@@ -10,12 +10,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { type AdminSource, startAdmin } from './admin/dump.ts';
 import { startStats } from './admin/stats.ts';
 import { ConfigError, formatDiagnostics } from './config/diagnostics.ts';
-import { loadConfig } from './config/load.ts';
+import { type ReadDocument, readDocument } from './config/load.ts';
 import { LIMITS } from './core/limits.ts';
 import type { Plan, SettingsPlan } from './core/plan.ts';
-import { type Env, type Log, type Ports, systemClock } from './core/ports.ts';
+import { type Env, type Log, type Ports, silentLog, systemClock } from './core/ports.ts';
 import { type Closable, Scope } from './core/scope.ts';
-import type { Gauge } from './core/signals.ts';
+import { type Gauge, NO_SIGNALS } from './core/signals.ts';
 import { Gateway } from './gateway.ts';
 import { loadedForText } from './generation/loading.ts';
 import { Target } from './mcp/target/target.ts';
@@ -95,11 +95,21 @@ export async function run(options: RunOptions): Promise<Run> {
 }
 
 export async function readPlan(input: ConfigInput, host: Pick<Host, 'env' | 'cwd'>): Promise<Plan> {
+  return (await readWhole(input, host)).plan;
+}
+
+/** With what the plan leaves out: tests, and where everything stands. */
+export async function readWhole(input: ConfigInput, host: Pick<Host, 'env' | 'cwd'>): Promise<ReadDocument> {
   const { text, name, file } = input;
   const folder = file === undefined ? host.cwd : dirname(file);
   const definitions = standard;
   const loaded = await loadedForText(text, { definitions, ports: { random: randomBytes } });
-  return loadConfig({ text, file: name, definitions, loaded, env: host.env, cwd: host.cwd, folder });
+  return readDocument({ text, file: name, definitions, loaded, env: host.env, cwd: host.cwd, folder });
+}
+
+/** For what is asked of a configuration without serving it: nothing is logged and counted. */
+export function quietPorts({ env }: Pick<Host, 'env'>): Ports {
+  return { clock: systemClock, log: silentLog, env, signals: NO_SIGNALS, random: randomBytes };
 }
 
 /** Target states by name, for readiness, the dump and the start-up screen. */

@@ -137,9 +137,6 @@ const testSchema = z
     if (test.as.user !== undefined && test.as.password === undefined) fault('as', '`password` is missing');
   });
 
-export const testsSchema = z
-  .array(testSchema)
-  .default([])
-  .meta({
-    description: 'What rules have to say to whom: run by `--validate-only`, not when the gateway starts.',
-  });
+export const testsSchema = z.array(testSchema).default([]).meta({
+  description: 'What rules have to say to whom: run by `--validate-only`, not when the gateway starts.',
+});

@@ -3,7 +3,6 @@
  * exchange of a client has a witness, so nothing of this is made while the gateway serves. Values are as they are:
  * whoever shows them takes secrets out.
  */
-import type { GuardedItem } from './guard.ts';
 import type { Identity } from './identity.ts';
 
 export interface Witness {
@@ -32,7 +31,14 @@ export interface Judgement {
   readonly policy: string;
   /** An HTTP request, an MCP call, or whether a list shows an item. */
   readonly question: 'request' | 'call' | 'list';
-  readonly item?: Pick<GuardedItem, 'kind' | 'target' | 'name'> | undefined;
+  /** As its server knows it. */
+  readonly item?:
+    | {
+        readonly kind: 'tool' | 'prompt' | 'resource' | 'task';
+        readonly target: string;
+        readonly name: string;
+      }
+    | undefined;
   /** In the order of judgement. */
   readonly rules: readonly RuleFinding[];
   readonly allowed: boolean;
