@@ -76,14 +76,24 @@ export class OauthHttp {
   }
 }
 
-/** With the content type as the only header: a challenge would hide from oauth4webapi what the body says. */
 async function responseOf({ status, headers, body }: UpstreamReply): Promise<Response> {
-  const bytes = await body.collect(LIMITS.credentialsBytes.value);
+  return asResponse({ status, headers, body: await body.collect(LIMITS.credentialsBytes.value) });
+}
+
+export interface WholeReply {
+  readonly status: number;
+  /** Flat list, names in lower case. */
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+}
+
+/** With the content type as the only header: a challenge would hide from oauth4webapi what the body says. */
+export function asResponse({ status, headers, body }: WholeReply): Response {
   if (status < 200 || status > 599)
     throw new GatewayError('UPSTREAM_PROTOCOL', `answered with status ${status}`);
   const at = headers.indexOf('content-type');
   const type = at < 0 ? undefined : headers[at + 1];
-  const content = NO_BODY.has(status) ? null : new Uint8Array(bytes);
+  const content = NO_BODY.has(status) ? null : new Uint8Array(body);
   return new Response(content, {
     status,
     ...(type === undefined ? {} : { headers: { 'content-type': type } }),
@@ -109,7 +119,7 @@ export function oauthProblem(error: unknown): string {
   if (code === 'OAUTH_RESPONSE_BODY_ERROR') return `HTTP ${status}: ${errorCode(said)}`;
   if (typeof code !== 'string' || !code.startsWith('OAUTH_')) return 'the answer cannot be used';
   const refused = (cause as { status?: unknown } | undefined)?.status;
-  return typeof refused === 'number' ? `answered with status ${refused}` : String(message);
+  return typeof refused === 'number' && refused !== 200 ? `answered with status ${refused}` : String(message);
 }
 
 interface OauthError {
@@ -124,6 +134,6 @@ interface OauthError {
 }
 
 /** RFC 6749 section 5.2, and what extensions have added, is of this shape. */
-function errorCode(said: unknown): string {
+export function errorCode(said: unknown): string {
   return typeof said === 'string' && /^[a-z_]{1,40}$/.test(said) ? said : 'an error of its own';
 }
