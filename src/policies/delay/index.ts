@@ -5,7 +5,8 @@ import { pause } from '../../core/pause.ts';
 import { definePolicy } from '../../core/policy.ts';
 import type { Log } from '../../core/ports.ts';
 import { bodilessProblems, compileBodiless } from '../../expr/bodiless.ts';
-import { ExprError, type Expression } from '../../expr/expression.ts';
+import { Computed } from '../../expr/computed.ts';
+import type { Expression } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
 import { exchangeScope } from '../../expr/scope.ts';
@@ -28,7 +29,7 @@ export const delay = definePolicy({
     const msOf =
       typeof duration === 'number'
         ? () => duration
-        : computed(compileBodiless(expr, duration.expression, PLACES.http), ports.log);
+        : computedBy(compileBodiless(expr, duration.expression, PLACES.http), ports.log);
     return {
       exchange: (next) => async (exchange) => {
         const ms = Math.min(msOf(exchange), LIMITS.delay.value);
@@ -39,21 +40,12 @@ export const delay = definePolicy({
   },
 });
 
-function computed(expression: Expression, log: Log): (exchange: Exchange) => number {
-  let said = false;
-  return (exchange) => {
-    try {
-      return milliseconds(expression.evaluate(exchangeScope(exchange)));
-    } catch (error) {
-      if (!(error instanceof ExprError)) throw error;
-      if (!said) log.warn({ error: error.message }, `${KEY}: cannot be evaluated; nothing waits`);
-      said = true;
-      return 0;
-    }
-  };
+function computedBy(expression: Expression, log: Log): (exchange: Exchange) => number {
+  const computed = new Computed(expression, { name: `${KEY}.duration`, log });
+  return (exchange) => milliseconds(computed.value(exchangeScope(exchange)));
 }
 
-/** Durations come as text. What is none, or lies in the past, is no delay. */
+/** Durations come as text. What is none, lies in the past or cannot be computed is no delay. */
 function milliseconds(value: unknown): number {
   if (typeof value !== 'number' && typeof value !== 'string') return 0;
   return parseDuration(value) ?? 0;

@@ -5,7 +5,8 @@ import { definePolicy } from '../../core/policy.ts';
 import type { Log } from '../../core/ports.ts';
 import type { Layer } from '../../core/service.ts';
 import { bodilessProblems, compileBodiless } from '../../expr/bodiless.ts';
-import { ExprError, type Expression } from '../../expr/expression.ts';
+import { Computed, FAILED } from '../../expr/computed.ts';
+import type { Expression } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
 import { exchangeScope } from '../../expr/scope.ts';
@@ -56,17 +57,11 @@ const isServerError: Unhealthy = (_exchange, { status }) => status >= 500;
 
 /** One that cannot be evaluated leaves it to the status. */
 function judged(expression: Expression, log: Log): Unhealthy {
-  let said = false;
+  const computed = new Computed(expression, { name: `${KEY}.unhealthyExpression`, log });
   return (exchange, reply) => {
     const { status, headers } = reply;
-    try {
-      return expression.test(exchangeScope(exchange, { response: { status, headers } }));
-    } catch (error) {
-      if (!(error instanceof ExprError)) throw error;
-      if (!said) log.warn({ error: error.message }, `${KEY}: cannot be evaluated; the status decides`);
-      said = true;
-      return isServerError(exchange, reply);
-    }
+    const holds = computed.holds(exchangeScope(exchange, { response: { status, headers } }));
+    return holds === FAILED ? isServerError(exchange, reply) : holds;
   };
 }
 

@@ -5,7 +5,8 @@ import { definePolicy } from '../../core/policy.ts';
 import type { Log, Ports } from '../../core/ports.ts';
 import type { CallRetry } from '../../core/resilience.ts';
 import { bodilessProblems, compileBodiless } from '../../expr/bodiless.ts';
-import { type Expr, ExprError, type Expression, type Scope } from '../../expr/expression.ts';
+import { Computed } from '../../expr/computed.ts';
+import type { Expr, Expression, Scope } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
 import { exchangeScope } from '../../expr/scope.ts';
@@ -41,8 +42,9 @@ export const retry = definePolicy({
 
 function rulesOf(config: RetryConfig, expr: Expr, ports: Ports): RetryRules {
   const { attempts, codes, precondition, condition } = config;
-  const before = precondition && holds(compileBodiless(expr, precondition, PLACES.http), ports.log);
-  const after = condition && holds(compileBodiless(expr, condition, PLACES.response), ports.log);
+  const before =
+    precondition && holds(compileBodiless(expr, precondition, PLACES.http), 'precondition', ports.log);
+  const after = condition && holds(compileBodiless(expr, condition, PLACES.response), 'condition', ports.log);
   return {
     attempts,
     codes: new Set(codes),
@@ -55,18 +57,9 @@ function rulesOf(config: RetryConfig, expr: Expr, ports: Ports): RetryRules {
 }
 
 /** One that cannot be evaluated does not hold. */
-function holds(expression: Expression, log: Log): (scope: Scope) => boolean {
-  let said = false;
-  return (scope) => {
-    try {
-      return expression.test(scope);
-    } catch (error) {
-      if (!(error instanceof ExprError)) throw error;
-      if (!said) log.warn({ error: error.message }, `${KEY}: cannot be evaluated; nothing is sent again`);
-      said = true;
-      return false;
-    }
-  };
+function holds(expression: Expression, name: string, log: Log): (scope: Scope) => boolean {
+  const computed = new Computed(expression, { name: `${KEY}.${name}`, log });
+  return (scope) => computed.holds(scope) === true;
 }
 
 function backoffOf({ backoff: firstMs = FIRST_PAUSE_MS }: RetryConfig, { random }: Ports): Backoff {
