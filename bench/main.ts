@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gatewayIsBuilt } from '../test/fixtures/gateway.ts';
 import { ablations } from './ablations.ts';
+import { guarded } from './guarded.ts';
 import { type Lane, openSessions } from './lanes.ts';
 import { floor, gatewayHttp, type Leg, ours, peers, type Running } from './legs.ts';
 import { type Measurement, measure } from './load.ts';
@@ -29,7 +30,7 @@ import {
   type Scenario,
 } from './scenarios.ts';
 
-const scenarios: readonly Scenario[] = [...mainScenarios, ...pairScenarios];
+const scenarios: readonly Scenario[] = [...mainScenarios, ...pairScenarios, guarded];
 
 const WARM_UP_SECONDS = 1;
 

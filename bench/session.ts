@@ -5,11 +5,19 @@ export interface Endpoint {
   readonly hostname: string;
   readonly port: string;
   readonly path: string;
+  /** Sent with each request. */
+  readonly token?: string;
 }
 
+/** What stands as the user in the URL is a token. */
 export function endpoint(url: string): Endpoint {
-  const { hostname, port, pathname, search } = new URL(url);
-  return { hostname: hostname === 'localhost' ? '127.0.0.1' : hostname, port, path: `${pathname}${search}` };
+  const { hostname, port, pathname, search, username } = new URL(url);
+  return {
+    hostname: hostname === 'localhost' ? '127.0.0.1' : hostname,
+    port,
+    path: `${pathname}${search}`,
+    ...(username !== '' && { token: username }),
+  };
 }
 
 export interface Session {
@@ -57,6 +65,7 @@ function bytesOf(to: Endpoint, line: string, { headers, body }: { headers: strin
     'Content-Type: application/json',
     'Accept: application/json, text/event-stream',
     'User-Agent: bench/1',
+    ...(to.token === undefined ? [] : [`Authorization: Bearer ${to.token}`]),
     ...headers,
     `Content-Length: ${payload.length}`,
   ];
