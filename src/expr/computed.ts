@@ -28,9 +28,9 @@ export class Computed {
     this.#secret = asksForSecrets(expression);
   }
 
-  /** Different values have different texts. */
-  key(scope: Scope): string | Failed {
-    const value = this.value(scope);
+  /** Different values have different texts. `quiet`: that it fails here is no news. */
+  key(scope: Scope, quiet = false): string | Failed {
+    const value = this.value(scope, quiet);
     if (value === FAILED) return FAILED;
     const text = typeof value === 'string' ? `"${value}` : (JSON.stringify(value) ?? 'null');
     // All secrets print alike: the same key for everybody is not what was meant.
@@ -38,39 +38,40 @@ export class Computed {
     return text;
   }
 
-  text(scope: Scope): string | Failed {
-    const value = this.value(scope);
+  text(scope: Scope, quiet = false): string | Failed {
+    const value = this.value(scope, quiet);
     if (typeof value === 'string') return value;
     if (typeof value === 'number' || typeof value === 'boolean') return String(value);
     return value === FAILED ? FAILED : this.#failed('the result is no text');
   }
 
   /** A number from 0. */
-  amount(scope: Scope): number | Failed {
-    const value = this.value(scope);
+  amount(scope: Scope, quiet = false): number | Failed {
+    const value = this.value(scope, quiet);
     if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
     return value === FAILED ? FAILED : this.#failed('the result is no number from 0');
   }
 
   /** Whether it is exactly true. */
-  holds(scope: Scope): boolean | Failed {
+  holds(scope: Scope, quiet = false): boolean | Failed {
     try {
       return this.expression.test(scope);
     } catch (error) {
-      return this.#caught(error);
+      return this.#caught(error, quiet);
     }
   }
 
-  value(scope: Scope): unknown {
+  value(scope: Scope, quiet = false): unknown {
     try {
       return this.expression.evaluate(scope);
     } catch (error) {
-      return this.#caught(error);
+      return this.#caught(error, quiet);
     }
   }
 
-  #caught(error: unknown): Failed {
+  #caught(error: unknown, quiet: boolean): Failed {
     if (!(error instanceof ExprError)) throw error;
+    if (quiet) return FAILED;
     return this.#failed(error.message);
   }
 

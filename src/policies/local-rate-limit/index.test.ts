@@ -4,6 +4,7 @@ import { asUser, type PolicyBench, policyBench, toolCall } from '../../../test/f
 import { replyHeaderOf, replyOf, testExchange } from '../../../test/fixtures/test-exchange.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Exchange, Reply } from '../../core/exchange.ts';
+import type { GuardedCall } from '../../core/guard.ts';
 import type { PolicyParts } from '../../core/policy.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { Flow } from '../../lib/flow.ts';
@@ -32,7 +33,7 @@ async function send(
 async function call(
   { gate }: PolicyParts,
   tool: string,
-  more: { exchange?: Exchange; sessionId?: string; arguments?: () => unknown } = {},
+  more: Partial<GuardedCall> & { exchange?: Exchange } = {},
 ): Promise<string> {
   assert.ok(gate, 'there is a gate');
   const { exchange = testExchange({}), ...rest } = more;
@@ -212,6 +213,35 @@ describe('localRateLimit before MCP calls', () => {
     assert.deepEqual(
       [await rows(8), await rows(3), await rows('x'), await rows(2)],
       ['ok', 'RATE_LIMITED', 'FORBIDDEN', 'ok'],
+    );
+  });
+
+  test('a limit about tools does not concern what is none, unless it says so', async () => {
+    const list = { item: undefined, method: 'tools/list' };
+    const prompt = {
+      item: { kind: 'prompt', target: 't', name: 'p', annotations: () => undefined },
+    } as const;
+    const bare = bench.build([{ ...once, key: 'mcp.tool.name', cost: 'mcp.tool.arguments.rows' }]);
+    assert.deepEqual(
+      [await call(bare, '', list), await call(bare, '', list), await call(bare, '', prompt)],
+      ['ok', 'ok', 'ok'],
+    );
+    const when = bench.build([{ ...once, when: 'mcp.tool.name != "free"' }]);
+    assert.deepEqual(
+      [await call(when, '', list), await call(when, '', prompt), await call(when, 'a')],
+      ['ok', 'ok', 'ok'],
+    );
+    assert.equal(await call(when, 'b'), 'RATE_LIMITED');
+    assert.deepEqual(bench.ports.logged, []);
+    const others = bench.build([{ ...once, key: 'has(mcp.tool) ? mcp.tool.name : "other"' }]);
+    assert.deepEqual([await call(others, '', list), await call(others, '', prompt)], ['ok', 'RATE_LIMITED']);
+    const conditional = bench.build({
+      conditional: [{ ...once, condition: 'mcp.tool.name == "a"' }, { ...twice }],
+    });
+    assert.deepEqual([await call(conditional, 'a'), await call(conditional, 'a')], ['ok', 'RATE_LIMITED']);
+    assert.deepEqual(
+      [await call(conditional, '', list), await call(conditional, 'b'), await call(conditional, 'b')],
+      ['ok', 'ok', 'RATE_LIMITED'],
     );
   });
 

@@ -21,7 +21,14 @@ import { canonicalJson } from '../../lib/canonical-json.ts';
 import { Buckets } from '../../stores/buckets.ts';
 import { RedisConnection } from '../../stores/redis.ts';
 import { SharedBuckets } from '../../stores/shared-buckets.ts';
-import { type BucketStore, LIMIT_HEADER, type LimitParts, Limits, limitHeaders } from './limit.ts';
+import {
+  type BucketStore,
+  type ItemKind,
+  LIMIT_HEADER,
+  type LimitParts,
+  Limits,
+  limitHeaders,
+} from './limit.ts';
 import {
   type LimitConfig,
   type LocalRateLimitConfig,
@@ -30,6 +37,7 @@ import {
 } from './schema.ts';
 
 const KEY = 'localRateLimit';
+const KINDS: readonly ItemKind[] = ['tool', 'prompt', 'resource', 'task'];
 const TEXTS = ['condition', 'when', 'key', 'cost'] as const;
 
 export const localRateLimit = definePolicy<LocalRateLimitConfig, Expr>({
@@ -102,6 +110,7 @@ function buildLimit(config: LimitConfig, deps: Named): Built {
     key: computed('key'),
     cost: computed('cost'),
     store: bucketsOf(config, deps),
+    kinds: KINDS.filter((kind) => expressions.some((expression) => comesTo(expression, `mcp.${kind}`))),
     expressions,
   };
 }
@@ -153,7 +162,7 @@ function layerOf(built: readonly Built[], firstMatch: boolean): Layer<Exchange, 
   const withSecrets = readSecrets(built);
   return (next) => async (exchange) => {
     const scope = exchangeScope(exchange, withSecrets ? secretsOf(exchange) : undefined);
-    const admitted = limits.admit(scope);
+    const admitted = limits.admit({ scope, kind: undefined });
     const taken = admitted instanceof Promise ? await admitted : admitted;
     const answer = await next(exchange);
     // Those of a limit further in are the tighter ones, those of the upstream tell of the upstream.
@@ -174,7 +183,10 @@ function gateOf(built: readonly Built[], firstMatch: boolean): McpGate {
   const withSecrets = readSecrets(built);
   return {
     enter(call, request) {
-      const admitted = limits.admit(callScope(call, request, withSecrets));
+      const admitted = limits.admit({
+        scope: callScope(call, request, withSecrets),
+        kind: call.item?.kind,
+      });
       return admitted instanceof Promise ? admitted.then(() => undefined) : undefined;
     },
   };

@@ -1,8 +1,10 @@
 /**
  * One entry of `localRateLimit`: whom it concerns, which bucket it takes from, how much. Where an expression fails the
- * answer is the narrow one: it does concern, and who has no key or no cost is refused.
+ * answer is the narrow one: it does concern, and who has no key or no cost is refused. But what fails because it is
+ * about tools and this is a list is not concerned.
  */
 import { GatewayError } from '../../core/errors.ts';
+import type { GuardedItem } from '../../core/guard.ts';
 import { type Computed, FAILED } from '../../expr/computed.ts';
 import type { Scope } from '../../expr/expression.ts';
 import type { Taken } from '../../stores/buckets.ts';
@@ -19,6 +21,17 @@ export interface LimitParts {
   readonly key: Computed | undefined;
   readonly cost: Computed | undefined;
   readonly store: BucketStore;
+  /** Kinds of items that its expressions come to; empty: it is about all that comes by. */
+  readonly kinds: readonly ItemKind[];
+}
+
+export type ItemKind = GuardedItem['kind'];
+
+/** What comes by. */
+export interface Passing {
+  readonly scope: Scope;
+  /** What an MCP call names; undefined for one that names nothing, and for HTTP requests. */
+  readonly kind: ItemKind | undefined;
 }
 
 interface Charge {
@@ -46,24 +59,23 @@ export class Limits {
    * Takes from every bucket that is concerned, or from none. Says how the tightest stands; undefined where none was
    * concerned. Throws, or rejects with, RATE_LIMITED, FORBIDDEN, and OVERLOADED where shared buckets cannot be had.
    */
-  admit(scope: Scope): Taken | undefined | Promise<Taken | undefined> {
-    if (this.#firstMatch) {
-      const matched = this.#limits.find(({ condition }) => holds(condition, scope));
-      return matched && concerned(matched, scope) ? allowed(take(matched, scope)) : undefined;
-    }
-    const [only] = this.#limits;
-    if (this.#limits.length === 1 && only)
-      return concerned(only, scope) ? allowed(take(only, scope)) : undefined;
-    return this.#all(scope);
+  admit(passing: Passing): Taken | undefined | Promise<Taken | undefined> {
+    const [first] = this.#limits;
+    if (this.#limits.length > 1 && !this.#firstMatch) return this.#all(passing);
+    const limit = this.#firstMatch
+      ? this.#limits.find(({ condition, kinds }) => holds(condition, passing, kinds))
+      : first;
+    const charge = limit && chargeOf(limit, passing);
+    return charge && allowed(charge.store.take(charge.key, charge.cost));
   }
 
-  async #all(scope: Scope): Promise<Taken | undefined> {
+  async #all(passing: Passing): Promise<Taken | undefined> {
     const charges: Charge[] = [];
     let tightest: Taken | undefined;
     try {
       for (const limit of this.#limits) {
-        if (!concerned(limit, scope)) continue;
-        const charge = chargeOf(limit, scope);
+        const charge = chargeOf(limit, passing);
+        if (!charge) continue;
         const taken = await charge.store.take(charge.key, charge.cost);
         if (!taken.allowed) throw refusal(taken);
         charges.push(charge);
@@ -77,24 +89,28 @@ export class Limits {
   }
 }
 
-function concerned({ when }: LimitParts, scope: Scope): boolean {
-  return when === undefined || when.holds(scope) !== false;
+function isElsewhere(kinds: readonly ItemKind[], kind: ItemKind | undefined): boolean {
+  return kinds.length > 0 && (kind === undefined || !kinds.includes(kind));
 }
 
-function holds(condition: Computed | undefined, scope: Scope): boolean {
-  return condition === undefined || condition.holds(scope) !== false;
+function holds(test: Computed | undefined, { scope, kind }: Passing, kinds: readonly ItemKind[]): boolean {
+  if (!test) return true;
+  const elsewhere = isElsewhere(kinds, kind);
+  const held = test.holds(scope, elsewhere);
+  return held === FAILED ? !elsewhere : held;
 }
 
-function take(limit: LimitParts, scope: Scope): Taken | Promise<Taken> {
-  const { store, key, cost } = chargeOf(limit, scope);
-  return store.take(key, cost);
-}
-
-function chargeOf({ store, key, cost }: LimitParts, scope: Scope): Charge {
-  const charge = { store, key: key ? key.key(scope) : '', cost: cost ? cost.amount(scope) : 1 };
-  if (charge.key === FAILED || charge.cost === FAILED)
-    throw new GatewayError('FORBIDDEN', 'it cannot be told for whom this request would count');
-  return charge as Charge;
+/** Undefined: it is not concerned. */
+function chargeOf(limit: LimitParts, passing: Passing): Charge | undefined {
+  const { store, kinds } = limit;
+  if (!holds(limit.when, passing, kinds)) return undefined;
+  const { scope, kind } = passing;
+  const elsewhere = isElsewhere(kinds, kind);
+  const key = limit.key ? limit.key.key(scope, elsewhere) : '';
+  const cost = limit.cost ? limit.cost.amount(scope, elsewhere) : 1;
+  if (key !== FAILED && cost !== FAILED) return { store, key, cost };
+  if (elsewhere) return undefined;
+  throw new GatewayError('FORBIDDEN', 'it cannot be told for whom this would count');
 }
 
 function allowed(taken: Taken | Promise<Taken>): Taken | Promise<Taken> {
