@@ -7,6 +7,7 @@ import { canonicalJson } from '../../lib/canonical-json.ts';
 import { ClientCredentials } from '../../upstream/credentials/client-credentials.ts';
 import { OauthHttp, oauthProblem } from '../../upstream/credentials/oauth-http.ts';
 import { TokenEndpoint } from '../../upstream/credentials/token-endpoint.ts';
+import { authorizationCode } from './authorization-code.ts';
 import { keyCredentials } from './key.ts';
 import { passthroughMapping } from './passthrough.ts';
 import { type BackendAuthConfig, backendAuthSchema, type ClientCredentialsConfig } from './schema.ts';
@@ -25,6 +26,8 @@ export const backendAuth = definePolicy<BackendAuthConfig>({
         return { mapping: passthroughMapping(config) };
       case 'clientCredentials':
         return { credentials: clientCredentials(config, deps) };
+      case 'authorizationCode':
+        return { credentials: authorizationCode(config, deps) };
     }
   },
 });

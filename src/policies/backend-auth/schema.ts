@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Location } from '../../auth/location.ts';
 import { locationSchema } from '../../auth/schema.ts';
 import { type Secret, secretFileSchema, secretSchema } from '../../core/schema.ts';
+import { type AuthorizationCodeConfig, authorizationCodeSchema } from './authorization-code-schema.ts';
 
 export interface KeyConfig {
   readonly kind: 'key';
@@ -25,12 +26,17 @@ export interface ClientCredentialsConfig {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-export type BackendAuthConfig = KeyConfig | PassthroughConfig | ClientCredentialsConfig;
+export type BackendAuthConfig =
+  | KeyConfig
+  | PassthroughConfig
+  | ClientCredentialsConfig
+  | AuthorizationCodeConfig;
 
 /** Headers by which the gateway and MCP servers talk to each other. */
 const RESERVED = /^(?:mcp-.*|accept|content-encoding|expect|last-event-id|keep-alive|proxy-.*|trailer)$/i;
 
-const placeSchema = locationSchema('Bearer ')
+const writtenPlace = locationSchema('Bearer ')
+  .unwrap()
   .superRefine((location, context) => {
     if (location.kind !== 'header' || !RESERVED.test(location.name)) return;
     const message = 'this header has a meaning of its own; credentials cannot stand in it';
@@ -38,19 +44,20 @@ const placeSchema = locationSchema('Bearer ')
   })
   .meta({
     description:
-      'Where the upstream expects it: one of the three. What the client has written there does not travel.',
+      'Where the upstream expects it: one of the three; default: the Authorization header, as a bearer token. What the client has written there does not travel.',
+    oneOf: ['header', 'queryParameter', 'cookie'].map((key) => ({ required: [key] })),
   });
 
 const keySchema = z
   .union([
     secretFileSchema,
-    z.strictObject({ value: secretSchema, location: placeSchema }),
+    z.strictObject({ value: secretSchema, location: writtenPlace.optional() }),
     z.string().min(1).meta({ description: 'The key, for the Authorization header.', writeOnly: true }),
   ])
   .transform((written, context): KeyConfig => {
     const whole = typeof written === 'string' || !('value' in written);
     const secret = whole ? written : written.value;
-    const location = whole ? BEARER : written.location;
+    const location = (whole ? undefined : written.location) ?? BEARER;
     const problem = typeof secret === 'string' ? keyProblem(secret, location) : undefined;
     if (problem === undefined) return { kind: 'key', secret, location };
     context.addIssue({ code: 'custom', message: problem, input: '' });
@@ -71,7 +78,7 @@ export function keyProblem(key: string, { kind }: Location): string | undefined 
 
 const passthroughSchema = z
   .strictObject({
-    location: placeSchema.optional().meta({
+    location: writtenPlace.optional().meta({
       description: 'Default: the Authorization header, by the scheme it came with. A header only.',
     }),
   })
@@ -173,18 +180,22 @@ function parametersOf({ scopes, audience, resource, additionalParams }: Paramete
   };
 }
 
-const KINDS = ['key', 'passthrough', 'oauthClientCredentials'];
+const KINDS = ['key', 'passthrough', 'oauthClientCredentials', 'oauthAuthorizationCode'];
 
 export const backendAuthSchema = z
   .strictObject({
     key: keySchema.optional(),
     passthrough: passthroughSchema.optional(),
     oauthClientCredentials: clientCredentialsSchema.optional(),
+    oauthAuthorizationCode: authorizationCodeSchema.optional(),
   })
   .transform((written, context): BackendAuthConfig => {
-    const given = [written.key, written.passthrough, written.oauthClientCredentials].filter(
-      (one) => one !== undefined,
-    );
+    const given = [
+      written.key,
+      written.passthrough,
+      written.oauthClientCredentials,
+      written.oauthAuthorizationCode,
+    ].filter((one) => one !== undefined);
     const [only] = given;
     if (only && given.length === 1) return only;
     const message = `give one of ${KINDS.map((kind) => `\`${kind}\``).join(', ')}`;

@@ -1,0 +1,117 @@
+/** Builds what `oauthAuthorizationCode` asks for; logins and tokens outlive reloads. */
+import { secretName, secretOf, sessionKey } from '../../auth/secret.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { UpstreamCredentials } from '../../core/outgoing.ts';
+import type { PolicyDeps } from '../../core/policy.ts';
+import type { Closable } from '../../core/scope.ts';
+import { canonicalJson } from '../../lib/canonical-json.ts';
+import { FileVault } from '../../stores/file-vault.ts';
+import { MemoryVault } from '../../stores/memory-vault.ts';
+import { LoginDesk } from '../../upstream/credentials/login/desk.ts';
+import type { LocatedCredentials, UpstreamServer } from '../../upstream/credentials/login/located.ts';
+import { LoginPages } from '../../upstream/credentials/login/pages.ts';
+import { TokenBooks } from '../../upstream/credentials/login/token-book.ts';
+import { type LoginConfig, UpstreamLogin } from '../../upstream/credentials/login/upstream-login.ts';
+import type { AuthorizationCodeConfig } from './authorization-code-schema.ts';
+
+/** Throws CONFIG_INVALID. */
+export function authorizationCode(config: AuthorizationCodeConfig, deps: PolicyDeps): LocatedCredentials {
+  const { lasting, scope, ports, pages } = deps;
+  const { desk, pages: own } = lasting.hold(scope, 'login-desk', () => openDesk(deps));
+  own.serveOn(pages);
+  const books = booksOf(config, deps);
+  const { clientSecret, ...rest } = config;
+  const key = `login:${canonicalJson({
+    ...rest,
+    clientSecret: clientSecret === undefined ? undefined : secretName(clientSecret),
+    store: config.store?.file,
+  })}`;
+  const login: LoginConfig = {
+    clientId: config.clientId,
+    clientSecret:
+      clientSecret === undefined
+        ? undefined
+        : secretOf(clientSecret, 'backendAuth.oauthAuthorizationCode.clientSecret', ports),
+    clientMetadataUrl: config.clientMetadataUrl,
+    scopes: config.scopes,
+    authorizationServer: config.authorizationServer,
+    resource: config.resource,
+    publicUrl: config.publicUrl,
+    redirectUri: config.redirectUri,
+    shared: config.shared,
+  };
+  return lasting.hold(scope, key, () => new Logins({ key, config: login, books, desk, ports }));
+}
+
+type LoginsOptions = Omit<ConstructorParameters<typeof UpstreamLogin>[0], 'server'>;
+
+/** A policy of a route or backend may be about several servers: each has logins of its own. */
+class Logins implements LocatedCredentials, Closable {
+  readonly key: string;
+  readonly personal: boolean;
+  readonly names = ['authorization'];
+  readonly #options: LoginsOptions;
+  readonly #servers = new Map<string, UpstreamLogin>();
+
+  constructor(options: LoginsOptions) {
+    this.key = options.key;
+    this.personal = !options.config.shared;
+    this.#options = options;
+  }
+
+  at(server: UpstreamServer): UpstreamCredentials {
+    const key = `${this.key} ${server.url.href}`;
+    let login = this.#servers.get(key);
+    if (!login) {
+      login = new UpstreamLogin({ ...this.#options, key, server });
+      this.#servers.set(key, login);
+    }
+    return login;
+  }
+
+  ready(): undefined {
+    return undefined;
+  }
+
+  fetch(): Promise<never> {
+    const message = 'oauthAuthorizationCode is for servers with an address';
+    return Promise.reject(new GatewayError('CREDENTIALS_UNAVAILABLE', message));
+  }
+
+  refused(): boolean {
+    return false;
+  }
+
+  close(): void {
+    this.#servers.clear();
+  }
+}
+
+interface OpenDesk extends Closable {
+  readonly desk: LoginDesk;
+  readonly pages: LoginPages;
+}
+
+function openDesk({ ports }: PolicyDeps): OpenDesk {
+  const desk = new LoginDesk(ports);
+  return { desk, pages: new LoginPages({ desk, ports }), close: () => desk.close() };
+}
+
+function booksOf({ store }: AuthorizationCodeConfig, deps: PolicyDeps): TokenBooks {
+  const { lasting, scope, ports, settings } = deps;
+  if (!store) return lasting.hold(scope, 'login-books', () => new TokenBooks(new MemoryVault()));
+  const what = 'backendAuth.oauthAuthorizationCode.store.key';
+  const secret = store.key === undefined ? sessionKey(settings, ports) : secretOf(store.key, what, ports)();
+  if (secret === undefined)
+    throw new GatewayError(
+      'CONFIG_INVALID',
+      `a token store needs a key: write ${what}, or config.session.key`,
+    );
+  if (secret.length < 32) throw new GatewayError('CONFIG_INVALID', `${what}: expected 32 characters or more`);
+  const { file: path } = store;
+  return lasting.hold(
+    scope,
+    `login-books:${path}`,
+    () => new TokenBooks(new FileVault({ path, secret, ports })),
+  );
+}
