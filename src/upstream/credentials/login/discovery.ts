@@ -7,7 +7,7 @@ import type { AuthorizationServer } from 'oauth4webapi';
 import type { Cancel } from '../../../lib/cancel.ts';
 import { isObject, parseObject } from '../../../lib/json-value.ts';
 import { bearerChallenge, type Challenge } from './challenge.ts';
-import { refused, Web, type WebReply } from './web.ts';
+import { refused, Web } from './web.ts';
 
 export interface Discovered {
   /** For the `resource` parameter (RFC 8707). */
@@ -79,7 +79,8 @@ async function resourceOf(
   for (const place of places) {
     const document = await documentAt(web, place, cancel);
     if (document) return readResource(document, url);
-    if (named !== undefined) throw refused(`there is no metadata at ${place.href}, where the challenge says it is`);
+    if (named !== undefined)
+      throw refused(`there is no metadata at ${place.href}, where the challenge says it is`);
   }
   return undefined;
 }
@@ -87,7 +88,9 @@ async function resourceOf(
 function readResource(document: Record<string, unknown>, url: URL): Resource {
   const { resource, authorization_servers: issuers, scopes_supported: scopes } = document;
   if (typeof resource !== 'string' || !covers(resource, url))
-    throw refused(`the metadata of ${canonical(url)} is of another resource: ${String(resource).slice(0, 200)}`);
+    throw refused(
+      `the metadata of ${canonical(url)} is of another resource: ${String(resource).slice(0, 200)}`,
+    );
   return {
     resource,
     issuers: texts(issuers),
@@ -173,12 +176,8 @@ function checkServer(server: AuthorizationServer, configured: boolean): void {
 }
 
 /** Undefined: there is none. Anything but a document or a 4xx is a failure: it may be there another time. */
-async function documentAt(
-  web: Web,
-  url: URL,
-  cancel: Cancel,
-): Promise<Record<string, unknown> | undefined> {
-  const reply: WebReply = await web.send(url, { method: 'GET', headers: JSON_ONLY }, cancel);
+async function documentAt(web: Web, url: URL, cancel: Cancel): Promise<Record<string, unknown> | undefined> {
+  const reply = await web.send(url, { method: 'GET', headers: JSON_ONLY }, cancel);
   if (reply.status >= 400 && reply.status < 500) return undefined;
   if (reply.status !== 200) throw refused(`${url.href} answered with status ${reply.status}`);
   const document = parseObject(reply.body);

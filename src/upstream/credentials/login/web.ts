@@ -3,8 +3,9 @@
  * on this machine; never further inside than the server that names them stands (SSRF); bounded in size and time;
  * redirects are not followed. Names are checked when they are connected to, so that a second answer of the DNS changes nothing.
  */
-import { lookup as systemLookup } from 'node:dns';
+
 import type { LookupAddress } from 'node:dns';
+import { lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { GatewayError } from '../../../core/errors.ts';
 import { LIMITS } from '../../../core/limits.ts';
@@ -14,6 +15,7 @@ import type { Cancel } from '../../../lib/cancel.ts';
 import { inner, mayLead, type Reach, reachOf } from '../../../lib/reach.ts';
 import { HttpUpstream, type UpstreamReply } from '../../http.ts';
 import type { UpstreamTls } from '../../tls.ts';
+import type { WholeReply } from '../oauth-http.ts';
 
 export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
 
@@ -27,18 +29,11 @@ export interface WebOptions {
 }
 
 export interface WebRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: string;
   readonly headers: readonly string[];
   readonly body?: Buffer | undefined;
   /** Only the head is of interest. */
   readonly headOnly?: boolean;
-}
-
-export interface WebReply {
-  readonly status: number;
-  /** Flat list, names in lower case. */
-  readonly headers: readonly string[];
-  readonly body: Buffer;
 }
 
 export class Web {
@@ -63,14 +58,14 @@ export class Web {
   }
 
   /** Rejects with CREDENTIALS_UNAVAILABLE where there is no whole answer. */
-  async send(url: URL, request: WebRequest, parent: Cancel): Promise<WebReply> {
+  async send(url: URL, request: WebRequest, parent: Cancel): Promise<WholeReply> {
     const { clock, tls, trusted } = this.#options;
     const own = trusted.some(({ origin }) => origin === url.origin);
     const from = own ? undefined : await this.#from();
     const literal = reachOf(url.hostname);
     if (from && literal && !mayLead(from, literal)) throw inside(url);
     const settings = tls?.origin === url.origin && url.protocol === 'https:' ? tls.settings : undefined;
-    const ms = LIMITS.loginReplyTime.value;
+    const ms = LIMITS.credentialsTime.value;
     const upstream = new HttpUpstream({
       origin: url.origin,
       tls: settings,
@@ -114,7 +109,9 @@ export class Web {
     });
     // The one furthest outside counts: a public server may not gain by a private address beside its public one.
     const reaches = addresses.map(({ address }) => reachOf(address) ?? 'public');
-    return reaches.includes('public') ? 'public' : reaches.filter((each) => each !== 'never').reduce(inner, 'public');
+    return reaches.includes('public')
+      ? 'public'
+      : reaches.filter((each) => each !== 'never').reduce(inner, 'public');
   }
 
   #lookup(from: Reach, url: URL): LookupFunction {
@@ -122,7 +119,8 @@ export class Web {
       this.#resolve(host).then(
         (found) => {
           const { family } = options;
-          const wanted = family === 4 || family === 6 ? found.filter((each) => each.family === family) : found;
+          const wanted =
+            family === 4 || family === 6 ? found.filter((each) => each.family === family) : found;
           const [first] = wanted;
           const allowed = wanted.every(({ address }) => mayLead(from, reachOf(address) ?? 'never'));
           if (!first) done(new Error(`${host} has no address`), '', 4);
@@ -137,7 +135,7 @@ export class Web {
 }
 
 async function bodyOf(reply: UpstreamReply, { headOnly }: WebRequest): Promise<Buffer> {
-  if (!headOnly) return reply.body.collect(LIMITS.loginReply.value);
+  if (!headOnly) return reply.body.collect(LIMITS.credentialsBytes.value);
   reply.body.cancel(new GatewayError('CANCELLED', 'not needed'));
   return Buffer.alloc(0);
 }
