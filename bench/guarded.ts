@@ -21,7 +21,7 @@ const jwtAuth = (keys: string) => ({ issuer: ISSUER, audiences: [AUDIENCE], jwks
 /** As people write them: whose, which tool, and what it may be given. */
 const mcpAuthorization = {
   rules: [
-    { deny: 'mcp.tool.name == "drop" || mcp.tool.annotations.destructiveHint == true' },
+    { deny: 'mcp.tool.name.startsWith("delete_") && !("admins" in jwt.groups)' },
     { require: 'jwt.scope.contains("tools")' },
     { allow: 'mcp.tool.name == "echo" && jwt.groups.exists(group, group == "staff")' },
   ],
@@ -54,8 +54,8 @@ function legs(variant: Partial<Variant>): Leg[] {
         const exp = Math.floor(Date.now() / 1000) + 3600;
         const claims = { aud: AUDIENCE, sub: 'ann', exp, scope: 'tools read', groups: ['guests', 'staff'] };
         const bearer = await token(key, { claims });
-        const mcp = { policies: policies(keySetText(key)) };
-        const running = await gatewayHttp({ ...variant, ...own, mcp }).start(behind);
+        const guards = policies(keySetText(key));
+        const running = await gatewayHttp({ ...variant, ...own, policies: guards }).start(behind);
         return { ...running, url: withToken(running.url, bearer) };
       },
     };

@@ -95,6 +95,8 @@ export interface Variant {
   readonly name: string;
   /** Merged over `mcp:`. */
   readonly mcp?: Record<string, unknown>;
+  /** Of the route. */
+  readonly policies?: Record<string, unknown>;
   readonly settings?: Record<string, unknown>;
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeArgs?: readonly string[];
@@ -156,6 +158,7 @@ async function startMeasured(
 ): Promise<Running> {
   const starting = startGateway({
     mcp: { targets, ...variant?.mcp },
+    ...(variant?.policies ? { policies: variant.policies } : {}),
     prefix: measuredCore,
     settings: { logging: { level: 'warn' }, ...variant?.settings },
     ...(variant?.env ? { env: variant.env } : {}),
