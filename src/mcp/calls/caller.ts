@@ -2,6 +2,7 @@
  * Who calls, whatever the era and transport: the session of a legacy client, or a visitor (a client without a session).
  * What a call needs of its client, and no more.
  */
+import type { GuardedRequest } from '../../core/guard.ts';
 import type { Ports } from '../../core/ports.ts';
 import type { Envelope } from '../bridge/envelope.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
@@ -36,6 +37,8 @@ export interface Caller {
   envelope(): Envelope;
   /** A modern server's `requestState`, so that only this caller can bring it back, and only to that target. */
   sealState(target: string, state: string): string;
+  /** It subscribes to resources by this request, and hears of them later on. */
+  subscribes?(request: GuardedRequest): void;
   /** The answer to server/discover; undefined where clients do not ask that. */
   discover?(): Promise<Buffer>;
 }

@@ -183,6 +183,7 @@ async function subscribe(caller: Caller, call: McpCall): Promise<McpOutcome> {
     return links.unsubscribe(target, uri) && !modern ? send(caller, call, routed) : EMPTY;
   }
   if (!links.isSubscribed(target, uri)) links.checkRoom();
+  caller.subscribes?.(call.exchange);
   const outcome = modern ? await EMPTY : await send(caller, call, routed);
   if (outcome.kind === 'result') await links.subscribed(target, uri);
   return outcome;

@@ -9,7 +9,7 @@ import type { Closable } from '../../core/scope.ts';
 import type { McpOutcome, Question } from '../call.ts';
 import type { LinkEvents } from '../link/link.ts';
 import type { ClientIdentity, LinkWithInfo } from '../link/opened.ts';
-import { sendLevel, sendPing, sendSubscribe } from '../link/own-calls.ts';
+import { sendLevel, sendPing, sendSubscribe, sendUnsubscribe } from '../link/own-calls.ts';
 import { Subscription } from '../link/subscription.ts';
 import type { Message } from '../message.ts';
 import type { Era } from '../revisions.ts';
@@ -160,6 +160,15 @@ export class Links implements Closable {
     return true;
   }
 
+  /** The server is told, where it is one that has to be. */
+  endSubscription(target: Target, uri: string, wanted: () => boolean = () => false): Promise<void> {
+    return this.inTurn(target, uri, async () => {
+      if (wanted() || !this.unsubscribe(target, uri)) return;
+      const open = this.ready(target);
+      if (open?.link.era === 'legacy') await sendUnsubscribe(open, uri).catch(() => undefined);
+    });
+  }
+
   /** Tasks whose changes the client wants to hear of: all of the target at each call. */
   async watchTasks(target: Target, ids: ReadonlySet<string>): Promise<void> {
     if (ids.size > 0) this.#tasks.set(target, ids);
@@ -181,6 +190,11 @@ export class Links implements Closable {
     } finally {
       if (this.#turns.get(key) === turn) this.#turns.delete(key);
     }
+  }
+
+  /** Native URIs. */
+  subscriptionsTo(target: Target): string[] {
+    return [...(this.#subscriptions.get(target) ?? [])];
   }
 
   isSubscribed(target: Target, uri: string): boolean {

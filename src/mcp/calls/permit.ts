@@ -54,23 +54,34 @@ export function guardedCall(
   };
 }
 
-/** Whether a resource may be listened to: what is heard of it is as much as reading it. */
-export function mayHear(view: View, at: { member: Member; uri: string }, request: GuardedRequest): boolean {
-  const guard = guardOf(view, at.member);
+/** What is listened to: a resource, or a task of a modern server. */
+export interface Heard {
+  readonly member: Member;
+  readonly kind: 'resource' | 'task';
+  /** Native URI or id. */
+  readonly name: string;
+}
+
+/** Whoever listens; in a session by its earlier request. */
+export type Hearer = Pick<Caller, 'view' | 'sessionId' | 'envelope'>;
+
+/** Whether it may be listened to: what is heard of it is as much as reading it. */
+export function mayHear(hearer: Hearer, { member, kind, name }: Heard, request: GuardedRequest): boolean {
+  const guard = guardOf(hearer.view, member);
   if (!guard) return true;
-  const item = itemOf(at.member, 'resource', { name: at.uri });
-  const nothing = (): undefined => undefined;
-  const call = {
-    method: 'resources/subscribe',
-    item,
-    sessionId: undefined,
-    arguments: nothing,
-    client: nothing,
+  const call: GuardedCall = {
+    method: HEARING[kind],
+    item: itemOf(member, kind, { name }),
+    sessionId: hearer.sessionId,
+    arguments: () => undefined,
+    client: () => clientOf(hearer),
   };
   return guard.judge(call, request).allowed;
 }
 
-function clientOf(caller: Caller): unknown {
+const HEARING = { resource: 'resources/subscribe', task: 'tasks/get' } as const;
+
+function clientOf(caller: Pick<Caller, 'envelope'>): unknown {
   const { info } = caller.envelope();
   return info && JSON.parse(info.toString());
 }

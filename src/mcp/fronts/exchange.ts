@@ -40,8 +40,13 @@ export function traceHeaders(exchange: Exchange): readonly string[] | undefined 
 }
 
 /** What rules and limits read of the request; where there are none, a call need not keep it alive. */
-export function judged({ view }: Endpoint, exchange: Exchange): GuardedRequest {
-  return view.reads ? exchange : undefined;
+export function judged(
+  { view }: Endpoint,
+  exchange: Exchange,
+  messages: readonly Pick<Message, 'method'>[] = [],
+): GuardedRequest {
+  // A subscription outlives the rules of its time.
+  return view.reads || messages.some(({ method }) => method === 'resources/subscribe') ? exchange : undefined;
 }
 
 /** A refusal that HTTP has a status and headers for: the client is to log in, or to get other rights. */

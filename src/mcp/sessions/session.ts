@@ -3,6 +3,7 @@
  * belong to no call go. Knows no HTTP; a front brings messages in and provides the way out.
  */
 import { GatewayError } from '../../core/errors.ts';
+import type { GuardedRequest } from '../../core/guard.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Ports, Timer } from '../../core/ports.ts';
 import { type Closable, Scope } from '../../core/scope.ts';
@@ -16,7 +17,9 @@ import { untagged } from '../bridge/untagged.ts';
 import type { Importance, McpOutcome, Question } from '../call.ts';
 import type { Caller } from '../calls/caller.ts';
 import { Links } from '../calls/links.ts';
+import { mayHear } from '../calls/permit.ts';
 import { PrivateLists } from '../calls/private-lists.ts';
+import { remembered } from '../calls/remembered.ts';
 import { type Answered, type CallContext, runCall } from '../calls/run-call.ts';
 import type { Shown } from '../calls/shown.ts';
 import type { Catalogue, ListKind } from '../catalogue.ts';
@@ -74,6 +77,8 @@ export class Session implements Caller, Closable {
   /** Exchanges and streams that keep the session from being idle. */
   busy = 0;
   #outlet: Outlet | undefined;
+  /** The last request that subscribed to a resource. */
+  #subscribed: GuardedRequest;
   #level = 0;
   /** Unless it says so, a legacy client leaves to the server what it is told. */
   #asked: string | undefined;
@@ -209,13 +214,20 @@ export class Session implements Caller, Closable {
     const member = this.view.member(target.name);
     if (member?.target !== target) return;
     if (message.method === 'notifications/message') return this.#logged(target, message);
-    if (message.method === 'notifications/resources/updated' && member.mapsUris) {
+    if (message.method === 'notifications/resources/updated') {
       const uri = message.text.text(SLOT.uri);
-      if (uri === undefined) return;
+      if (uri === undefined || !mayHear(this, { member, kind: 'resource', name: uri }, this.#subscribed))
+        return;
+      if (!member.mapsUris) return void this.#deliver(untagged(message), 'keep');
       this.#deliver(untagged(message, [[SLOT.uri, quote(exposeUri(uri, target.name))]]), 'keep');
       return;
     }
     this.#deliver(untagged(message), 'keep');
+  }
+
+  /** What it hears of is judged by this request whenever the rules change. */
+  subscribes(request: GuardedRequest): void {
+    this.#subscribed = request && remembered(request);
   }
 
   /** A shared target's notification; only what this client asked for reaches it. */
@@ -253,6 +265,7 @@ export class Session implements Caller, Closable {
       this.shown = this.shown.withdrawn();
     }
     this.view = view;
+    this.#dropForbidden();
     // An edit of a policy or a deadline is nothing to a client: fetching every list again would be for nothing.
     if (view.showsSame(before)) return;
     for (const kind of ['tools', 'prompts', 'resources'] as const) this.listChanged(kind);
@@ -282,6 +295,16 @@ export class Session implements Caller, Closable {
     if (this.calls.has(id))
       return new GatewayError('INVALID_REQUEST', `id ${id} is in use by another request`);
     return undefined;
+  }
+
+  /** Subscriptions to what this client may no longer read end. */
+  #dropForbidden(): void {
+    for (const member of this.view.members) {
+      const { target } = member;
+      for (const uri of this.links.subscriptionsTo(target))
+        if (!mayHear(this, { member, kind: 'resource', name: uri }, this.#subscribed))
+          void this.links.endSubscription(target, uri);
+    }
   }
 
   #linkChanged(target: Target, list: 'tools' | 'prompts' | 'resources'): void {

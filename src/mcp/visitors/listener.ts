@@ -10,9 +10,9 @@ import { isObject } from '../../lib/json-value.ts';
 import { TASKS_EXTENSION } from '../bridge/tasks.ts';
 import { untagged } from '../bridge/untagged.ts';
 import type { Links } from '../calls/links.ts';
-import { mayHear } from '../calls/permit.ts';
+import { type Heard, type Hearer, mayHear } from '../calls/permit.ts';
 import type { LinkWithInfo } from '../link/opened.ts';
-import { sendSubscribe, sendUnsubscribe } from '../link/own-calls.ts';
+import { sendSubscribe } from '../link/own-calls.ts';
 import { type Message, SLOT } from '../message.ts';
 import type { Target } from '../target/target.ts';
 import { exposeTaskUris } from '../view/rewrite.ts';
@@ -47,9 +47,8 @@ const LISTS = ['tools', 'prompts', 'resources'] as const;
 type List = (typeof LISTS)[number];
 
 /** Whoever listens. */
-export interface Host {
+export interface Host extends Hearer {
   readonly ports: Ports;
-  readonly view: View;
   readonly links: Links;
   /** Whether changes of a list can be told. */
   tells(list: List): boolean;
@@ -169,7 +168,7 @@ export class Listener implements Listening {
     try {
       const { member, uri } = view.resolveUri(exposed);
       const { target } = member;
-      if (!mayHear(view, { member, uri }, this.#hearing.exchange)) return;
+      if (!this.#mayHear({ member, kind: 'resource', name: uri })) return;
       links.checkRoom();
       const open = await links.get(target);
       const offered = open.info.capabilities['resources'];
@@ -190,16 +189,15 @@ export class Listener implements Listening {
 
   /** Another listener of the visitor may still want it. */
   async #unwatch(target: Target, uri: string): Promise<void> {
-    const { links } = this.#host;
-    await links.inTurn(target, uri, async () => {
-      if (this.#host.watches(target, uri, this) || !links.unsubscribe(target, uri)) return;
-      const open = links.ready(target);
-      if (open?.link.era === 'legacy') await sendUnsubscribe(open, uri).catch(() => undefined);
-    });
+    await this.#host.links.endSubscription(target, uri, () => this.#host.watches(target, uri, this));
   }
 
   watches(target: Target, uri: string): boolean {
     return this.#watched.some((each) => each.target === target && each.uri === uri);
+  }
+
+  #mayHear(heard: Heard): boolean {
+    return mayHear(this.#host, heard, this.#hearing.exchange);
   }
 
   async #watchTasks(): Promise<void> {
@@ -207,7 +205,7 @@ export class Listener implements Listening {
     const byTarget = new Map<Target, Map<string, string>>();
     for (const exposed of this.#filter.taskIds) {
       const found = view.single ? { member: view.single, uri: exposed } : findTask(view, exposed);
-      if (!found) continue;
+      if (!found || !this.#mayHear({ member: found.member, kind: 'task', name: found.uri })) continue;
       const { target } = found.member;
       byTarget.set(target, (byTarget.get(target) ?? new Map()).set(exposed, found.uri));
     }

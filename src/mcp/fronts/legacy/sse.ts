@@ -152,7 +152,7 @@ class SseConnection implements Closable {
       route,
       traceId,
       headers: traceHeaders(exchange),
-      exchange: judged(this.#endpoint, exchange),
+      exchange: judged(this.#endpoint, exchange, [message]),
     };
     this.#channel.receive(message, context);
     exchange.record.session = this.#channel.session?.id;

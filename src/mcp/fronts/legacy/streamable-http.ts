@@ -118,7 +118,7 @@ export class StreamableHttpFront {
       route: exchange.record.route,
       traceId: exchange.record.traceId,
       headers: traceHeaders(exchange),
-      exchange: judged(this.#options.endpoint, exchange),
+      exchange: judged(this.#options.endpoint, exchange, requests),
       shown: shownWith(exchange, this.#options.endpoint),
     };
     let left = requests.length;
