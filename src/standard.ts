@@ -11,6 +11,7 @@ import { authorization } from './policies/authorization/index.ts';
 import { backendAuth } from './policies/backend-auth/index.ts';
 import { backendTls } from './policies/backend-tls/index.ts';
 import { basicAuth } from './policies/basic-auth/index.ts';
+import { concurrencyLimit } from './policies/concurrency-limit/index.ts';
 import { cors } from './policies/cors/index.ts';
 import { delay } from './policies/delay/index.ts';
 import { health } from './policies/health/index.ts';
@@ -54,6 +55,7 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     authorization,
     mcpAuthorization,
     localRateLimit,
+    concurrencyLimit,
     backendTls,
     backendAuth,
     transformations,

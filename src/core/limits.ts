@@ -476,6 +476,12 @@ export const LIMITS = {
     error: undefined,
     what: 'Keys that one `localRateLimit` counts for; then it forgets one that is full, or was quiet longest.',
   },
+  waitingCalls: {
+    value: 10_000,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'What `maxWaiting` of `concurrencyLimit` can be set to.',
+  },
   redisConnect: {
     value: 2 * SECOND,
     unit: 'ms',

@@ -1,6 +1,6 @@
 /** The scope of an MCP call: the request that brought it, and the `mcp` variable as places.ts declares it. */
 import type { GuardedCall, GuardedItem, GuardedRequest } from '../core/guard.ts';
-import type { Scope } from './expression.ts';
+import { comesTo, type Expression, type Scope } from './expression.ts';
 import { LazyRecord } from './lazy-record.ts';
 import { exchangeScope, secretsOf } from './scope.ts';
 
@@ -43,4 +43,18 @@ function itemVariables(item: GuardedItem, call: GuardedCall): object {
         return item[name as 'target' | 'name'];
     }
   });
+}
+
+export type ItemKind = GuardedItem['kind'];
+
+const KINDS: readonly ItemKind[] = ['tool', 'prompt', 'resource', 'task'];
+
+/** Kinds of items that expressions are about; none: they are about whatever comes by. */
+export function kindsOf(expressions: readonly Expression[]): readonly ItemKind[] {
+  return KINDS.filter((kind) => expressions.some((expression) => comesTo(expression, `mcp.${kind}`)));
+}
+
+/** Expressions about tools fail for lists: that is no failure, they have nothing to say there. */
+export function isElsewhere(kinds: readonly ItemKind[], kind: ItemKind | undefined): boolean {
+  return kinds.length > 0 && (kind === undefined || !kinds.includes(kind));
 }

@@ -11,7 +11,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { definePolicy, type PolicyDeps } from '../../core/policy.ts';
 import type { Layer } from '../../core/service.ts';
 import { bodilessProblems, compileBodiless } from '../../expr/bodiless.ts';
-import { callScope } from '../../expr/call-scope.ts';
+import { callScope, kindsOf } from '../../expr/call-scope.ts';
 import { Computed } from '../../expr/computed.ts';
 import { comesTo, type Expr, type Expression } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
@@ -21,14 +21,7 @@ import { canonicalJson } from '../../lib/canonical-json.ts';
 import { Buckets } from '../../stores/buckets.ts';
 import { RedisConnection } from '../../stores/redis.ts';
 import { SharedBuckets } from '../../stores/shared-buckets.ts';
-import {
-  type BucketStore,
-  type ItemKind,
-  LIMIT_HEADER,
-  type LimitParts,
-  Limits,
-  limitHeaders,
-} from './limit.ts';
+import { type BucketStore, LIMIT_HEADER, type LimitParts, Limits, limitHeaders } from './limit.ts';
 import {
   type LimitConfig,
   type LocalRateLimitConfig,
@@ -37,7 +30,6 @@ import {
 } from './schema.ts';
 
 const KEY = 'localRateLimit';
-const KINDS: readonly ItemKind[] = ['tool', 'prompt', 'resource', 'task'];
 const TEXTS = ['condition', 'when', 'key', 'cost'] as const;
 
 export const localRateLimit = definePolicy<LocalRateLimitConfig, Expr>({
@@ -110,7 +102,7 @@ function buildLimit(config: LimitConfig, deps: Named): Built {
     key: computed('key'),
     cost: computed('cost'),
     store: bucketsOf(config, deps),
-    kinds: KINDS.filter((kind) => expressions.some((expression) => comesTo(expression, `mcp.${kind}`))),
+    kinds: kindsOf(expressions),
     expressions,
   };
 }

@@ -4,7 +4,7 @@
  * about tools and this is a list is not concerned.
  */
 import { GatewayError } from '../../core/errors.ts';
-import type { GuardedItem } from '../../core/guard.ts';
+import { type ItemKind, isElsewhere } from '../../expr/call-scope.ts';
 import { type Computed, FAILED } from '../../expr/computed.ts';
 import type { Scope } from '../../expr/expression.ts';
 import type { Taken } from '../../stores/buckets.ts';
@@ -24,8 +24,6 @@ export interface LimitParts {
   /** Kinds of items that its expressions come to; empty: it is about all that comes by. */
   readonly kinds: readonly ItemKind[];
 }
-
-export type ItemKind = GuardedItem['kind'];
 
 /** What comes by. */
 export interface Passing {
@@ -87,10 +85,6 @@ export class Limits {
     }
     return tightest;
   }
-}
-
-function isElsewhere(kinds: readonly ItemKind[], kind: ItemKind | undefined): boolean {
-  return kinds.length > 0 && (kind === undefined || !kinds.includes(kind));
 }
 
 function holds(test: Computed | undefined, { scope, kind }: Passing, kinds: readonly ItemKind[]): boolean {
