@@ -7,8 +7,9 @@ import type { RemoteText } from '../../auth/remote-text.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Exchange, Reply } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { Log } from '../../core/ports.ts';
 import type { OauthHttp } from '../../upstream/credentials/oauth-http.ts';
-import { adapted, type Fronts, type Provider } from './providers.ts';
+import { adapted, type Fronts, namesItself, type Provider } from './providers.ts';
 import { redirectAllowed } from './redirects.ts';
 import { contentType, json, jsonText, oauthError, redirect } from './replies.ts';
 import type { McpAuthenticationConfig } from './schema.ts';
@@ -24,6 +25,7 @@ export interface FrontingOptions {
   readonly metadata: RemoteText<IssuerMetadata>;
   readonly http: OauthHttp;
   readonly secret: (() => string) | undefined;
+  readonly log: Log;
 }
 
 const FORM = 'application/x-www-form-urlencoded';
@@ -31,6 +33,7 @@ const GRANTS = new Set(['authorization_code', 'refresh_token']);
 
 export class Fronting {
   readonly #options: FrontingOptions;
+  #warned = false;
 
   constructor(options: FrontingOptions) {
     this.#options = options;
@@ -51,6 +54,7 @@ export class Fronting {
       config.clientId !== undefined ||
       (provider.registration === 'relayed' && this.#registration(known) !== undefined);
     const [audience] = config.issuer.audiences;
+    this.#warn(known);
     return json(200, adapted(known, provider, { fronts, registers, audience }));
   }
 
@@ -98,6 +102,15 @@ export class Fronting {
     const endpoint = endpointOf(await this.#options.metadata.current(), 'token_endpoint');
     if (endpoint === undefined) throw missing('token_endpoint');
     return this.#post(exchange, endpoint, { type: FORM, body: form.toString() });
+  }
+
+  #warn(known: IssuerMetadata): void {
+    if (this.#warned || !namesItself(known)) return;
+    this.#warned = true;
+    this.#options.log.warn(
+      { issuer: known.issuer },
+      'mcpAuthentication: the provider names itself in its answers (RFC 9207), so clients of MCP 2026-07-28 refuse a login through this adapter; without `provider` they go there directly',
+    );
   }
 
   #problem(asked: URLSearchParams): readonly [error: string, description: string] | undefined {

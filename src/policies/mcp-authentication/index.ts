@@ -97,7 +97,14 @@ function frontingOf(
   const secret =
     clientSecret === undefined ? undefined : secretOf(clientSecret, 'mcpAuthentication.clientSecret', ports);
   const http = new OauthHttp({ lasting, scope, clock: ports.clock });
-  return new Fronting({ config, provider: providers[config.provider], metadata, http, secret });
+  return new Fronting({
+    config,
+    provider: providers[config.provider],
+    metadata,
+    http,
+    secret,
+    log: ports.log,
+  });
 }
 
 /** The places are open to everybody; whatever else is refused says where they are. */

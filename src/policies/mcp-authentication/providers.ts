@@ -64,6 +64,8 @@ export function adapted(
   const result: Record<string, unknown> = { ...document, issuer: fronts.issuer };
   // Signed by the provider, it would say what the provider says (RFC 8414 section 2.1).
   delete result['signed_metadata'];
+  // The `iss` that comes back with a code names the provider and not this issuer (RFC 9207).
+  delete result[ISS_SUPPORTED];
   if (registers) result['registration_endpoint'] = fronts.registration;
   if (provider.audience && audience !== undefined) {
     const endpoint = document['authorization_endpoint'];
@@ -76,6 +78,13 @@ export function adapted(
   }
   if (provider.pkce) result['code_challenge_methods_supported'] ??= ['S256'];
   return result;
+}
+
+const ISS_SUPPORTED = 'authorization_response_iss_parameter_supported';
+
+/** Whether clients that compare issuers letter for letter will refuse its answers: they name the provider itself. */
+export function namesItself({ document }: IssuerMetadata): boolean {
+  return document[ISS_SUPPORTED] === true;
 }
 
 function withAudience(endpoint: string, audience: string): string {

@@ -61,8 +61,7 @@ const provider = z
   .union([
     z.enum(PROVIDERS),
     z
-      .record(z.enum(PROVIDERS), z.strictObject({}))
-      .or(z.partialRecord(z.enum(PROVIDERS), z.strictObject({})))
+      .partialRecord(z.enum(PROVIDERS), z.strictObject({}))
       .refine((value) => Object.keys(value).length === 1, 'give one provider')
       .transform((value) => Object.keys(value)[0] as ProviderName),
   ])
@@ -71,12 +70,17 @@ const provider = z
       'Adapts the metadata of a known identity provider, which the gateway then serves under its own name.',
   });
 
+/** What a browser would run or read instead of going there. */
+const NO_PLACE = /^(?:javascript|vbscript|data|blob|file|filesystem|about|view-source):/i;
+
 const redirectUri = z.string().superRefine((text, context) => {
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
   const fits =
-    parsed && (parsed.protocol === 'https:' || isLoopbackHost(parsed.hostname)) && parsed.hash === '';
+    parsed?.hash === '' &&
+    !NO_PLACE.test(text) &&
+    (parsed.protocol !== 'http:' || isLoopbackHost(parsed.hostname));
   if (fits) return;
-  const message = 'expected an https:// URL without fragment, or one of this machine';
+  const message = 'expected an https:// URL without fragment, one of this machine, or one of an app';
   context.addIssue({ code: 'custom', message, input: text });
 });
 
@@ -99,12 +103,9 @@ const shape = {
     description:
       'URL under which clients reach the endpoint. Default: scheme, host and path of each request; then `audiences` is needed.',
   }),
-  scopes: z
-    .array(scope)
-    .optional()
-    .meta({
-      description: 'What clients are told to ask for. Whether a token has it is the business of rules.',
-    }),
+  scopes: z.array(scope).optional().meta({
+    description: 'What clients are told to ask for. Whether a token has it is the business of rules.',
+  }),
   resourceMetadata: z.record(z.string(), z.json()).optional().meta({
     description:
       'Further members of the metadata of the resource (RFC 9728): `resourceName`, `resourceDocumentation`, ...',
