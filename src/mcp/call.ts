@@ -6,7 +6,6 @@ import type { Exchange } from '../core/exchange.ts';
 import type { CallRecord } from '../core/signals.ts';
 import type { Cancel } from '../lib/cancel.ts';
 import type { Envelope } from './bridge/envelope.ts';
-import type { Shown } from './calls/shown.ts';
 import type { Message } from './message.ts';
 
 export interface McpCall {
@@ -23,10 +22,15 @@ export interface McpCall {
   readonly exchange?: Exchange | undefined;
   /** The client's request headers, where it repeats arguments in them (modern HTTP). */
   readonly inbound?: Exchange['headers'] | undefined;
-  /** What the call's request shows to targets, where requests of one client differ in that. */
-  readonly shown?: Shown | undefined;
+  /** Headers of the client for each target, where its requests differ in them. */
+  readonly shown?: ShownHeaders | undefined;
   /** What a modern server gave the client to send again with its answers. */
   readonly state?: UpstreamState | undefined;
+}
+
+export interface ShownHeaders {
+  /** Flat list. Throws FORBIDDEN where they cannot be made of the request. */
+  headersFor(target: { readonly name: string }): readonly string[];
 }
 
 /** A server's own `requestState`, unsealed. */

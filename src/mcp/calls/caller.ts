@@ -31,6 +31,8 @@ export interface Caller {
   /** Lists of links that have announced a change of their own. */
   privateList(target: Target, kind: ListKind): Catalogue | undefined;
   keepPrivate(target: Target, kind: ListKind, catalogue: Catalogue): void;
+  /** The client is told that a list is another one now. */
+  listChanged(kind: ListKind): void;
   /** The client's log level: a legacy client sets it once for its session. */
   setLevel(level: string | undefined): Promise<void>;
   /** What modern servers are told of a client that does not say it with each request. */

@@ -17,6 +17,8 @@ import type { Caller } from './caller.ts';
 import { limited } from './gates.ts';
 import type { Links } from './links.ts';
 import { type Found, readListing, readRepeated, resolveKnown, resolveName } from './lists.ts';
+import { runLoginTool } from './login.ts';
+import { isLoginTool } from './login-tool.ts';
 import { type Named, permit } from './permit.ts';
 import { maySendAgain, retrying } from './retry.ts';
 import { Seats } from './seats.ts';
@@ -120,6 +122,7 @@ function sendNamed(caller: Caller, call: McpCall, naming: Naming): Promise<McpOu
   call.record.kind = what;
   call.record.name = exposed;
   const go = ({ member, native, repeatable, repeated, listed }: Found): Promise<McpOutcome> => {
+    if (isLoginTool(listed)) return runLoginTool(caller, call, member);
     const splices: Splices = native === exposed ? NONE : [[slot, quote(native)]];
     const again = kind === 'prompts' || repeatable;
     const named = { kind: what, name: native, exposed, listed } as const;

@@ -12,12 +12,16 @@ import type { Listing } from '../view/listing.ts';
 import { mayBeShortened } from '../view/naming.ts';
 import type { Member, View } from '../view/view.ts';
 import type { Caller } from './caller.ts';
+import { neededLogin, tellAfter } from './login.ts';
+import { loginCatalogue, loginItem, loginMember } from './login-tool.ts';
 import { shownParts } from './permit.ts';
 
 type Part = { readonly target: Member; readonly catalogue: Catalogue };
 type Read = {
   readonly parts: readonly Part[];
   readonly missing: readonly { name: string; error: GatewayError }[];
+  /** Servers that want a login of this client; what is listed of them is the way to it. */
+  readonly waiting: readonly { prefix: string; error: GatewayError }[];
 };
 
 /** Undefined: the one server there is offers no such list, so the question is passed on to it. */
@@ -27,7 +31,9 @@ export async function readListing(
   request: GuardedRequest,
 ): Promise<Listing | undefined> {
   const { single } = caller.view;
-  if (single && (await infoFor(caller, single.target)).capabilities[LISTS[kind].capability] === undefined)
+  // What a server has that wants a login was not known when the client was told.
+  const known = single && !single.outgoing.credentials?.interactive;
+  if (known && (await infoFor(caller, single.target)).capabilities[LISTS[kind].capability] === undefined)
     return undefined;
   const { parts, missing } = await readParts(caller, kind);
   if (missing.length > 0 && (!caller.view.failOpen || parts.length === 0))
@@ -51,13 +57,17 @@ export async function resolveName(
   exposed: string,
 ): Promise<Found> {
   const { view } = caller;
-  const { parts, missing } = await readParts(caller, kind);
+  const { parts, missing, waiting } = await readParts(caller, kind);
   const listing = view.listing(kind, parts);
   const found = listing.names.get(exposed);
   const member = found && view.member(found.target);
   if (found && member) return { member, ...found };
+  const login = kind === 'tools' ? loginMember(view, exposed) : undefined;
+  if (login) return loginFound(login);
   const judged = forTheOne(caller, kind, exposed);
   if (judged) return judged;
+  const wanted = waiting.find(({ prefix }) => prefix !== '' && exposed.startsWith(prefix));
+  if (wanted) throw wanted.error;
   const what = kind === 'tools' ? 'tool' : 'prompt';
   if (listing.clashes.has(exposed)) {
     throw new GatewayError(
@@ -85,6 +95,7 @@ export function resolveKnown(caller: Caller, kind: 'tools' | 'prompts', exposed:
     if (catalogue && (member.target.info || shown.speaksTo(member.target)))
       parts.push({ target: member, catalogue });
   }
+  if (kind === 'tools' && loginMember(view, exposed)) return undefined;
   // A list that would change nothing is not waited for.
   if (parts.length === 0 && !mayBeShortened(exposed)) return forTheOne(caller, kind, exposed);
   const found = caller.view.listing(kind, parts).names.get(exposed);
@@ -104,12 +115,26 @@ async function readParts(caller: Caller, kind: ListKind): Promise<Read> {
   const read = await Promise.all(members.map((member) => readPart(caller, member, kind)));
   const parts: Part[] = [];
   const missing: { name: string; error: GatewayError }[] = [];
-  read.forEach((each, index) => {
-    const target = members[index] as Member;
-    if (each instanceof GatewayError) missing.push({ name: target.name, error: each });
-    else parts.push({ target, catalogue: each });
-  });
-  return { parts, missing };
+  const waiting: { prefix: string; error: GatewayError }[] = [];
+  for (const [index, each] of read.entries()) {
+    const member = members[index] as Member;
+    const login = each instanceof GatewayError ? neededLogin(each)?.login : undefined;
+    if (login) {
+      tellAfter(caller, login);
+      waiting.push({ prefix: member.prefix, error: each as GatewayError });
+      parts.push({
+        target: { ...member, curation: undefined },
+        catalogue: await loginCatalogue(member, kind),
+      });
+    } else if (each instanceof GatewayError) missing.push({ name: member.name, error: each });
+    else parts.push({ target: member, catalogue: each });
+  }
+  return { parts, missing, waiting };
+}
+
+async function loginFound(member: Member): Promise<Found> {
+  const listed = await loginItem(member);
+  return { member, native: listed.key, repeatable: false, repeated: [], listed };
 }
 
 async function readPart(caller: Caller, member: Member, kind: ListKind): Promise<Catalogue | GatewayError> {

@@ -15,6 +15,7 @@ import { type Catalogue, type Item, itemBytes, type ListKind } from '../catalogu
 import { SLOT } from '../message.ts';
 import type { Member, View } from '../view/view.ts';
 import type { Caller } from './caller.ts';
+import { isLoginCatalogue } from './login-tool.ts';
 
 /** What a call names, before it is known whether it may. */
 export interface Named {
@@ -103,7 +104,7 @@ export function shownParts(
 ): readonly Part[] {
   return parts.map((part) => {
     const guard = guardOf(view, part.target);
-    if (!guard) return part;
+    if (!guard || isLoginCatalogue(part.catalogue)) return part;
     const items = part.catalogue.items.filter((item) =>
       guard.shows(itemOf(part.target, KINDS[kind], { name: item.key, listed: item }), request),
     );

@@ -8,11 +8,11 @@ import { Needle } from '../../lib/needle.ts';
 import { traceIdOf } from '../../lib/trace-context.ts';
 import type { Envelope } from '../bridge/envelope.ts';
 import { errorStatus } from '../bridge/outcomes.ts';
-import type { McpCall, McpOutcome, Peer, UpstreamState } from '../call.ts';
+import type { McpCall, McpOutcome, Peer, ShownHeaders, UpstreamState } from '../call.ts';
 import { type Message, SLOT } from '../message.ts';
 import type { Caller } from './caller.ts';
 import { dispatch } from './dispatch.ts';
-import type { Shown } from './shown.ts';
+import { withLogin } from './login.ts';
 
 export interface CallContext {
   readonly peer: Peer;
@@ -29,7 +29,7 @@ export interface CallContext {
   readonly state?: UpstreamState | undefined;
   readonly exchange?: Exchange | undefined;
   /** What this request shows, where it may differ from those before. */
-  readonly shown?: Shown | undefined;
+  readonly shown?: ShownHeaders | undefined;
 }
 
 export interface Answered {
@@ -49,7 +49,8 @@ export async function runCall(caller: Caller, message: Message, context: CallCon
   let outcome: McpOutcome | undefined;
   try {
     if (context.refused) throw context.refused;
-    outcome = await dispatch(caller, newCall(message, context, record));
+    const call = newCall(message, context, record);
+    outcome = await withLogin(caller, call, () => dispatch(caller, call));
   } catch (cause) {
     error = caller.view.told(asGatewayError(cause));
     if (error.code === 'INTERNAL') log.error({ err: cause, method: message.method }, 'call failed');

@@ -6,6 +6,7 @@
 import { asGatewayError, type GatewayError } from '../../core/errors.ts';
 import type { Exchange } from '../../core/exchange.ts';
 import { withoutHeaders } from '../../core/outgoing.ts';
+import type { ShownHeaders } from '../call.ts';
 import { fingerprint } from '../sessions/token.ts';
 import { PROBE_READER } from '../target/catalogues.ts';
 import type { Target } from '../target/target.ts';
@@ -31,7 +32,7 @@ interface Part {
 
 const NONE: readonly string[] = [];
 
-export class Shown {
+export class Shown implements ShownHeaders {
   /** Whose the personal credentials are: the principal, empty for anonymous clients. */
   readonly owner: string;
   /** The client's own login: what has not been made by policies. */
@@ -48,8 +49,7 @@ export class Shown {
     this.key = parts.size === 0 ? '' : keyOf(parts);
   }
 
-  /** Flat list. Throws FORBIDDEN where the client lacks what its headers are made of. */
-  headersFor({ name }: Target): readonly string[] {
+  headersFor({ name }: { readonly name: string }): readonly string[] {
     const headers = this.#parts.get(name)?.headers ?? NONE;
     if ('code' in headers) throw headers;
     return headers;
