@@ -476,6 +476,24 @@ export const LIMITS = {
     error: undefined,
     what: 'Keys that one `localRateLimit` counts for; then it forgets one that is full, or was quiet longest.',
   },
+  rateLimitQuestions: {
+    value: 1000,
+    unit: 'count',
+    error: 'LIMITS_UNAVAILABLE',
+    what: 'Questions to one service of `remoteRateLimit` that wait for an answer.',
+  },
+  rateLimitAnswer: {
+    value: 256 * KIB,
+    unit: 'bytes',
+    error: 'LIMITS_UNAVAILABLE',
+    what: 'Answer of such a service.',
+  },
+  rateLimitPing: {
+    value: 10 * SECOND,
+    unit: 'ms',
+    error: 'LIMITS_UNAVAILABLE',
+    what: 'Silence of such a service after which it is looked whether the connection still stands, and time to answer that.',
+  },
   waitingCalls: {
     value: 10_000,
     unit: 'count',

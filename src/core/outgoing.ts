@@ -23,6 +23,8 @@ export interface UpstreamCredentials {
   readonly key: string;
   /** Those of each principal differ: there are none for the gateway's own connection. */
   readonly personal: boolean;
+  /** People get them by logging in: see LoginNeeded. */
+  readonly interactive?: boolean;
   /** Headers they stand in, in lower case: those of the client do not travel. */
   readonly names: readonly string[];
   /** They stand elsewhere: then names, here and in what they are, are those of query parameters or cookies. */

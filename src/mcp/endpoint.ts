@@ -13,6 +13,8 @@ import { ParkedCalls } from './bridge/parked-calls.ts';
 import { type OpenedState, RequestStates } from './bridge/request-state.ts';
 import { withoutTasks } from './bridge/tasks.ts';
 import type { McpOutcome } from './call.ts';
+import { neededLogin } from './calls/login.ts';
+import { infoBeforeLogin } from './calls/login-tool.ts';
 import { type ClientContext, ownLogin, type Shown, shownBy } from './calls/shown.ts';
 import type { ListKind } from './catalogue.ts';
 import type { ClientIdentity, ServerInfo } from './link/opened.ts';
@@ -311,6 +313,7 @@ async function infoOf(
   try {
     return await target.infoAs(era);
   } catch (cause) {
+    if (neededLogin(cause)) return infoBeforeLogin(version);
     const error = asGatewayError(cause);
     const wanted = error.code === 'UPSTREAM_CHALLENGE' || outgoing.credentials?.personal === true;
     if (!wanted || !shown.speaksTo(target)) return error;
@@ -322,7 +325,7 @@ async function infoOf(
       void link.close();
       return info;
     } catch (refused) {
-      return asGatewayError(refused);
+      return neededLogin(refused) ? infoBeforeLogin(version) : asGatewayError(refused);
     }
   }
 }

@@ -6,6 +6,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { withoutHeaders } from '../../core/outgoing.ts';
 import type { Clock } from '../../core/ports.ts';
+import { credentialsAt } from '../../upstream/credentials/login/located.ts';
 import { httpUpstream } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
 import type { Connector, ConnectorDeps, OpenOptions, Wire, WireEvents } from '../definition.ts';
@@ -39,11 +40,13 @@ export interface RemoteTransport extends Pick<Connector, 'relates' | 'eras' | 'a
 export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind: RemoteKind): Connector {
   const url = remoteUrl(config, kind.path);
   if (typeof url === 'string') throw new GatewayError('CONFIG_INVALID', url);
-  const { backend, timeouts, limits, ports, credentials } = deps;
+  const { backend, timeouts, limits, ports } = deps;
   const { transport } = kind;
+  const tls = url.protocol === 'https:' ? upstreamTls(backend.policies) : undefined;
+  const credentials = credentialsAt(deps.credentials, { name: deps.name, url, tls });
   const upstream = httpUpstream(backend.lasting, backend.scope, {
     origin: url.origin,
-    tls: url.protocol === 'https:' ? upstreamTls(backend.policies) : undefined,
+    tls,
     connectTimeoutMs: timeouts.connectMs,
   });
   const shared = {

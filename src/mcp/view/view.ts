@@ -99,7 +99,9 @@ export class View {
     this.requestMs = plan.requestMs;
     this.guarded = plan.guard !== undefined || plan.members.some(({ guard }) => guard !== undefined);
     const gated = plan.gate !== undefined || plan.members.some(({ gate }) => gate !== undefined);
-    this.reads = this.guarded || gated || plan.retry !== undefined;
+    // The pages of a login are where the client reaches the gateway.
+    const interactive = this.members.some(({ outgoing }) => outgoing.credentials?.interactive);
+    this.reads = this.guarded || gated || interactive || plan.retry !== undefined;
     this.maps = this.members.some(({ outgoing }) => outgoing.mapping !== undefined);
     const personal = this.members.some(({ outgoing }) => outgoing.credentials?.personal);
     this.shows = this.maps || personal || this.single?.target.connector.takesHeaders === true;

@@ -49,6 +49,7 @@ type LoginsOptions = Omit<ConstructorParameters<typeof UpstreamLogin>[0], 'serve
 class Logins implements LocatedCredentials, Closable {
   readonly key: string;
   readonly personal: boolean;
+  readonly interactive = true;
   readonly names = ['authorization'];
   readonly #options: LoginsOptions;
   readonly #servers = new Map<string, UpstreamLogin>();

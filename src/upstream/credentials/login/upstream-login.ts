@@ -47,6 +47,7 @@ const RENEWED_MS = 60_000;
 export class UpstreamLogin implements UpstreamCredentials {
   readonly key: string;
   readonly personal: boolean;
+  readonly interactive = true;
   readonly names = ['authorization'];
   readonly #deps: UpstreamLoginDeps;
   readonly #web: Web;
@@ -233,7 +234,7 @@ function identityOf(config: LoginConfig, server: UpstreamServer): string {
 
 function nobody(server: string, owner: CredentialOwner): GatewayError {
   if (owner === undefined)
-    return new GatewayError('CREDENTIALS_UNAVAILABLE', `"${server}" is used with the logins of people alone`);
+    return new GatewayError('LOGIN_NEEDED', `"${server}" is used with the logins of people alone`);
   return new GatewayError(
     'FORBIDDEN',
     `"${server}" needs a login of each person, and nothing tells who you are: ` +
