@@ -81,6 +81,19 @@ test('each request carries the credentials of its owner in place of those of the
   assert.deepEqual(tokens.said, ['fetch for jwt:ann'], 'what is at hand is not fetched');
 });
 
+test('credentials that stand in the query are put there', async () => {
+  const { upstream } = world();
+  const query = { key: 'k', personal: false, names: ['code'], place: 'query' } as const;
+  const sender = new CredentialedUpstream(
+    upstream,
+    { ...query, ready: () => ['code', 'a b'], fetch: () => Promise.reject(), refused: () => false },
+    undefined,
+  );
+  void sender.request({ ...POST, path: '/message?sessionId=7&code=mine' });
+  assert.equal(upstream.last.request.path, '/message?sessionId=7&code=a%20b');
+  assert.equal(upstream.last.header('x-user'), 'ann');
+});
+
 test('a request that is answered with 401 is sent once more with fresh credentials', async () => {
   const { upstream, tokens, sender } = world();
   const reply = sender.request(POST);
