@@ -24,6 +24,8 @@ export interface Expression {
    * `request.path`, `jwt.sub`, `mcp.tool.arguments.path`; `jwt` for all claims. Ask with `comesTo`.
    */
   readonly reads: ReadonlySet<string>;
+  /** It may give another value for the same scope: `random()`, `uuid()`. */
+  readonly varies: boolean;
   /** JSON-like: numbers, texts, lists, objects; bytes as Uint8Array, times and durations as text. Throws ExprError EXPRESSION_FAILED. */
   evaluate(scope: Scope): unknown;
   /** Whether it is exactly true. Throws as `evaluate` does. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { expr, placeOf } from '../../test/fixtures/expressions.ts';
+import type { Judgement } from '../core/witness.ts';
 import { compileRules, type RuleSource, Rules } from './rules.ts';
 import { rulesSchema } from './schema.ts';
 
@@ -64,6 +65,57 @@ describe('rules', () => {
     for (const source of ['who', 'age', '"true"', '1', 'claims', '[true]'])
       assert.deepEqual([verdict(source), verdict({ require: source })], [false, false], source);
   });
+});
+
+test('who asked why hears of every rule, in the order of judgement, and what it read', () => {
+  const heard: Judgement[] = [];
+  const witness = { authenticated() {}, judged: (judgement: Judgement) => void heard.push(judgement) };
+  const sources = rulesSchema.parse([
+    TRUE,
+    { require: 'age == 7' },
+    { deny: BROKEN },
+    { deny: TRUE },
+    { deny: FALSE },
+  ]);
+  const rules = new Rules(compileRules(expr, sources, { place: placeOf(SCOPE), policy: 'p' }), {
+    policy: 'p',
+    failed() {},
+  });
+  const item = { kind: 'tool', target: 't', name: 'n' } as const;
+  const hearing = { witness, question: 'call', item } as const;
+  const quiet = rules.judge(SCOPE, { undecided: () => true });
+  assert.deepEqual(rules.judge(SCOPE, { undecided: () => true, hearing }), quiet);
+  const [judgement, ...others] = heard;
+  assert.deepEqual(others, []);
+  const { rules: findings, ...rest } = judgement as Judgement;
+  assert.deepEqual(rest, { policy: 'p', question: 'call', item, allowed: false, by: 4 });
+  assert.deepEqual(
+    findings.map(({ number, effect, outcome, leftOpen, reads }) => [
+      number,
+      effect,
+      outcome,
+      leftOpen,
+      reads,
+    ]),
+    [
+      [3, 'deny', 'error', true, [{ name: 'claims', value: { team: 'a' } }]],
+      [4, 'deny', 'true', undefined, [{ name: 'who', value: 'ann' }]],
+      [5, 'deny', 'unjudged', undefined, [{ name: 'who', value: 'ann' }]],
+      [2, 'require', 'unjudged', undefined, [{ name: 'age', value: 7 }]],
+      [1, 'allow', 'unjudged', undefined, [{ name: 'who', value: 'ann' }]],
+    ],
+  );
+});
+
+test('a rule that cannot be evaluated is said once', () => {
+  const failed: number[] = [];
+  const sources = rulesSchema.parse([BROKEN]);
+  const rules = new Rules(compileRules(expr, sources, { place: placeOf(SCOPE), policy: 'p' }), {
+    policy: 'p',
+    failed: ({ number }) => void failed.push(number),
+  });
+  for (let time = 0; time < 3; time += 1) rules.judge(SCOPE);
+  assert.deepEqual(failed, [1]);
 });
 
 test('a rule that does not compile is named', () => {

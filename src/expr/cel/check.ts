@@ -32,6 +32,7 @@ const TYPES = new Set([
   'type',
 ]);
 const DOTTED_TYPES = new Set(['google.protobuf.Timestamp', 'google.protobuf.Duration', 'net.IP', 'net.CIDR']);
+const VARYING = new Set(['random', 'uuid']);
 const NOT_YET = 'is known to the Rust gateway, not supported here yet';
 const LATER_FUNCTIONS = laterFunctions();
 
@@ -49,6 +50,7 @@ type Step =
 
 export class Check {
   readonly reads = new Set<string>();
+  varies = false;
   readonly #around: Surroundings;
   #nodes = 0;
 
@@ -113,6 +115,7 @@ export class Check {
     const target = name === qualified ? undefined : call.target;
     if (name.includes('?') && name !== '_?_:_') throw this.#optional(node);
     this.#checkShape(node, { name, method: target !== undefined, count: call.args.length, qualified });
+    this.varies ||= VARYING.has(name);
     if (target) this.visit(target, locals, depth + 1);
     const variable = shapes.binds(name);
     if (variable === undefined) for (const arg of call.args) this.visit(arg, locals, depth + 1);

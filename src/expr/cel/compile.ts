@@ -94,6 +94,7 @@ class Compiler {
     return new Compiled({
       source,
       reads: check.reads,
+      varies: check.varies,
       run,
       spans,
       parts: { ...surroundings, attempts, patterns, constants },
@@ -129,6 +130,7 @@ function bindings(place: Place, converter: Converter): Parts['roots'] {
 interface Made {
   readonly source: string;
   readonly reads: ReadonlySet<string>;
+  readonly varies: boolean;
   readonly run: Run;
   readonly spans: Spans;
   readonly parts: Parts;
@@ -137,11 +139,13 @@ interface Made {
 class Compiled implements Expression {
   readonly source: string;
   readonly reads: ReadonlySet<string>;
+  readonly varies: boolean;
   readonly #made: Made;
 
   constructor(made: Made) {
     this.source = made.source;
     this.reads = made.reads;
+    this.varies = made.varies;
     this.#made = made;
   }
 

@@ -1,5 +1,5 @@
 /** The `mcpAuthorization` policy: which tools, prompts, resources and tasks a client sees and may use. */
-import type { GuardedCall, GuardedItem, GuardedRequest, McpGuard } from '../../core/guard.ts';
+import type { GuardedCall, GuardedItem, GuardedRequest, McpGuard, Ruling } from '../../core/guard.ts';
 import { definePolicy } from '../../core/policy.ts';
 import type { Log } from '../../core/ports.ts';
 import { comesTo, type Expression, type Scope } from '../../expr/expression.ts';
@@ -16,6 +16,7 @@ import {
 } from '../../expr/rules.ts';
 import { asksForSecrets, exchangeScope, secretsOf } from '../../expr/scope.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
+import { Rulings, staysSame } from './rulings.ts';
 import { mcpAuthorizationSchema } from './schema.ts';
 
 const KEY = 'mcpAuthorization';
@@ -68,23 +69,29 @@ function guardOf(compiled: readonly Rule[], log: Log): Omit<McpGuard, 'key'> {
     // A deny about tools says nothing about prompts. An allow or require about tools does: prompts do not meet it.
     return rule.effect === 'deny' && !failsAnyway(rule, found, at.scope);
   };
+  const judge = (call: GuardedCall, request: GuardedRequest): Ruling => {
+    const scope = scopeOf(request, ofCall(call));
+    const { allowed, by } = rules.judge(scope, {
+      undecided: (rule) => undecided(rule, call.item?.kind, { scope, listed: false }),
+      hearing: hearing(request, 'call', call.item),
+    });
+    if (allowed) return { allowed };
+    return { allowed, scopes: by ? by.scopes : rules.scopesOfAllow };
+  };
+  const shows = (item: GuardedItem, request: GuardedRequest): Ruling => {
+    const scope = scopeOf(request, variables(item, undefined));
+    const { allowed } = rules.judge(scope, {
+      undecided: (rule) => undecided(rule, item.kind, { scope, listed: true }),
+      hearing: hearing(request, 'list', item),
+    });
+    return { allowed };
+  };
+  if (!compiled.every(({ expression }) => staysSame(expression)))
+    return { judge, shows: (item, request) => shows(item, request).allowed };
+  const [calls, lists] = [new Rulings(), new Rulings()];
   return {
-    judge: (call, request) => {
-      const scope = scopeOf(request, ofCall(call));
-      const { allowed, by } = rules.judge(scope, {
-        undecided: (rule) => undecided(rule, call.item?.kind, { scope, listed: false }),
-        hearing: hearing(request, 'call', call.item),
-      });
-      if (allowed) return { allowed };
-      return { allowed, scopes: by ? by.scopes : rules.scopesOfAllow };
-    },
-    shows: (item, request) => {
-      const scope = scopeOf(request, variables(item, undefined));
-      return rules.judge(scope, {
-        undecided: (rule) => undecided(rule, item.kind, { scope, listed: true }),
-        hearing: hearing(request, 'list', item),
-      }).allowed;
-    },
+    judge: (call, request) => calls.of(request, [call.method, call.item], () => judge(call, request)),
+    shows: (item, request) => lists.of(request, ['', item], () => shows(item, request)).allowed,
   };
 }
 
