@@ -3,7 +3,7 @@ import type { ZodType } from 'zod';
 import type { Answer, Exchange } from './exchange.ts';
 import type { McpGate, McpGuard } from './guard.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { SettingsPlan } from './plan.ts';
+import type { RouteMatch, RoutePlan, SettingsPlan } from './plan.ts';
 import type { PolicySet } from './policy.ts';
 import type { Ports } from './ports.ts';
 import type { CallRetry } from './resilience.ts';
@@ -71,6 +71,8 @@ export interface BackendDeps {
 export interface BackendDefinition<C = unknown> {
   readonly key: string;
   readonly schema: ZodType<C>;
+  /** Further requests that its route serves, as for a policy. */
+  claims?(config: C, route: Pick<RoutePlan, 'matches' | 'policies'>): readonly RouteMatch[];
   /** No network or child IO here: a build either succeeds or reports what is wrong with the plan. */
   build(config: C, deps: BackendDeps): Backend;
 }

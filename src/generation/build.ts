@@ -145,12 +145,17 @@ function buildListener(
   return stack([named, building.pages.layer(bind, listener), ...layers], route);
 }
 
-/** What belongs to a route by its policies, beside what it matches by itself. */
+/** What belongs to a route by its policies and backends, beside what it matches by itself. */
 function withClaims(route: RoutePlan, { definitions }: Building): RoutePlan {
-  const claimed = definitions.policies.flatMap(({ key, claims }) => {
+  const byPolicies = definitions.policies.flatMap(({ key, claims }) => {
     const config = route.policies[key];
     return (config !== undefined && claims?.(config, route.matches)) || [];
   });
+  const byBackends = route.backends.flatMap(({ kind, config }) => {
+    const definition = definitions.backends.find(({ key }) => key === kind);
+    return definition?.claims?.(config, route) ?? [];
+  });
+  const claimed = [...byPolicies, ...byBackends];
   return claimed.length === 0 ? route : { ...route, matches: [...route.matches, ...claimed] };
 }
 

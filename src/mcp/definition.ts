@@ -111,6 +111,8 @@ export interface TargetDefinition<C = unknown> {
   readonly schema: ZodType<C>;
   /** Nothing that is sent to it could carry headers or credentials, so policies about them cannot stand there. */
   readonly bare?: true;
+  /** Where it is reached over HTTP; undefined: it is not. What a server says of logins stands beside it. */
+  url?(config: C): URL | undefined;
   /** What needs a new upstream resource when it changes, `policies` included only where they shape the connection. */
   identity(config: C, policies: PolicySet): unknown;
   build(config: C, deps: ConnectorDeps): Connector;

@@ -3,7 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Lasting, Scope } from '../core/scope.ts';
 import type { Cancel } from '../lib/cancel.ts';
-import { httpUpstream } from './http.ts';
+import { httpUpstream, type UpstreamTls } from './http.ts';
 
 export interface TextOptions {
   readonly lasting: Lasting;
@@ -13,14 +13,15 @@ export interface TextOptions {
   readonly maxBytes: number;
   /** For the whole text. */
   readonly timeoutMs: number;
+  readonly tls?: UpstreamTls | undefined;
 }
 
 /** Rejects for anything but a whole 200. A redirect could lead to an address nobody has agreed to (SSRF). */
 export function textAt(url: string, options: TextOptions): (cancel: Cancel) => Promise<string> {
-  const { lasting, scope, clock, maxBytes, timeoutMs } = options;
+  const { lasting, scope, clock, maxBytes, timeoutMs, tls } = options;
   const { protocol, origin, pathname, search } = new URL(url);
   const allowH2 = protocol === 'https:';
-  const upstream = httpUpstream(lasting, scope, { origin, connectTimeoutMs: timeoutMs, allowH2 });
+  const upstream = httpUpstream(lasting, scope, { origin, tls, connectTimeoutMs: timeoutMs, allowH2 });
   const request = {
     method: 'GET',
     path: `${pathname}${search}`,

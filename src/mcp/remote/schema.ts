@@ -40,6 +40,12 @@ export function remoteUrl(config: RemoteConfig, defaultPath: string): URL | stri
   return url;
 }
 
+/** Of a config that the schema has taken. */
+export function endpointUrl(config: RemoteConfig, defaultPath: string): URL | undefined {
+  const url = remoteUrl(config, defaultPath);
+  return typeof url === 'string' ? undefined : url;
+}
+
 /** Credentials written into the URL, as a flat header list; the URL itself is never shown with them. */
 export function authorizationOf(url: URL): string[] {
   if (url.username === '' && url.password === '') return [];

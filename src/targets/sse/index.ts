@@ -1,7 +1,7 @@
 /** Remote MCP servers over the old HTTP+SSE transport. */
 import { defineTarget } from '../../mcp/definition.ts';
 import { type RemoteTransport, remoteConnector } from '../../mcp/remote/connector.ts';
-import { type RemoteConfig, remoteSchema } from '../../mcp/remote/schema.ts';
+import { endpointUrl, type RemoteConfig, remoteSchema } from '../../mcp/remote/schema.ts';
 import { openSseWire } from '../../mcp/remote/sse-wire.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
 
@@ -14,6 +14,7 @@ const SSE: RemoteTransport = {
 export const sseTarget = defineTarget<RemoteConfig>({
   key: 'sse',
   schema: remoteSchema,
+  url: (config) => endpointUrl(config, '/sse'),
   identity: (config, policies) => [config, upstreamTls(policies)],
   build: (config, deps) => remoteConnector(config, deps, { path: '/sse', transport: SSE }),
 });
