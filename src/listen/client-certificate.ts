@@ -1,6 +1,7 @@
 /** What a verified client certificate says, taken apart when somebody asks: most requests never do. */
 import type { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from '../core/identity.ts';
+import { altNames } from '../lib/alt-names.ts';
 
 export class ClientCertificate implements PeerCertificate {
   readonly fingerprint: string;
@@ -28,7 +29,7 @@ export class ClientCertificate implements PeerCertificate {
 
   /** DNS names, URIs and IP addresses as they are, as in the Rust gateway. */
   get subjectAltNames(): readonly string[] {
-    this.#names ??= altNames(this.#certificate.subjectAltName);
+    this.#names ??= altNames(this.#certificate.subjectAltName, ['DNS', 'URI', 'IP Address']);
     return this.#names;
   }
 
@@ -40,16 +41,4 @@ export class ClientCertificate implements PeerCertificate {
 /** Node puts each part on a line of its own, with commas and line breaks inside of one escaped (RFC 2253). */
 function oneLine(name: string | undefined): string {
   return (name ?? '').split('\n').join(', ');
-}
-
-/** Node quotes as JSON what could be read as two names. */
-const ALT_NAME = /(DNS|URI|IP Address|[^:,"]+):(?:("(?:[^"\\]|\\.)*")|([^,]*))(?:, |$)/gy;
-
-function altNames(text: string | undefined): string[] {
-  const names: string[] = [];
-  for (const [, kind, quoted, plain] of (text ?? '').matchAll(ALT_NAME)) {
-    if (kind === 'DNS' || kind === 'URI' || kind === 'IP Address')
-      names.push(quoted === undefined ? (plain as string) : String(JSON.parse(quoted)));
-  }
-  return names;
 }

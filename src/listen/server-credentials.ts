@@ -3,14 +3,14 @@
  * Whatever replaces them (a copy, a rename, a swapped link) takes effect once it makes sense as a whole; until then
  * what was read before stays in force.
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { GatewayError } from '../core/errors.ts';
 import type { ListenerTls } from '../core/plan.ts';
 import type { Ports, Timer } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
-import { certificatesOf, isPem } from '../lib/pem.ts';
+import { isPem, readCertificates, readPrivateKey } from '../lib/pem.ts';
 
 /** PEM texts. */
 export interface Credentials {
@@ -118,29 +118,20 @@ function contentOf(pemOrFile: string, part: string): string {
   }
 }
 
-function certificates(pem: string, part: string): [X509Certificate, ...X509Certificate[]] {
-  try {
-    const [first, ...others] = certificatesOf(pem).map((each) => new X509Certificate(each));
-    if (first) return [first, ...others];
-  } catch {
-    throw new Error(`${part}: a certificate in it cannot be read`);
-  }
-  throw new Error(`${part}: there is no certificate in it (PEM)`);
+function certificates(pem: string, part: string): ReturnType<typeof readCertificates> {
+  return named(part, () => readCertificates(pem));
 }
 
 function checkKey(pem: string, certificate: X509Certificate): void {
-  if (!certificate.checkPrivateKey(privateKey(pem)))
+  if (!certificate.checkPrivateKey(named('key', () => readPrivateKey(pem))))
     throw new Error('key: it is not the key of the certificate');
 }
 
-/** What the library says differs from release to release. */
-function privateKey(pem: string): KeyObject {
+function named<T>(part: string, read: () => T): T {
   try {
-    return createPrivateKey(pem);
-  } catch {
-    // `BEGIN ENCRYPTED PRIVATE KEY`, or `Proc-Type: 4,ENCRYPTED` inside of older ones.
-    const encrypted = /ENCRYPTED/.test(pem);
-    throw new Error(encrypted ? 'key: it is encrypted' : 'key: there is no private key in it (PEM)');
+    return read();
+  } catch (error) {
+    throw new Error(`${part}: ${(error as Error).message}`);
   }
 }
 

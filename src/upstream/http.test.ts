@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { closing, Stage, signal } from '../../test/e2e/http-harness.ts';
-import { cert, key } from '../../test/fixtures/tls.ts';
 import { GatewayError } from '../core/errors.ts';
 import { type Closable, Scope, SharedPool } from '../core/scope.ts';
 import { Cancel } from '../lib/cancel.ts';
@@ -309,30 +301,5 @@ describe('connections', () => {
     );
     assert.notEqual(httpUpstream(lasting, scope, { ...options, connectTimeoutMs: 2000 }), one);
     assert.notEqual(httpUpstream(lasting, scope, { ...options, tls: { hostname: 'x' } }), one);
-  });
-});
-
-describe('authorities from a file', () => {
-  async function secureServer(): Promise<Server> {
-    const server = createSecureServer({ cert, key }, (_, response) => response.end('ok'));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    stage.own(() => closing(server as unknown as Server));
-    return server as unknown as Server;
-  }
-
-  test('are read for each connection, so that a new file counts without a restart', async () => {
-    const server = await secureServer();
-    const { port } = server.address() as { port: number };
-    const folder = await mkdtemp(join(tmpdir(), 'upstream-'));
-    stage.own(() => rm(folder, { recursive: true }));
-    const root = join(folder, 'ca.pem');
-    const local = upstream({ origin: `https://127.0.0.1:${port}`, tls: { root, hostname: 'upstream.test' } });
-    await assert.rejects(local.request(get()), {
-      code: 'UPSTREAM_CONNECT',
-      message: /backendTLS\.root: ENOENT/,
-    });
-    await writeFile(root, cert);
-    assert.equal(await text(local, get()), 'ok');
   });
 });

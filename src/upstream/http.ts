@@ -3,16 +3,27 @@
  * (`long`) and an upgrade get a connection of their own, so that a hundred open streams never starve the calls.
  * Knows nothing of routes, MCP or policies.
  */
+import { hash } from 'node:crypto';
 import type { LookupFunction, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Client, type Dispatcher, Pool } from 'undici';
 import type { Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
+import { type Log, silentLog } from '../core/ports.ts';
 import type { Closable, Scope } from '../core/scope.ts';
+import { canonicalJson } from '../lib/canonical-json.ts';
 import { HttpCall, type UpstreamReply, type UpstreamRequest, type UpstreamUpgrade } from './call.ts';
 import { Http2Sessions } from './http2.ts';
-import { connector, serverName, type UpstreamTls } from './tls.ts';
+import {
+  type Connect,
+  type ConnectorOptions,
+  connector,
+  type Protocol,
+  serverName,
+  type UpstreamTls,
+} from './tls.ts';
+import { TlsMaterial } from './tls-material.ts';
 
 export type { UpstreamReply, UpstreamRequest, UpstreamUpgrade } from './call.ts';
 export type { UpstreamTls } from './tls.ts';
@@ -22,11 +33,13 @@ export interface UpstreamOrigin {
   readonly origin: string;
   readonly tls?: UpstreamTls | undefined;
   readonly connectTimeoutMs: number;
-  /** Offer HTTP/2 by ALPN; https only. */
+  /** Offer HTTP/2 by ALPN, unless `tls.alpn` says what is offered; https only. */
   readonly allowH2?: boolean | undefined;
   readonly unixSocket?: string | undefined;
   /** Resolves names in place of the system; not for upstreams that are shared. */
   readonly lookup?: LookupFunction | undefined;
+  /** Hears of certificates that are not verified, and of files that change. */
+  readonly log?: Log | undefined;
 }
 
 export interface UpgradeRequest extends UpstreamRequest {
@@ -36,6 +49,8 @@ export interface UpgradeRequest extends UpstreamRequest {
 
 /** HTTP/2 connections for calls; each carries up to 100 at a time. */
 const MAX_SESSIONS = 4;
+const HTTP1: readonly Protocol[] = ['http/1.1'];
+const BOTH: readonly Protocol[] = ['h2', 'http/1.1'];
 /**
  * Idle time after which a connection is not used again, unless the upstream's Keep-Alive header says more. Below
  * the 5 s of servers that close idle connections without announcing it (uvicorn, Node): the race is theirs to win.
@@ -50,6 +65,7 @@ export class HttpUpstream implements Closable {
   readonly #own = new Set<Client>();
   readonly #tunnels = new Set<Duplex>();
   readonly #again = (call: HttpCall): void => this.#call(call);
+  readonly #connecting: Omit<ConnectorOptions, 'offer'>;
   readonly #http2: { readonly calls: Http2Sessions; readonly long: Http2Sessions } | undefined;
   /** The upstream was offered HTTP/2 and chose HTTP/1.1. */
   #prefersHttp1 = false;
@@ -57,12 +73,19 @@ export class HttpUpstream implements Closable {
   #spare: Socket | undefined;
   #closed = false;
 
+  /** Throws CONFIG_INVALID for certificates and keys that cannot be used. */
   constructor(options: UpstreamOrigin) {
-    const { tls, connectTimeoutMs, unixSocket, lookup } = options;
+    const { tls = {}, connectTimeoutMs, unixSocket, lookup } = options;
     const origin = new URL(options.origin);
+    const secure = origin.protocol === 'https:';
+    const material = secure ? materialOf(options) : undefined;
+    const offer = tls.alpn ?? (options.allowH2 ? BOTH : HTTP1);
     this.#options = options;
     this.#serverName = serverName(origin, tls);
-    const connect = connector({ tls, connectTimeoutMs, unixSocket, allowH2: false, lookup });
+    this.#connecting = { origin, tls, material, connectTimeoutMs, unixSocket, lookup };
+    const connect = offer.includes('http/1.1')
+      ? connector({ ...this.#connecting, offer: HTTP1 })
+      : withoutHttp1;
     this.#client = {
       connect: (target, done) => {
         const spare = this.#spare;
@@ -78,7 +101,7 @@ export class HttpUpstream implements Closable {
       keepAliveTimeout: KEEP_ALIVE_MS,
     };
     this.#pool = new Pool(options.origin, { ...this.#client, connections: LIMITS.upstreamConnections.value });
-    if (options.allowH2 && origin.protocol === 'https:') this.#http2 = this.#offerHttp2(origin);
+    if (secure && offer.includes('h2')) this.#http2 = this.#offerHttp2(origin, offer);
   }
 
   get origin(): string {
@@ -134,12 +157,10 @@ export class HttpUpstream implements Closable {
     else this.#send(this.#pool, call);
   }
 
-  #offerHttp2(origin: URL): { calls: Http2Sessions; long: Http2Sessions } {
-    const { tls, connectTimeoutMs, unixSocket, lookup } = this.#options;
-    const connect = connector({ tls, connectTimeoutMs, unixSocket, allowH2: true, lookup });
+  #offerHttp2(origin: URL, offer: readonly Protocol[]): { calls: Http2Sessions; long: Http2Sessions } {
+    const connect = connector({ ...this.#connecting, offer });
     const { hostname, host, protocol, port } = origin;
-    const servername = this.#serverName;
-    const target = { hostname, host, protocol, port, ...(servername === undefined ? {} : { servername }) };
+    const target = { hostname, host, protocol, port };
     const common = {
       origin,
       dial: (done: (error: Error | null, socket: Socket | null) => void) => connect(target, done),
@@ -190,17 +211,29 @@ export class HttpUpstream implements Closable {
 
 /** The upstream for these options, shared by everyone who names the same. */
 export function httpUpstream(lasting: Lasting, scope: Scope, options: UpstreamOrigin): HttpUpstream {
-  const { origin, tls, connectTimeoutMs, allowH2, unixSocket } = options;
-  const identity = [
-    new URL(origin).origin,
-    tls?.hostname,
-    tls?.root,
-    connectTimeoutMs,
-    allowH2 === true,
-    unixSocket,
-  ];
-  return lasting.hold(scope, `http:${JSON.stringify(identity)}`, () => new HttpUpstream(options));
+  const { origin, tls = {}, connectTimeoutMs, allowH2, unixSocket } = options;
+  const made = [new URL(origin).origin, tls, connectTimeoutMs, allowH2 === true, unixSocket];
+  // Hashed: a private key may be among what it is made from.
+  const name = hash('sha256', canonicalJson(made), 'hex');
+  return lasting.hold(scope, `http:${name}`, () => new HttpUpstream(options));
 }
+
+function materialOf({ origin, tls = {}, log = silentLog }: UpstreamOrigin): TlsMaterial {
+  const { root, cert, key, insecure, insecureHost } = tls;
+  if (insecure)
+    log.warn({ origin }, 'backendTLS.insecure: certificates are not verified; whoever answers is believed');
+  else if (insecureHost)
+    log.warn(
+      { origin },
+      'backendTLS.insecureHost: names are not verified; any certificate vouched for will do',
+    );
+  return new TlsMaterial({ parts: { root, cert, key }, origin, log });
+}
+
+/** For upgrades, which need it. */
+const withoutHttp1: Connect = (_target, done) => {
+  done(new Error('backendTLS.alpn does not allow HTTP/1.1'), null);
+};
 
 /** First value of a reply's header; `name` in lower case. */
 export function replyHeader(reply: Pick<UpstreamReply, 'headers'>, name: string): string | undefined {

@@ -17,6 +17,7 @@ import {
 import { afterEach } from 'node:test';
 import { host } from '../../src/backends/host/index.ts';
 import type { BackendDeps } from '../../src/core/backend.ts';
+import { NOTHING_OUTGOING } from '../../src/core/outgoing.ts';
 import type { PolicySet } from '../../src/core/policy.ts';
 import { silentLog, systemClock } from '../../src/core/ports.ts';
 import { type Closable, Scope, SharedPool } from '../../src/core/scope.ts';
@@ -64,6 +65,7 @@ async function startProxy({ upstream, policies = {}, limits = {} }: ProxyOptions
     policies,
     key: 'test',
     label: 'test',
+    outgoing: () => NOTHING_OUTGOING,
     lasting: {
       hold<T extends Closable>(owner: Scope, key: string, make: () => T): T {
         const { value, release } = pool.acquire(key, make);

@@ -37,6 +37,7 @@ function hostUpstream(config: HostConfig, deps: BackendDeps): HttpUpstream {
     connectTimeoutMs: LIMITS.connect.value,
     allowH2: scheme === 'https',
     unixSocket: config.unixSocket,
+    log: deps.ports.log,
   });
 }
 

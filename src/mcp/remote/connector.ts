@@ -48,6 +48,7 @@ export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind:
     origin: url.origin,
     tls,
     connectTimeoutMs: timeouts.connectMs,
+    log: ports.log.child({ target: deps.name }),
   });
   const shared = {
     url,

@@ -59,6 +59,8 @@ class StdioConnector implements Connector {
     // The state of a session's own child ends with it; a shared child has no state that is a session's.
     this.resumable = config.lifecycle === 'shared';
     this.address = commandLine(config.cmd, config.args);
+    // Before anything is held: it throws for a file that cannot be read.
+    this.#variables = variables(config, ports);
     this.#host = backend.lasting.hold(this.#scope, 'process-host', () => new ProcessHost({ ports, limits }));
     this.#spec = {
       name,
@@ -67,7 +69,6 @@ class StdioConnector implements Connector {
       clearEnv: config.clearEnv,
       cwd: config.cwd,
     };
-    this.#variables = variables(config, ports);
     this.#log = ports.log.child({ target: name });
     if (config.lifecycle === 'session' && config.warm > 0) {
       this.#spares = new Spares({ size: config.warm, ports, start: () => this.#startSpare() });
