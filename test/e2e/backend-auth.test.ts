@@ -288,6 +288,22 @@ for (const era of ERAS) {
   });
 }
 
+test('a server over the old transport gets the token, and the next one when it wants another', async (t) => {
+  const tokens = await TokenServer.start();
+  t.after(() => tokens.close());
+  const oauthClientCredentials = { tokenUrl: tokens.url, clientId: 'gw', clientSecret: SECRET };
+  const target = { policies: { backendAuth: { oauthClientCredentials } } };
+  const made = await world(t, {
+    targets: { only: { over: 'sse', raw: { http: { bearer: `${TOKEN}1` } }, target } },
+  });
+  const client = await clientOf(made, 'legacy', { authorization: 'Bearer of-the-client' });
+  textOf(await client.call('echo'));
+  made.server('only').control.setBearer(`${TOKEN}2`);
+  textOf(await client.call('echo'));
+  assert.deepEqual(new Set(shown(made)), new Set([`Bearer ${TOKEN}1`, `Bearer ${TOKEN}2`]));
+  assert.equal(tokens.asked.length, 2);
+});
+
 async function withTokens(t: TestContext, era: Era, prepare: (tokens: TokenServer) => void = () => {}) {
   const tokens = await TokenServer.start();
   t.after(() => tokens.close());
