@@ -1,103 +1,111 @@
 /** A remote MCP server that wants a login: people go through it in a browser, each for themselves, and their calls go on. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import {
-  Client as ClientV2,
-  StreamableHTTPClientTransport as TransportV2,
-} from '@modelcontextprotocol/client';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import {
-  ElicitationCompleteNotificationSchema,
-  ElicitRequestSchema,
-  ToolListChangedNotificationSchema,
-} from '@modelcontextprotocol/sdk/types.js';
-import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
-import { Oidc, type OidcOptions } from '../fixtures/oidc.ts';
-import { type ProtectedOptions, ProtectedServer } from '../fixtures/protected-server.ts';
+import { KEYS, LoginClient, linkIn, logIn, type Place, place } from '../fixtures/login-place.ts';
 import { WebBrowser } from '../fixtures/web-browser.ts';
 
-const KEYS = { ann: 'key-of-ann', bob: 'key-of-bob' } as const;
+const ERAS = ['legacy', 'modern'] as const;
 
-interface Place {
-  readonly oidc: Oidc;
-  readonly server: ProtectedServer;
-  readonly gateway: GatewayProcess;
+async function clientOf(t: TestContext, { gateway }: Place, options: Parameters<typeof LoginClient.open>[1]) {
+  const client = await LoginClient.open(gateway.url, options);
+  t.after(() => client.close());
+  return client;
 }
 
-interface PlaceOptions {
-  readonly oidc?: OidcOptions;
-  readonly server?: Partial<ProtectedOptions>;
-  readonly login?: object;
-  readonly open?: boolean;
-  readonly mcp?: object;
-}
-
-async function place(t: TestContext, options: PlaceOptions = {}): Promise<Place> {
-  const oidc = await Oidc.start(options.oidc);
-  t.after(() => oidc.close());
-  const server = await ProtectedServer.start({ issuer: oidc.issuer, ...options.server });
-  t.after(() => server.close());
-  const keys = Object.entries(KEYS).map(([name, key]) => ({ key, metadata: { name } }));
-  const policies = { backendAuth: { oauthAuthorizationCode: options.login ?? {} } };
-  const gateway = await startGateway({
-    mcp: { targets: [{ name: 'notes', mcp: { host: server.url }, policies }], ...options.mcp },
-    policies: options.open ? {} : { apiKey: { keys } },
+for (const era of ERAS) {
+  test(`a ${era} client that opens pages is asked to, and its call goes on after the login`, async (t) => {
+    const at = await place(t);
+    const client = await clientOf(t, at, {
+      era,
+      key: KEYS.ann,
+      opens: (url) => logIn(at, 'ann@upstream', url),
+    });
+    assert.deepEqual(await client.tools(), ['login']);
+    assert.equal(await client.call('whoami'), 'ann@upstream');
+    assert.equal(client.asked.length, 1);
+    assert.match(client.asked[0]?.message ?? '', /^Log in to notes /);
+    assert.deepEqual(client.completed, era === 'legacy' ? [client.asked[0]?.id] : []);
+    await client.changed();
+    assert.deepEqual(await client.tools(), ['whoami']);
+    assert.equal(await client.call('whoami'), 'ann@upstream');
+    assert.equal(client.asked.length, 1);
+    assert.ok(at.server.subjects.every((each) => each === 'ann@upstream'));
   });
-  t.after(() => gateway.stop());
-  return { oidc, server, gateway };
+
+  test(`a ${era} client that opens none gets the link, and its next call goes through`, async (t) => {
+    const at = await place(t);
+    const client = await clientOf(t, at, { era, key: KEYS.ann });
+    const link = linkIn(await client.refusal('whoami'));
+    assert.equal(linkIn(await client.refusal('whoami')), link, 'one login for all its calls');
+    await logIn(at, 'ann@upstream', link);
+    assert.equal(await client.call('whoami'), 'ann@upstream');
+  });
+
+  test(`the tool "login" answers a ${era} client with a link, and real tools take its place`, async (t) => {
+    const at = await place(t);
+    const client = await clientOf(t, at, { era, key: KEYS.ann });
+    assert.deepEqual(await client.tools(), ['login']);
+    const link = linkIn(await client.call('login'));
+    await logIn(at, 'ann@upstream', link);
+    await client.changed();
+    assert.deepEqual(await client.tools(), ['whoami']);
+    assert.match(await client.call('login'), /You are logged in to notes/);
+  });
+
+  test(`a ${era} client that declines is told so, and asked again by its next call`, async (t) => {
+    const at = await place(t);
+    const answers = ['decline', 'accept'] as const;
+    let turn = 0;
+    const opens = async (url: string) => {
+      if (answers[turn++] === 'decline') return 'decline' as const;
+      return logIn(at, 'ann@upstream', url);
+    };
+    const client = await clientOf(t, at, { era, key: KEYS.ann, opens });
+    assert.match(await client.refusal('whoami'), /the login was declined/);
+    assert.equal(await client.call('whoami'), 'ann@upstream');
+  });
+
+  test(`a ${era} client hears that the person said no at the authorization server`, async (t) => {
+    const at = await place(t);
+    at.oidc.refuses = true;
+    const opens = async (url: string) => {
+      const browser = new WebBrowser();
+      const page = await browser.press(await browser.open(url));
+      assert.equal(page.status, 502);
+      assert.match(page.body, /access_denied/);
+    };
+    const client = await clientOf(t, at, { era, key: KEYS.ann, opens });
+    assert.match(await client.refusal('whoami'), /access_denied/);
+  });
 }
 
-const of = (name: keyof typeof KEYS) => ({
-  requestInit: { headers: { authorization: `Bearer ${KEYS[name]}` } },
+test('two people use logins of their own at the same time', async (t) => {
+  const at = await place(t);
+  const of = (name: 'ann' | 'bob', era: 'legacy' | 'modern') => clientOf(t, at, { era, key: KEYS[name] });
+  const [ann, bob] = [await of('ann', 'legacy'), await of('bob', 'legacy')];
+  const [annsLink, bobsLink] = [linkIn(await ann.refusal('whoami')), linkIn(await bob.refusal('whoami'))];
+  assert.notEqual(annsLink, bobsLink);
+  await logIn(at, 'ann@upstream', annsLink);
+  assert.match(await bob.refusal('whoami'), /Log in to notes/);
+  await logIn(at, 'bob@upstream', bobsLink);
+  const clients = [ann, bob, await of('ann', 'modern'), await of('bob', 'modern')];
+  const said = await Promise.all([...clients, ...clients].map((client) => client.call('whoami')));
+  assert.deepEqual(said.slice(0, 2), ['ann@upstream', 'bob@upstream']);
+  for (const [index, each] of said.entries()) assert.equal(each, said[index % 2]);
 });
 
-/** Goes through the pages as a person does. */
-async function logIn(url: string, browser = new WebBrowser()) {
-  const page = await browser.open(url);
-  assert.equal(page.status, 200, page.body);
-  return browser.press(page);
-}
-
-const textOf = (result: unknown): string =>
-  (result as { content: { text: string }[] }).content.map(({ text }) => text).join('');
-
-test('a client that opens pages is asked to, and its call goes on after the login (2025-11-25)', async (t) => {
-  const { oidc, server, gateway } = await place(t);
-  const asked: string[] = [];
-  const completed: string[] = [];
-  const client = new Client({ name: 'c', version: '1' }, { capabilities: { elicitation: { url: {} } } });
-  const changed = new Promise<void>((resolve) =>
-    client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve()),
-  );
-  client.setNotificationHandler(ElicitationCompleteNotificationSchema, ({ params }) => {
-    completed.push(params.elicitationId);
-  });
-  let id = '';
-  client.setRequestHandler(ElicitRequestSchema, async ({ params }) => {
-    assert.ok(params.mode === 'url');
-    id = params.elicitationId;
-    asked.push(params.message);
-    oidc.person = 'ann@upstream';
-    const end = await logIn(params.url);
-    assert.match(end.body, /You are connected/);
-    return { action: 'accept' };
-  });
-  await client.connect(new StreamableHTTPClientTransport(new URL(gateway.url), of('ann')) as Transport);
-  t.after(() => client.close());
-  assert.deepEqual(
-    (await client.listTools()).tools.map(({ name }) => name),
-    ['login'],
-  );
-  assert.equal(textOf(await client.callTool({ name: 'whoami' })), 'ann@upstream');
-  assert.equal(asked.length, 1);
-  assert.match(asked[0] ?? '', /Log in to notes/);
-  assert.deepEqual(completed, [id]);
-  await changed;
-  assert.deepEqual(
-    (await client.listTools()).tools.map(({ name }) => name),
-    ['whoami'],
-  );
-  assert.ok(server.subjects.every((each) => each === 'ann@upstream'));
+test('the page says whose login it will be at which server, and runs nothing', async (t) => {
+  const at = await place(t);
+  const client = await clientOf(t, at, { era: 'legacy', key: KEYS.ann });
+  const page = await new WebBrowser().open(linkIn(await client.refusal('whoami')));
+  assert.match(page.body, /the owner of API key [0-9a-f]+/);
+  assert.match(page.body, /notes \(127\.0\.0\.1:\d+\)/);
+  assert.ok(page.body.includes(new URL(at.oidc.issuer).host));
+  const policy = page.headers.get('content-security-policy') ?? '';
+  assert.match(policy, /default-src 'none'/);
+  assert.match(policy, /frame-ancestors 'none'/);
+  assert.equal(page.headers.get('cache-control'), 'no-store');
+  assert.equal(page.headers.get('x-frame-options'), 'DENY');
+  assert.match(page.headers.get('set-cookie') ?? '', /HttpOnly; SameSite=Lax/);
+  assert.doesNotMatch(page.body, /<script/);
 });
