@@ -79,7 +79,7 @@ export async function explain(plan: Plan, question: Question, ports: Ports): Pro
       request: { method: call.exchange.method, url: `${way.scheme}://${way.authority}${way.url}` },
       listener: record.listener,
       route: record.route,
-      backend: arrival && { kind: arrival.kind, key: record.backend ?? '' },
+      backend: record.backend === undefined ? undefined : backendOf(plan, record.backend),
       item: question.item,
       exposed,
       principal,
@@ -145,6 +145,12 @@ class Asking {
 }
 
 const MOST_BYTES = 4 * 1024 * 1024;
+
+function backendOf({ binds }: Plan, key: string): Explanation['backend'] {
+  const routes = binds.flatMap(({ listeners }) => listeners.flatMap((listener) => listener.routes));
+  const found = routes.flatMap(({ backends }) => backends).find((backend) => backend.key === key);
+  return { kind: found?.kind ?? '', key };
+}
 
 /** How a connection is secured decides nothing here, and whoever asks may not have the keys. */
 function withoutTls(plan: Plan): Plan {

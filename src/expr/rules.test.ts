@@ -98,7 +98,7 @@ test('who asked why hears of every rule, in the order of judgement, and what it 
       reads,
     ]),
     [
-      [3, 'deny', 'error', true, [{ name: 'claims', value: { team: 'a' } }]],
+      [3, 'deny', 'error', true, [{ name: 'claims.missing', value: undefined }]],
       [4, 'deny', 'true', undefined, [{ name: 'who', value: 'ann' }]],
       [5, 'deny', 'unjudged', undefined, [{ name: 'who', value: 'ann' }]],
       [2, 'require', 'unjudged', undefined, [{ name: 'age', value: 7 }]],

@@ -6,6 +6,7 @@ import { viewOf } from '../../../test/fixtures/scripted-session.ts';
 import type { TestTarget } from '../../../test/fixtures/scripted-target.ts';
 import type { ConnectorScript } from '../../../test/fixtures/scripted-wire.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
+import type { McpGuard } from '../../core/guard.ts';
 import { LIMITS } from '../../core/limits.ts';
 
 const TASKS = { extensions: { 'io.modelcontextprotocol/tasks': {} } };
@@ -58,6 +59,61 @@ describe('tasks that listeners follow', () => {
       const stream = await new ModernClient(world).listen({ taskIds: ['a'] });
       assert.deepEqual([honoured(stream), stream.end], [{}, 'ended']);
     }
+  });
+});
+
+/** Rules that let nobody hear of what has `secret` in its name; `key` is what they were made from. */
+const hiding = (key: string, hidden: (name: string) => boolean): McpGuard => ({
+  key,
+  judge: ({ item }) => ({ allowed: !item || !hidden(item.name) }),
+  shows: ({ name }) => !hidden(name),
+});
+
+describe('rules about what is listened to', () => {
+  const secrets = hiding('secrets', (name) => name.startsWith('secret'));
+
+  it('leave out tasks that the client may not get', async () => {
+    const world = new FrontWorld({ one: MODERN }, { plan: { guard: secrets } });
+    const stream = await new ModernClient(world).listen({ taskIds: ['a', 'secret-b'] });
+    assert.deepEqual(honoured(stream), { taskIds: ['a'] });
+    assert.deepEqual(followed(only(world)), [['a']]);
+  });
+
+  it('that begin to hold end what a session has subscribed to, and its server is told', async () => {
+    const world = new FrontWorld({ one: RESOURCES });
+    const client = await world.client();
+    for (const [at, uri] of ['x:open', 'secret:1'].entries())
+      await client.json(at + 1, 'resources/subscribe', { uri });
+    world.endpoint.rebase(viewOf([only(world)], { guard: secrets }));
+    await settled();
+    const [wire] = only(world).connector.wires.filter((each) => each.of('resources/subscribe').length > 0);
+    assert.deepEqual(
+      wire?.of('resources/unsubscribe').map(({ params }) => params['uri']),
+      ['secret:1'],
+    );
+  });
+
+  it('judge a session by the request that subscribed', async () => {
+    const asked: (string | undefined)[] = [];
+    const watching: McpGuard = {
+      key: 'watching',
+      judge: ({ sessionId, client }, request) => {
+        asked.push(request?.principal);
+        return { allowed: sessionId !== undefined && (client() as { name: string }).name === 'client' };
+      },
+      shows: () => true,
+    };
+    const world = new FrontWorld({ one: RESOURCES });
+    const client = await world.client({ principal: 'ann' });
+    await client.json(1, 'resources/subscribe', { uri: 'x:1' });
+    world.endpoint.rebase(viewOf([only(world)], { guard: watching }));
+    await settled();
+    assert.deepEqual(asked, ['ann']);
+    const wires = only(world).connector.wires;
+    assert.deepEqual(
+      wires.flatMap((wire) => wire.of('resources/unsubscribe')),
+      [],
+    );
   });
 });
 
