@@ -19,6 +19,7 @@ import { jwtAuth } from './policies/jwt-auth/index.ts';
 import { localRateLimit } from './policies/local-rate-limit/index.ts';
 import { mcpAuthentication } from './policies/mcp-authentication/index.ts';
 import { mcpAuthorization } from './policies/mcp-authorization/index.ts';
+import { remoteRateLimit } from './policies/remote-rate-limit/index.ts';
 import { requestHeaderModifier } from './policies/request-header-modifier/index.ts';
 import { retry } from './policies/retry/index.ts';
 import { timeout } from './policies/timeout/index.ts';
@@ -55,6 +56,7 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     authorization,
     mcpAuthorization,
     localRateLimit,
+    remoteRateLimit,
     concurrencyLimit,
     backendTls,
     backendAuth,

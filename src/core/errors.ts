@@ -86,6 +86,8 @@ export const CATALOGUE = {
   KEYS_UNAVAILABLE: gateway(503, true),
   /** What an authorization server says of itself cannot be had, or cannot be used. */
   ISSUER_UNAVAILABLE: gateway(503, true),
+  /** What counts requests for several gateways cannot be asked. */
+  LIMITS_UNAVAILABLE: gateway(500, true),
   CONFIG_INVALID: gateway(500, false),
   /** A CEL expression met a value it cannot work with, or one of its limits. */
   EXPRESSION_FAILED: gateway(500, false),

@@ -1,0 +1,72 @@
+/** The `remoteRateLimit` key. */
+import { z } from 'zod';
+import { LIMITS } from '../../core/limits.ts';
+import { durationSchema } from '../../core/schema.ts';
+import { formatAddress, parseAddress } from '../../lib/address.ts';
+
+const expression = z.string().min(1).max(LIMITS.expressionSource.value);
+
+const hostSchema = z
+  .string()
+  .transform((text, context) => {
+    const url = urlOf(text);
+    if (url !== undefined) return url;
+    context.addIssue({
+      code: 'custom',
+      message: 'expected host:port, http://host:port or https://host',
+      input: text,
+    });
+    return z.NEVER;
+  })
+  .meta({ description: 'The service: `host:port` (HTTP/2 without TLS), or `https://host:port`.' });
+
+const entrySchema = z.strictObject({
+  key: z.string().min(1).meta({ description: 'Name of the entry, as the service has it configured.' }),
+  value: expression.meta({ description: 'CEL: its value.' }),
+});
+
+const descriptorSchema = z.strictObject({
+  entries: z.array(entrySchema).min(1).meta({ description: 'What the service finds a limit by.' }),
+  type: z.enum(['requests']).default('requests').meta({ description: 'What is counted.' }),
+  cost: expression.optional().meta({ description: 'CEL: hits to add; without it 1.' }),
+  limitOverride: expression.optional().meta({
+    description:
+      'CEL: a limit instead of the configured one: `{"unit": "minute", "requestsPerUnit": 100}`; the unit is one of second, minute, hour, day, month, year.',
+  }),
+});
+
+export const remoteRateLimitSchema = z.strictObject({
+  domain: z.string().min(1).meta({ description: 'Which configuration of the service it is about.' }),
+  host: hostSchema,
+  descriptors: z.array(descriptorSchema).min(1).meta({
+    description: 'All that can be made are sent; one of whose expressions fails is left out.',
+  }),
+  failureMode: z
+    .union([z.enum(['failClosed', 'failOpen']), z.enum(['FailClosed', 'FailOpen'])])
+    .transform((mode) => (mode.toLowerCase() === 'failopen' ? 'failOpen' : 'failClosed'))
+    .default('failClosed')
+    .meta({
+      description: 'Without the service: `failClosed` refuses with 500, `failOpen` lets everything through.',
+    }),
+  timeout: durationSchema
+    .pipe(z.number().min(1))
+    .default(1000)
+    .meta({ description: 'Time the service has to answer. Default: 1s.' }),
+});
+
+export type RemoteRateLimitConfig = z.output<typeof remoteRateLimitSchema>;
+export type DescriptorConfig = RemoteRateLimitConfig['descriptors'][number];
+
+function urlOf(text: string): string | undefined {
+  if (!/^https?:\/\//i.test(text)) {
+    const address = parseAddress(text);
+    return address?.kind === 'tcp' && address.host !== undefined
+      ? `http://${formatAddress(address)}`
+      : undefined;
+  }
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, host, username, password, pathname, search, hash } = new URL(text);
+  return `${username}${password}${search}${hash}` === '' && pathname === '/'
+    ? `${protocol}//${host}`
+    : undefined;
+}
