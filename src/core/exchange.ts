@@ -14,8 +14,8 @@ export interface RequestBody {
   readonly length: number | undefined;
   /** Reads it whole. Throws GatewayError BODY_TOO_LARGE past `limit` bytes, CANCELLED when the client goes away. */
   read(limit: number): Promise<Buffer>;
-  /** The raw stream for streaming upstream; may be taken once, instead of `read`. */
-  stream(): Readable;
+  /** For sending upstream: the raw stream, which may be taken once, instead of `read`; or all of it where it is at hand. */
+  stream(): Readable | Buffer;
 }
 
 export interface Endpoint {

@@ -184,7 +184,7 @@ export const LIMITS = {
     value: 64 * KIB,
     unit: 'bytes',
     error: undefined,
-    what: 'Body that is kept to be sent once more where an upstream refuses credentials of the gateway; a longer one is sent once.',
+    what: 'Body that is kept to be sent again, by `retry` or where an upstream refuses credentials of the gateway; a longer one, or one of unknown length, is sent once.',
   },
   clockSkew: {
     value: 60 * SECOND,
@@ -547,12 +547,6 @@ export const LIMITS = {
     unit: 'bytes',
     error: 'EXPRESSION_FAILED',
     what: 'A text that an expression makes, in UTF-16 characters.',
-  },
-  retryBody: {
-    value: 64 * KIB,
-    unit: 'bytes',
-    error: undefined,
-    what: 'Body of a request to a `host` backend that `retry` can send again; a larger one, or one of unknown length, is sent once.',
   },
   retryPause: {
     value: 10 * SECOND,

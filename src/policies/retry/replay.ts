@@ -1,10 +1,9 @@
 /** A request body that can be read again for each try. */
-import { Readable } from 'node:stream';
 import { GatewayError } from '../../core/errors.ts';
 import type { RequestBody } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
 
-const LIMIT = LIMITS.retryBody.value;
+const LIMIT = LIMITS.replayedBody.value;
 
 /** Not what is large, and not what may still be on its way when the upstream wants to see it. */
 export function isReplayable({ length }: RequestBody): boolean {
@@ -32,7 +31,7 @@ class Replay implements RequestBody {
     return this.#bytes;
   }
 
-  stream(): Readable {
-    return Readable.from([this.#bytes], { objectMode: false });
+  stream(): Buffer {
+    return this.#bytes;
   }
 }
