@@ -4,19 +4,21 @@ import type { ZodType } from 'zod';
 import { sessionKey } from '../../auth/secret.ts';
 import { type Backend, type BackendDefinition, type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { UpstreamCredentials } from '../../core/outgoing.ts';
 import type { PolicySet } from '../../core/policy.ts';
+import { timeoutsOf } from '../../core/resilience.ts';
 import { Scope } from '../../core/scope.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import type { TargetDefinition } from '../../mcp/definition.ts';
 import { Endpoint } from '../../mcp/endpoint.ts';
 import { connectChannel } from '../../mcp/fronts/channel.ts';
 import { HttpFront } from '../../mcp/fronts/front.ts';
-import type { FrontLimits } from '../../mcp/fronts/options.ts';
 import { ReplayBudget } from '../../mcp/sessions/replay.ts';
 import { type SessionSettings, SessionTable } from '../../mcp/sessions/session-table.ts';
 import { Target } from '../../mcp/target/target.ts';
 import { type MemberPlan, View } from '../../mcp/view/view.ts';
 import { VERSION } from '../../version.ts';
+import { LiveLimits } from './limits.ts';
 import { type McpConfig, mcpSchema, type TargetConfig } from './schema.ts';
 
 /** `targetPolicies`, `outgoing`: as in mcpSchema. */
@@ -35,10 +37,17 @@ export function mcpBackend(
 
 type Kinds = ReadonlyMap<string, TargetDefinition>;
 
+interface Context {
+  readonly deps: BackendDeps;
+  readonly kinds: Kinds;
+  readonly limits: LiveLimits;
+}
+
 function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backend {
   const settings = sessionSettings(deps);
-  const endpoint = holdEndpoint(deps, settings);
-  const members = config.targets.map((target) => memberOf(target, config, { deps, kinds }));
+  const limits = holdLimits(deps);
+  const endpoint = holdEndpoint(deps, settings, limits);
+  const members = config.targets.map((target) => memberOf(target, config, { deps, kinds, limits }));
   const view = new View({
     members,
     prefixMode: config.prefixMode,
@@ -46,11 +55,15 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
     nameLimit: config.nameLimit,
     stateless: config.statefulMode === 'stateless',
     guard: deps.guard(deps.policies),
+    gate: deps.gate(),
+    retry: deps.retry(),
+    requestMs: timeoutsOf(deps.policies).requestTimeout || undefined,
   });
   return {
     handle: (exchange) => endpoint.front.handle(exchange),
     owns: (exchange) => endpoint.front.owns(exchange),
     activate: () => {
+      limits.settings = deps.settings.limits;
       endpoint.core.sessions.configure(settings);
       endpoint.core.rebase(view);
     },
@@ -59,20 +72,12 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
       endpoint.front.drain();
       endpoint.core.drain();
     },
-    connect: (channel) => connectChannel(endpoint.core, channel),
+    connect: (channel) => connectChannel(endpoint.core, channel, limits),
     start: () => {
       for (const { target } of members) target.start();
     },
   };
 }
-
-const FRONT_LIMITS: FrontLimits = {
-  bodyBytes: LIMITS.requestBody.value,
-  batch: LIMITS.batch.value,
-  heartbeatMs: LIMITS.heartbeat.value,
-  maxQueue: LIMITS.readerQueue.value,
-  retryMs: 1000,
-};
 
 /** What is shown of a backend that is no longer configured. */
 const EMPTY_VIEW = new View({
@@ -88,7 +93,15 @@ interface Held {
   close(): void;
 }
 
-function holdEndpoint({ lasting, scope, key, ports }: BackendDeps, settings: SessionSettings): Held {
+function holdLimits({ lasting, scope, settings }: BackendDeps): LiveLimits {
+  return lasting.hold(scope, 'mcp-limits', () => new LiveLimits(settings.limits));
+}
+
+function holdEndpoint(
+  { lasting, scope, key, ports }: BackendDeps,
+  settings: SessionSettings,
+  limits: LiveLimits,
+): Held {
   const sessions = lasting.hold(scope, 'mcp-sessions', () => new SessionTable({ ports, ...settings }));
   const budget = lasting.hold(
     scope,
@@ -97,7 +110,7 @@ function holdEndpoint({ lasting, scope, key, ports }: BackendDeps, settings: Ses
   );
   return lasting.hold(scope, `mcp-endpoint:${key}`, () => {
     const core = new Endpoint({ key, ports, sessions, version: VERSION });
-    const front = new HttpFront({ endpoint: core, ports, budget, limits: FRONT_LIMITS });
+    const front = new HttpFront({ endpoint: core, ports, budget, limits });
     return {
       core,
       front,
@@ -113,19 +126,25 @@ function sessionSettings({ settings, ports }: BackendDeps): SessionSettings {
   return { key: sessionKey(settings, ports), idleMs: settings.sessionTtlMs, max: settings.maxSessions };
 }
 
-function memberOf(
-  config: TargetConfig,
-  backend: McpConfig,
-  context: { deps: BackendDeps; kinds: Kinds },
-): MemberPlan {
+function memberOf(config: TargetConfig, backend: McpConfig, context: Context): MemberPlan {
+  const { deps } = context;
+  const own = config.policies ?? {};
+  const outgoing = deps.outgoing({ ...deps.policies, ...own });
   const maxMs = backend.maxCallDuration ?? LIMITS.maxCall.value;
   const callMs =
     config.callTimeout ?? backend.callTimeout ?? backend.tool_call_timeout_ms ?? LIMITS.call.value;
-  const deadline = (ms: number) => ({ ms, maxMs: Math.max(ms, maxMs) });
+  const { requestTimeout, backendRequestTimeout } = timeoutsOf(deps.policies);
+  const longest = Math.min(
+    requestTimeout || Number.POSITIVE_INFINITY,
+    backendRequestTimeout || Number.POSITIVE_INFINITY,
+  );
+  const deadline = (ms: number) => ({ ms: Math.min(ms, longest), maxMs: Math.max(ms, maxMs) });
   return {
-    target: holdTarget(config, backend, context),
+    target: holdTarget(config, backend, { ...context, credentials: outgoing.credentials }),
     curation: config.tools,
-    guard: context.deps.guard(config.policies ?? {}),
+    guard: deps.guard(own),
+    gate: deps.gate({ name: config.name, policies: own }),
+    outgoing,
     deadline: deadline(callMs),
     toolDeadlines: new Map(
       Object.entries(config.toolTimeouts ?? {}).map(([tool, ms]) => [tool, deadline(ms)]),
@@ -137,14 +156,15 @@ function memberOf(
 function holdTarget(
   config: TargetConfig,
   backend: McpConfig,
-  context: { deps: BackendDeps; kinds: Kinds },
+  context: Context & { credentials: UpstreamCredentials | undefined },
 ): Target {
-  const { deps, kinds } = context;
+  const { deps, kinds, limits, credentials } = context;
   const { kind, own } = kindOf(config, kinds);
   const connectMs =
     config.connectTimeout ?? backend.connectTimeout ?? backend.connection_timeout_ms ?? LIMITS.connect.value;
   const policies = { ...deps.policies, ...config.policies };
-  const identity = canonicalJson([kind.key, config.name, kind.identity(own, policies), connectMs]);
+  const made = [kind.key, config.name, kind.identity(own, policies), connectMs, credentials?.key];
+  const identity = canonicalJson(made);
   const key = `target:${createHash('sha256').update(identity).digest('hex')}`;
   return deps.lasting.hold(deps.current, key, () => {
     const { ports, lasting } = deps;
@@ -154,6 +174,8 @@ function holdTarget(
       name: config.name,
       backend: { lasting, scope, policies },
       timeouts: { connectMs },
+      limits,
+      credentials,
     });
     const target = new Target({
       name: config.name,
