@@ -127,8 +127,9 @@ export class FileVault implements Vault {
     }
   }
 
+  /** Where it is, and what is wrong with it, is not for clients. */
   #broken(reason: string, cause?: unknown): GatewayError {
-    const message = `the token store ${this.#path} cannot be read: ${reason}`;
-    return new GatewayError('CREDENTIALS_UNAVAILABLE', message, { cause });
+    this.#ports.log.error({ file: this.#path, reason }, 'the store of logins cannot be read');
+    return new GatewayError('CREDENTIALS_UNAVAILABLE', 'the store of logins cannot be read', { cause });
   }
 }

@@ -72,12 +72,13 @@ export function tellAfter(caller: Caller, login: Login): void {
   if (logins.has(login.id)) return;
   logins.add(login.id);
   const over = (): boolean => logins.delete(login.id);
-  login.done(new Cancel()).then(() => {
+  login.done(new Cancel()).then(async () => {
     over();
-    // One login for all, the gateway's own connection included.
-    for (const { outgoing, target } of caller.view.members)
-      if (outgoing.credentials?.interactive && !outgoing.credentials.personal)
-        target.ensure().catch(() => undefined);
+    // One login for all is the gateway's own connection's too.
+    const shared = caller.view.members.filter(
+      ({ outgoing: { credentials } }) => credentials?.interactive && !credentials.personal,
+    );
+    await Promise.all(shared.map(({ target }) => target.retry()));
     for (const kind of ['tools', 'prompts', 'resources'] as const) caller.listChanged(kind);
   }, over);
 }

@@ -173,6 +173,12 @@ export class Target implements Closable {
     throw this.#state.kind === 'down' ? this.#state.error : this.#down();
   }
 
+  /** What kept it down is over (somebody has logged in): it is tried now. */
+  async retry(): Promise<void> {
+    await this.#attempt;
+    if (this.#state.kind === 'down' && !this.#ended.cancelled) await this.#try();
+  }
+
   /** What the server says of itself in this era, or in the one it speaks. Rejects when the target is down. */
   async infoAs(era: Era): Promise<ServerInfo> {
     return this.#eras.infoAs(era, await this.ensure());
