@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_DEPTH } from '../lib/json-syntax.ts';
-import { LIMITS } from './limits.ts';
+import { LIMITS, type Limit, SETTABLE, STANDARD_LIMITS } from './limits.ts';
 
 test('the nesting that the JSON reader accepts is the one in the table', () => {
   // lib imports nothing of core, so that the number stands in both.
   assert.equal(MAX_DEPTH, LIMITS.jsonDepth.value);
+});
+
+test('a limit that can be set has bounds, and its default lies within them', () => {
+  assert.ok(SETTABLE.includes('requestBody'));
+  for (const name of SETTABLE) {
+    const { value, range }: Limit = LIMITS[name];
+    const [least, most] = range ?? [1, 0];
+    assert.ok(least <= value && value <= most, name);
+    assert.equal(STANDARD_LIMITS[name], value);
+  }
 });

@@ -41,14 +41,22 @@ export function http2Server(serving: Serving): Http2Server {
       ...(limits.frameBytes === undefined ? {} : { maxFrameSize: limits.frameBytes }),
     },
   });
-  server.on('session', (session) => watch(serving, session));
+  // A session shows nothing of its socket that would let go of a client who does not.
+  let arriving: Socket | undefined;
+  server.prependListener('connection', (socket: Socket) => {
+    arriving = socket;
+  });
+  server.on('session', (session) => {
+    const socket = arriving;
+    watch(serving, session, () => socket?.destroy());
+  });
   server.on('stream', (stream, headers) => serve(serving, stream, headers));
   server.on('sessionError', ignore);
   return server;
 }
 
 /** Closes a session that has been idle for long; one with an open stream is not idle, however quiet it is. */
-function watch(serving: Serving, session: ServerHttp2Session): void {
+function watch(serving: Serving, session: ServerHttp2Session, cut: () => void): void {
   const { limits, ports } = serving;
   const { clock } = ports;
   let open = 0;
@@ -58,10 +66,11 @@ function watch(serving: Serving, session: ServerHttp2Session): void {
     const left =
       open > 0 ? limits.keepAliveTimeoutMs : quietSince + limits.keepAliveTimeoutMs - clock.monotonic();
     if (left > 0) idle = clock.after(left, look);
-    else dismiss(serving, session);
+    else dismiss(serving, session, cut);
   };
   let idle = clock.after(limits.keepAliveTimeoutMs, look);
   session.on('stream', (stream) => {
+    if (isOver(stream)) return;
     open += 1;
     stream.once('close', () => {
       open -= 1;
@@ -79,11 +88,15 @@ function watch(serving: Serving, session: ServerHttp2Session): void {
   if (limits.connectionWindowBytes !== undefined) session.setLocalWindowSize(limits.connectionWindowBytes);
 }
 
+/** Node also tells of streams whose connection has been ended meanwhile: for opening and resetting many, for one. */
+function isOver(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.session === undefined;
+}
+
 /** In good order, but not for ever: one without streams that does not close its end is cut. */
-function dismiss({ ports }: Serving, session: ServerHttp2Session): void {
-  const { socket } = session;
+function dismiss({ ports }: Serving, session: ServerHttp2Session, cut: () => void): void {
   session.close();
-  const timer = ports.clock.after(LINGER_MS, () => socket.destroy());
+  const timer = ports.clock.after(LINGER_MS, cut);
   session.once('close', () => timer.cancel());
 }
 
@@ -111,22 +124,30 @@ function grow({ limits, ports }: Serving, session: ServerHttp2Session): Timer | 
 function serve(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   let exchange: AcceptedExchange | undefined;
   stream.on('error', ignore);
+  if (isOver(stream)) return;
   // Before node's own request object hears of it: that one lets a body which broke off end like any other.
   stream.once('close', () => {
     // 'finish' may be lost to 'close' when the client has sent everything; the code tells a whole reply from a broken one.
     exchange?.end(stream.writableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR);
     serving.left();
   });
-  exchange = accept(serving, stream, headers);
+  const head = regularHeaders(headers);
+  exchange = accept(serving, { stream, headers, head });
   const accepted = exchange;
   const writer = new Http2Writer(stream, { record: exchange.record, pauseMs: serving.limits.replyPauseMs });
   stream.once('finish', () => writer.finished());
   void serving
-    .answer(accepted)
+    .answer(accepted, head.bytes)
     .then((answer) => respond(accepted, withoutTunnel(answer, accepted.record), writer));
 }
 
-function accept(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): AcceptedExchange {
+interface Parts {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly head: IncomingHead;
+}
+
+function accept(serving: Serving, { stream, headers, head }: Parts): AcceptedExchange {
   const waits = headers.expect === '100-continue';
   const goOn = () => void (stream.headersSent || stream.additionalHeaders({ ':status': 100 }));
   // The request half alone: undici destroys a body that it has read to its end, and with the stream the reply would go.
@@ -142,7 +163,7 @@ function accept(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHt
     method: headers[':method'] ?? '',
     target: { url: headers[':path'] ?? '', authority: authority.toLowerCase() },
     httpVersion: '2.0' as const,
-    head: regularHeaders(headers),
+    head,
     body,
     socket: stream.session?.socket as Socket,
     upgrade: undefined,
@@ -153,17 +174,21 @@ function accept(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHt
 }
 
 /** Without pseudo-headers, and with the Host header that HTTP/1.1 readers expect. */
-function regularHeaders(fields: IncomingHttpHeaders): IncomingHead {
+function regularHeaders(fields: IncomingHttpHeaders): IncomingHead & { readonly bytes: number } {
   const headers: Record<string, string | string[] | undefined> = {};
   const rawHeaders: string[] = [];
+  let bytes = 0;
   for (const name in fields) {
     const value = fields[name];
     if (name.startsWith(':') || value === undefined) continue;
     headers[name] = value;
-    for (const each of Array.isArray(value) ? value : [value]) rawHeaders.push(name, each);
+    for (const each of Array.isArray(value) ? value : [value]) {
+      rawHeaders.push(name, each);
+      bytes += name.length + each.length;
+    }
   }
   headers['host'] ??= fields[':authority'];
-  return { headers, rawHeaders };
+  return { headers, rawHeaders, bytes };
 }
 
 /** Headers of a connection, which HTTP/2 forbids (RFC 9113 section 8.2.2). */

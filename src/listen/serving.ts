@@ -38,11 +38,14 @@ export class Serving {
     return this.#inFlight;
   }
 
-  /** Never rejects: what is thrown becomes a reply. Each call is paired with one `left`. */
-  async answer(exchange: AcceptedExchange): Promise<Answer> {
+  /**
+   * Never rejects: what is thrown becomes a reply. Each call is paired with one `left`. `headerBytes`: where the parser
+   * has not limited them.
+   */
+  async answer(exchange: AcceptedExchange, headerBytes = 0): Promise<Answer> {
     this.#inFlight += 1;
     try {
-      this.#check(exchange);
+      this.#check(exchange, headerBytes);
       return await this.#handle(exchange);
     } catch (error) {
       return errorReply(error, exchange.record);
@@ -54,9 +57,11 @@ export class Serving {
     if (this.draining) this.onLeft?.();
   }
 
-  #check(exchange: AcceptedExchange): void {
+  #check(exchange: AcceptedExchange, headerBytes: number): void {
     const { limits } = this;
-    if (exchange.rawHeaders.length > limits.headerCount * 2) throw headersTooLarge(limits);
+    const most = limits.http2HeaderBytes ?? limits.headerBytes;
+    if (exchange.rawHeaders.length > limits.headerCount * 2 || headerBytes > most)
+      throw headersTooLarge(limits);
     if (!isServable(exchange.method, exchange.url))
       throw new GatewayError('BAD_REQUEST', 'invalid request target');
     if (countHosts(exchange.rawHeaders) > 1)
