@@ -56,6 +56,8 @@ export interface BackendDeps {
   /** For messages: where it stands, as a person would say it. */
   readonly label: string;
   readonly settings: SettingsPlan;
+  /** What the route matches, as configured. */
+  readonly matches?: readonly RouteMatch[];
   /** Policies that concern the connection to the upstream (backendTLS), from route and backend, merged. */
   readonly policies: PolicySet;
   /** What the rules about MCP among some policies say together. */

@@ -201,6 +201,7 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
     settings: plan.settings,
     key: backend.key,
     label: `${route.name ?? route.key} > ${backend.kind}`,
+    matches: route.matches,
     policies: mergePolicies(definitions.policies, route.policies, backend.policies),
     guard: (policies) => allGuards(parts(policies, 'mcp').map(({ mcp }) => mcp)),
     gate: (target) => {

@@ -8,7 +8,7 @@ import type { RawOptions } from '../fixtures/raw-server/options.ts';
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const guarded: RawOptions = { http: { bearer: 'first', scopes: { echo: 'files:write' } } };
 const CHALLENGE =
-  /^Bearer resource_metadata="http:\/\/127\.0\.0\.1:\d+\/\.well-known\/oauth-protected-resource\/mcp"$/;
+  /^Bearer resource_metadata="http:\/\/localhost:\d+\/\.well-known\/oauth-protected-resource\/mcp"$/;
 
 function challenged({ status, headers, messages }: Answer): void {
   assert.equal(status, 401);

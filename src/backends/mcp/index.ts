@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ZodType } from 'zod';
 import { sessionKey } from '../../auth/secret.ts';
+import { onlyPath } from '../../auth/well-known.ts';
 import { type Backend, type BackendDefinition, type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { UpstreamCredentials } from '../../core/outgoing.ts';
@@ -17,8 +18,11 @@ import { ReplayBudget } from '../../mcp/sessions/replay.ts';
 import { type SessionSettings, SessionTable } from '../../mcp/sessions/session-table.ts';
 import { Target } from '../../mcp/target/target.ts';
 import { type MemberPlan, View } from '../../mcp/view/view.ts';
+import { textAt } from '../../upstream/text.ts';
+import { upstreamTls } from '../../upstream/tls.ts';
 import { VERSION } from '../../version.ts';
 import { LiveLimits } from './limits.ts';
+import { MetadataRelay, relayClaims, withWellKnown } from './relay.ts';
 import { type McpConfig, mcpSchema, type TargetConfig } from './schema.ts';
 
 /** `targetPolicies`, `outgoing`: as in mcpSchema. */
@@ -31,6 +35,8 @@ export function mcpBackend(
   return defineBackend<McpConfig>({
     key: 'mcp',
     schema: mcpSchema(kinds, targetPolicies, outgoing),
+    claims: (config, { matches, policies }) =>
+      relayedUrl(config, { policies, kinds: byKey }) ? relayClaims(matches) : [],
     build: (config, deps) => buildBackend(config, deps, byKey),
   });
 }
@@ -59,8 +65,9 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
     retry: deps.retry(),
     requestMs: timeoutsOf(deps.policies).requestTimeout || undefined,
   });
+  const relay = relayOf(config, { deps, kinds });
   return {
-    handle: (exchange) => endpoint.front.handle(exchange),
+    handle: withWellKnown((exchange) => endpoint.front.handle(exchange), relay),
     owns: (exchange) => endpoint.front.owns(exchange),
     activate: () => {
       limits.settings = deps.settings.limits;
@@ -77,6 +84,36 @@ function buildBackend(config: McpConfig, deps: BackendDeps, kinds: Kinds): Backe
       for (const { target } of members) target.start();
     },
   };
+}
+
+/** Where the one server is whose logins are the client's business: it stands alone, and nobody else asks for one. */
+function relayedUrl(
+  { targets }: McpConfig,
+  { policies, kinds }: { policies: PolicySet; kinds: Kinds },
+): URL | undefined {
+  const [target] = targets;
+  if (!target || targets.length > 1 || policies['mcpAuthentication'] !== undefined) return undefined;
+  const { kind, own } = kindOf(target, kinds);
+  return kind.url?.(own);
+}
+
+function relayOf(
+  config: McpConfig,
+  { deps, kinds }: Pick<Context, 'deps' | 'kinds'>,
+): MetadataRelay | undefined {
+  const { ports, lasting, scope, matches = [] } = deps;
+  const url = relayedUrl(config, { policies: deps.policies, kinds });
+  const policies = { ...deps.policies, ...config.targets[0]?.policies };
+  // What the gateway itself logs in for, its clients need not.
+  if (!url || deps.outgoing(policies).credentials) return undefined;
+  const { keySetBytes, keySetTime } = LIMITS;
+  const bounds = { maxBytes: keySetBytes.value, timeoutMs: keySetTime.value };
+  const tls = url.protocol === 'https:' ? upstreamTls(policies) : undefined;
+  return new MetadataRelay({
+    url,
+    path: onlyPath(matches),
+    textAt: (place) => textAt(place, { lasting, scope, clock: ports.clock, tls, ...bounds }),
+  });
 }
 
 /** What is shown of a backend that is no longer configured. */

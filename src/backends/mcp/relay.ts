@@ -18,6 +18,7 @@ import {
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import { type Answer, type Exchange, isTunnel, type Reply } from '../../core/exchange.ts';
 import type { RouteMatch } from '../../core/plan.ts';
+import type { Service } from '../../core/service.ts';
 import { Flow } from '../../lib/flow.ts';
 
 export interface RelayOptions {
@@ -60,7 +61,7 @@ export function relayClaims(matches: readonly RouteMatch[]): readonly RouteMatch
 }
 
 /** Which place a request is for, and what is behind it there. Undefined: it is for the endpoint. */
-export function wellKnownRequest(path: string): readonly [place: Place, rest: string] | undefined {
+function wellKnownRequest(path: string): readonly [place: Place, rest: string] | undefined {
   if (!path.startsWith('/.well-known/')) return undefined;
   for (const place of PLACES) {
     const rest = behind(path, place);
@@ -69,8 +70,19 @@ export function wellKnownRequest(path: string): readonly [place: Place, rest: st
   return undefined;
 }
 
-/** Metadata of a backend that has none to pass on. */
-export function noMetadata(): Reply {
+type Handle = Service<Exchange, Answer>;
+
+/** Requests for well-known places are for nobody else: an endpoint would take them for messages. */
+export function withWellKnown(handle: Handle, relay: MetadataRelay | undefined): Handle {
+  return (exchange) => {
+    const asked = wellKnownRequest(exchange.path);
+    if (asked) return relay ? relay.answer(exchange, asked) : Promise.resolve(noMetadata());
+    const answering = handle(exchange);
+    return relay ? answering.then((answer) => relay.rewritten(exchange, answer)) : answering;
+  };
+}
+
+function noMetadata(): Reply {
   return { status: 404, headers: HEADERS, body: Flow.of('{"error":"not_found"}') };
 }
 
