@@ -4,6 +4,7 @@ import { type Response, type SessionWorld, sessionOver } from '../../../test/fix
 import type { ConnectorScript, Handler } from '../../../test/fixtures/scripted-wire.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
+import type { McpGuard } from '../../core/guard.ts';
 import { exposeName } from '../view/naming.ts';
 
 const echo: Handler = ({ params, wire }) => ({
@@ -52,6 +53,27 @@ async function eventually<T>(world: SessionWorld, answer: Promise<T>): Promise<T
   for (let waited = 0; !over && waited < 20_000; waited += 100) await world.ports.clock.advance(100);
   return answer;
 }
+
+describe('rules about tools', () => {
+  it('know the annotations of a server alone before anybody has read its list', async () => {
+    const annotations = { destructiveHint: true };
+    const seen: unknown[] = [];
+    const guard: McpGuard = {
+      key: 'watching',
+      judge: ({ item }) => {
+        seen.push(item?.annotations());
+        return { allowed: true };
+      },
+      shows: () => true,
+    };
+    const script = { tools: [{ name: 'drop', annotations }], on: { 'tools/call': echo } };
+    const { call } = await sessionOver({ one: script }, { plan: { guard } });
+    await call('tools/call', { name: 'drop' });
+    // One that is not listed has none; its server is the judge of whether there is such a tool.
+    await call('tools/call', { name: 'other' });
+    assert.deepEqual(seen, [annotations, undefined]);
+  });
+});
 
 describe('merged lists', () => {
   it('show what every target offers, under its name', async () => {

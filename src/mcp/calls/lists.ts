@@ -96,8 +96,9 @@ export function resolveKnown(caller: Caller, kind: 'tools' | 'prompts', exposed:
       parts.push({ target: member, catalogue });
   }
   if (kind === 'tools' && loginMember(view, exposed)) return undefined;
-  // A list that would change nothing is not waited for.
-  if (parts.length === 0 && !mayBeShortened(exposed)) return forTheOne(caller, kind, exposed);
+  // A list that would change nothing is not waited for. Rules may read annotations, which stand in it.
+  const judged = caller.view.guarded && kind === 'tools';
+  if (parts.length === 0 && !judged && !mayBeShortened(exposed)) return forTheOne(caller, kind, exposed);
   const found = caller.view.listing(kind, parts).names.get(exposed);
   const member = found && caller.view.member(found.target);
   return found && member ? { member, ...found } : undefined;
