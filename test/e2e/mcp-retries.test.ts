@@ -1,6 +1,11 @@
 /** MCP servers that break, are overloaded or say nothing, behind a route with retry and timeout: counted at the server. */
 import assert from 'node:assert/strict';
-import { afterEach, describe, test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { Message } from '../fixtures/mcp-http.ts';
 import { textOf } from '../fixtures/mcp-http.ts';
 import { ModernClient } from '../fixtures/mcp-modern.ts';
@@ -80,6 +85,44 @@ for (const over of ['mcp', 'sse'] as const)
       );
     });
   });
+
+describe('a server over stdio that dies in its calls', () => {
+  const SERVER = fileURLToPath(new URL('../fixtures/dying-server.js', import.meta.url));
+
+  /** Names of the calls that its processes have seen. */
+  async function dying(t: TestContext, deaths: number): Promise<{ each: McpWorld; calls(): string[] }> {
+    const folder = await mkdtemp(join(tmpdir(), 'dying-'));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const file = join(folder, 'calls');
+    const stdio = { cmd: process.execPath, args: [SERVER, file, String(deaths)] };
+    const each = await startWorld({
+      targets: { only: { target: { stdio } } },
+      policies: { retry: { attempts: 2, backoff: '5ms', codes: [] } },
+    });
+    worlds.push(each);
+    return { each, calls: () => readFileSync(file, 'utf8').trimEnd().split('\n') };
+  }
+
+  test('is started and called again for what does no harm twice', async (t) => {
+    const { each, calls } = await dying(t, 2);
+    assert.equal(textOf(await (await each.client()).call('idempotent')), 'call 3');
+    assert.deepEqual(calls(), ['idempotent', 'idempotent', 'idempotent']);
+  });
+
+  test('until there are no tries left', async (t) => {
+    const { each, calls } = await dying(t, 100);
+    assert.equal(code(await (await each.client()).call('idempotent')), 'PROCESS_EXIT');
+    assert.deepEqual(calls(), ['idempotent', 'idempotent', 'idempotent']);
+  });
+
+  test('but called exactly once for anything else', async (t) => {
+    const { each, calls } = await dying(t, 1);
+    const client = await each.client();
+    assert.equal(code(await client.call('plain')), 'PROCESS_EXIT');
+    assert.deepEqual(calls(), ['plain']);
+    assert.equal(textOf(await client.call('plain')), 'call 2');
+  });
+});
 
 describe('a server that answers', () => {
   test('with a status of the list is asked again, with any other one once', async () => {
