@@ -5,10 +5,14 @@ import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { CATALOGUE } from '../src/core/errors.ts';
+import { PHASES } from '../src/core/policy.ts';
+import { PLACES, type Variable } from '../src/expr/places.ts';
 import * as main from '../src/index.ts';
 import * as mcp from '../src/mcp/index.ts';
+import { standard } from '../src/standard.ts';
 import * as testing from '../src/testing/index.ts';
 import { parseSource, root } from './arch/source.ts';
+import { tested } from './fixtures/explained.ts';
 import { MAIN } from './fixtures/gateway.ts';
 import { run } from './fixtures/programs.ts';
 
@@ -29,7 +33,7 @@ const PAGES = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'
   (path): Page => ({ path, text: readFileSync(join(root, path), 'utf8') }),
 );
 const FENCES = PAGES.flatMap(fences);
-const DOCUMENT_KEYS = ['config', 'binds', 'gateways', 'routes', 'backends', 'mcp'];
+const DOCUMENT_KEYS = ['config', 'binds', 'gateways', 'routes', 'backends', 'mcp', 'tests'];
 /** Variables that the pages take for granted. */
 const ENV = { SESSION_KEY: '0'.repeat(64) };
 
@@ -42,6 +46,52 @@ for (const { page, line, body } of FENCES.filter(({ language }) => language === 
     assert.deepEqual(unknown, [], 'show whole configurations, so that they can be loaded');
     main.loadConfig(body, { file: `${page}:${line}`, env: ENV, folder: root });
   });
+}
+
+test('tests in configurations that the pages show hold', async () => {
+  const shown = FENCES.filter(({ language, body }) => language === 'yaml' && /^tests:/m.test(body));
+  assert.ok(shown.length > 1);
+  for (const { page, line, body } of shown)
+    for (const { name, passed, got } of await tested(body))
+      assert.ok(passed, `${page}:${line}: ${name}: ${got}`);
+});
+
+test('the order of policies that is decided is the one that runs', () => {
+  const record = readFileSync(join(root, 'docs/adr/0006-fixed-policy-phases.md'), 'utf8');
+  const told = PHASES.map((phase) => [
+    phase,
+    new RegExp(`^\\| ${phase} +\\|(.*)\\|$`, 'm').exec(record)?.[1] ?? '',
+  ]);
+  assert.deepEqual(
+    told.map(([phase, list]) => [phase, [...(list ?? '').matchAll(/`(\w+)`/g)].map(([, key]) => key)]),
+    PHASES.map((name) => [
+      name,
+      standard.policies.filter(({ phase }) => phase === name).map(({ key }) => key),
+    ]),
+  );
+});
+
+test('the table of variables in the guide has those that rules can read, and no others', () => {
+  const guide = readFileSync(join(root, 'docs/guides/cel.md'), 'utf8');
+  const told = [...guide.matchAll(/^\| `([\w.]+)` +\| (http|mcp) /gm)].map(
+    ([, name, place]) => `${name} ${place}`,
+  );
+  const unread = ['request.body', 'mcp.prompt.arguments'];
+  const there = Object.entries(PLACES.mcp.roots).flatMap(([name, variable]) =>
+    leaves(name, variable).map((leaf) => `${leaf} ${name === 'mcp' ? 'mcp' : 'http'}`),
+  );
+  assert.deepEqual(
+    told.sort(),
+    there.filter((leaf) => !unread.some((name) => leaf.startsWith(`${name} `))).sort(),
+  );
+});
+
+/** What there is of a variable now; of claims and headers the known ones. */
+function leaves(path: string, { fields, later }: Variable): string[] {
+  if (later) return [];
+  return fields
+    ? Object.entries(fields).flatMap(([name, field]) => leaves(`${path}.${name}`, field))
+    : [path];
 }
 
 test('there are configurations in the pages', () => {
@@ -90,7 +140,10 @@ test('npm commands that the pages show exist', () => {
 test('options of the command line that the pages show exist', async () => {
   const help = await run(process.execPath, [MAIN, '--help'], { deadline: 30_000 });
   const stdio = await run(process.execPath, [MAIN, 'stdio', '--help'], { deadline: 30_000 });
-  const known = new Set(`${help.output}\n${stdio.output}`.match(/(?<=^|[\s,])--?[a-z][\w-]*/gim));
+  const explain = await run(process.execPath, [MAIN, 'explain', '--help'], { deadline: 30_000 });
+  const known = new Set(
+    `${help.output}\n${stdio.output}\n${explain.output}`.match(/(?<=^|[\s,])--?[a-z][\w-]*/gim),
+  );
   const commands = FENCES.flatMap(({ body }) => body.split('\n')).flatMap(
     (line) => /^(?:agentgateway|node dist\/main\.js|npm start --)\s(.*)$/.exec(line)?.[1] ?? [],
   );
