@@ -15,5 +15,3 @@ export const delaySchema = z.strictObject({
         'A duration such as `2s`, a number of milliseconds, or a CEL expression that gives one of these: `random() < 0.1 ? 500 : 0`.',
     }),
 });
-
-export type DelayConfig = z.output<typeof delaySchema>;

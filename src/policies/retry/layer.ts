@@ -41,7 +41,7 @@ export function retryLayer(rules: RetryRules, { clock, log, signals }: Ports): L
       const { answer, failure } = await settled(next, attempt);
       const last = number === rules.attempts || exchange.cancel.cancelled;
       if (answer) {
-        if (last || isTunnel(answer) || !isWorthless(answer, exchange, rules)) return answer;
+        if (last || isTunnel(answer) || !isWorthAnother(answer, exchange, rules)) return answer;
         answer.body.cancel(SENT_AGAIN);
       } else if (last || !mayRepeat(failure, exchange, rules)) throw failure;
       const { backend } = exchange.record;
@@ -70,7 +70,7 @@ async function settled(next: (exchange: Exchange) => Promise<Answer>, attempt: A
   }
 }
 
-function isWorthless(reply: Reply, exchange: Exchange, { codes, condition }: RetryRules): boolean {
+function isWorthAnother(reply: Reply, exchange: Exchange, { codes, condition }: RetryRules): boolean {
   return codes.has(reply.status) || condition?.(exchange, reply) === true;
 }
 

@@ -11,5 +11,3 @@ export const timeoutSchema = z.strictObject({
     .optional()
     .meta({ description: 'The same for each try of a backend. 0: none.' }),
 });
-
-export type TimeoutConfig = z.output<typeof timeoutSchema>;
