@@ -94,7 +94,7 @@ export async function run(options: RunOptions): Promise<Run> {
   }
 }
 
-export async function readPlan(input: ConfigInput, host: Pick<Host, 'env' | 'cwd'>): Promise<Plan> {
+async function readPlan(input: ConfigInput, host: Pick<Host, 'env' | 'cwd'>): Promise<Plan> {
   return (await readWhole(input, host)).plan;
 }
 

@@ -265,6 +265,19 @@ describe('the way', () => {
     assert.equal((await explained({ binds }, { url })).judgements.length, 1);
   });
 
+  test('leads to one backend, whichever has its turn when lists are asked', async () => {
+    const backend = (name: string, rule: string) => ({
+      mcp: { targets: [{ name, stdio: { cmd: 'x' } }] },
+      policies: { mcpAuthorization: { rules: [rule] } },
+    });
+    const routes = [{ backends: [backend('one', 'true'), backend('two', 'false')] }];
+    const { outcome, listed } = await explained(
+      { binds: [{ port: 1, listeners: [{ routes }] }] },
+      { tool: 't' },
+    );
+    assert.deepEqual([outcome.kind, listed?.shown], ['allowed', true]);
+  });
+
   test('that is not clear is asked for', async () => {
     const refused = (flags: Asked, message: RegExp) =>
       assert.rejects(

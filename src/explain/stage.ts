@@ -12,7 +12,7 @@ import type { BackendDefinition } from '../core/backend.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
 import type { Identity } from '../core/identity.ts';
 import type { Phase, PolicyDefinition } from '../core/policy.ts';
-import type { Layer } from '../core/service.ts';
+import type { Layer, Service } from '../core/service.ts';
 import { Flow } from '../lib/flow.ts';
 import type { TargetDefinition } from '../mcp/definition.ts';
 import { standardWith } from '../standard.ts';
@@ -52,6 +52,8 @@ export class Stage {
   /** Makes the message, once it is known which endpoint it goes to. */
   readonly #arrived: (exchange: AskedExchange, config: McpConfig) => void;
   readonly #servers: { readonly target: string; readonly server: MemoryServer }[] = [];
+  /** Backends take turns, but all requests of a question are about the same one. */
+  #endpoint: { readonly config: McpConfig; readonly handle: Service<Exchange, Answer> } | undefined;
   /** What the server of each target offers, while the backend that has them is built. */
   #offers: ReadonlyMap<string, readonly string[]> = new Map();
   #built = 0;
@@ -94,10 +96,11 @@ export class Stage {
         return {
           ...built,
           handle: (exchange) => {
-            this.arrival = { mcp, kind: backend.key };
+            this.arrival ??= { mcp, kind: backend.key };
+            this.#endpoint ??= { config: mcp, handle: built.handle };
             if (!item || !(exchange instanceof AskedExchange)) return nothingMore();
-            this.#arrived(exchange, mcp);
-            return built.handle(exchange);
+            this.#arrived(exchange, this.#endpoint.config);
+            return this.#endpoint.handle(exchange);
           },
         };
       },
