@@ -74,7 +74,7 @@ function program(): Command {
 }
 
 function addExplain(command: Command): void {
-  const each = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+  const each = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
   command
     .command('explain')
     .description(
@@ -93,7 +93,7 @@ function addExplain(command: Command): void {
     .option('--route <name>', 'which route, when there are several')
     .option('--url <url>', 'where the request goes to, instead of a route')
     .option('--method <method>', 'HTTP method of a request for no tool, prompt or resource')
-    .option('--header <header>', "'name: value'; may be repeated", each, [])
+    .option('--header <header>', "'name: value'; may be repeated", each)
     .option('--format <format>', 'text or json', 'text')
     .addHelpText('after', '\nExit codes: 0 allowed, 1 denied, 2 bad arguments or configuration')
     .action((_options, self: Command) => explain(self.opts<Flags & ExplainFlags>()));

@@ -77,7 +77,7 @@ const asSchema = z
 
 const expectSchema = z
   .union([
-    z.enum(['allow', 'deny', 'hidden']),
+    z.enum(['allow', 'deny', 'hidden', '401']).transform((word) => (word === '401' ? 401 : word)),
     z.literal(401),
     z.strictObject({ scopes: z.array(z.string().min(1)).min(1) }),
   ])

@@ -21,7 +21,7 @@ export interface ExplainFlags {
   readonly url?: string;
   readonly route?: string;
   readonly method?: string;
-  readonly header: readonly string[];
+  readonly header?: readonly string[];
   readonly format: string;
 }
 
@@ -40,7 +40,7 @@ export async function runExplain(
 }
 
 function questionOf(flags: ExplainFlags, plan: Plan): Question {
-  const { url, method, route, header } = flags;
+  const { url, method, route, header = [] } = flags;
   return {
     client: clientOf(flags, plan),
     request: {
