@@ -112,9 +112,26 @@ const PLACES: Readonly<Record<string, Place>> = {
     keys: 'apiKey authorization basicAuth cors extAuthz extProc jwtAuth oidc transformations',
     inside: POLICIES,
   },
+  localRateLimit: {
+    keys: 'conditional fillInterval maxTokens tokensPerFill type',
+    inside: { conditional: 'conditionalRateLimit' },
+  },
+  conditionalRateLimit: { keys: 'condition fillInterval maxTokens tokensPerFill type', inside: {} },
+  remoteRateLimit: {
+    keys: 'backend conditional descriptors domain failureMode host policies service',
+    inside: { descriptors: 'descriptor' },
+  },
+  descriptor: { keys: 'cost entries limitOverride type', inside: { entries: 'descriptorEntry' } },
+  descriptorEntry: { keys: 'key value', inside: {} },
   routePolicies: {
     keys: 'a2a ai apiKey authorization backendAuth backendTLS backendTunnel basicAuth buffer cors csrf delay directResponse extAuthz extProc jwtAuth localRateLimit mcpAuthentication mcpAuthorization mcpGuardrails oidc remoteRateLimit requestHeaderModifier requestMirror requestRedirect responseHeaderModifier retry timeout transformations urlRewrite',
-    inside: { ...POLICIES, backendAuth: 'backendAuth', backendTLS: 'backendTLS' },
+    inside: {
+      ...POLICIES,
+      backendAuth: 'backendAuth',
+      backendTLS: 'backendTLS',
+      localRateLimit: 'localRateLimit',
+      remoteRateLimit: 'remoteRateLimit',
+    },
   },
   backendPolicies: {
     keys: 'a2a ai authorization backendAuth backendTLS backendTunnel extAuthz health http inferenceRouting mcpAuthorization mcpGuardrails requestHeaderModifier requestRedirect responseHeaderModifier sessionAffinity tcp transformations',
@@ -158,6 +175,9 @@ const PLACES: Readonly<Record<string, Place>> = {
 };
 
 const VALUES: Readonly<Record<string, string>> = {
+  'localRateLimit.type': 'tokens',
+  'conditionalRateLimit.type': 'tokens',
+  'descriptor.type': 'tokens',
   'listener.protocol': 'TLS TCP HBONE',
   'gateway.protocol': 'TLS TCP',
   'gatewayListener.protocol': 'TLS TCP',
