@@ -130,6 +130,6 @@ export class Buckets implements Closable {
   }
 }
 
-export function shortKey(key: string): string {
+function shortKey(key: string): string {
   return key.length <= LONGEST_KEY ? key : `#${hash('sha256', key, 'base64url')}`;
 }
