@@ -66,6 +66,20 @@ describe('limits', () => {
     assert.deepEqual(accepting.refused, ['HEADERS_TOO_LARGE']);
   });
 
+  test('too many headers are said to be too many, also where Host is one of those that are not read', async () => {
+    const { port } = await accepting.open(hello, { limits: { headerCount: 5 } });
+    const lines = ['GET / HTTP/1.1', ...Array.from({ length: 9 }, (_, at) => `a${at}: b`), 'Host: a', '', ''];
+    assert.match(await raw(port, lines.join('\r\n')), /^HTTP\/1\.1 431 /);
+    assert.equal((await accepting.recorded(1))[0]?.reason, 'HEADERS_TOO_LARGE');
+  });
+
+  test('a request without Host is refused, and recorded; HTTP/1.0 knew none', async () => {
+    const { port } = await accepting.open(hello);
+    assert.match(await raw(port, 'GET / HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 400 [\s\S]*no Host header/);
+    assert.equal((await accepting.recorded(1))[0]?.reason, 'BAD_REQUEST');
+    assert.match(await raw(port, 'GET / HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200 /);
+  });
+
   test('headers that do not arrive in time end the connection with 408', async () => {
     const { port } = await accepting.open(hello, { limits: { headersTimeoutMs: 50 } });
     assert.match(await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow', 'open'), /^HTTP\/1\.1 408 /);

@@ -46,6 +46,8 @@ export function http1Server(serving: Serving, greet: Greet): Server {
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(5_000, Math.ceil(limits.headersTimeoutMs / 2)),
     insecureHTTPParser: false,
+    // Ours to check: node's own answer to it is in no log.
+    requireHostHeader: false,
     joinDuplicateHeaders: false,
   };
   const server = createServer(options);

@@ -64,8 +64,10 @@ export class Serving {
       throw headersTooLarge(limits);
     if (!isServable(exchange.method, exchange.url))
       throw new GatewayError('BAD_REQUEST', 'invalid request target');
-    if (countHosts(exchange.rawHeaders) > 1)
-      throw new GatewayError('BAD_REQUEST', 'more than one Host header');
+    const hosts = exchange.httpVersion === '2.0' ? 1 : countHosts(exchange.rawHeaders);
+    if (hosts > 1) throw new GatewayError('BAD_REQUEST', 'more than one Host header');
+    if (hosts === 0 && exchange.httpVersion === '1.1')
+      throw new GatewayError('BAD_REQUEST', 'no Host header');
     if (limits.maxInFlight !== undefined && this.#inFlight > limits.maxInFlight) {
       throw new GatewayError('OVERLOADED', 'too many requests at a time', { headers: ['retry-after', '1'] });
     }
