@@ -1,0 +1,101 @@
+/** Expressions, and what policies count and wait for. */
+import { KIB, type Limit, MIB, MINUTE, SECOND } from './limit.ts';
+
+export const POLICY_LIMITS = {
+  expressionSource: {
+    value: 16 * KIB,
+    unit: 'bytes',
+    error: 'CONFIG_INVALID',
+    what: 'Text of one CEL expression.',
+  },
+  expressionNodes: {
+    value: 4096,
+    unit: 'count',
+    error: 'CONFIG_INVALID',
+    what: 'Operators, calls, names and literals of one expression.',
+  },
+  expressionDepth: {
+    value: 128,
+    unit: 'count',
+    error: 'CONFIG_INVALID',
+    what: 'Nesting of one expression; of its brackets a quarter of that.',
+  },
+  expressionSteps: {
+    value: 100_000,
+    unit: 'count',
+    error: 'EXPRESSION_FAILED',
+    what: 'Work of one evaluation: each element that a macro visits counts once for every node of its body, long texts and lists by their size.',
+  },
+  expressionText: {
+    value: 4 * MIB,
+    unit: 'bytes',
+    error: 'EXPRESSION_FAILED',
+    what: 'A text that an expression makes, in UTF-16 characters.',
+  },
+  rateLimitKeys: {
+    value: 100_000,
+    unit: 'count',
+    error: undefined,
+    what: 'Keys that one `localRateLimit` counts for; then it forgets one that is full, or was quiet longest.',
+  },
+  rateLimitQuestions: {
+    value: 1000,
+    unit: 'count',
+    error: 'LIMITS_UNAVAILABLE',
+    what: 'Questions to one service of `remoteRateLimit` that wait for an answer.',
+  },
+  rateLimitAnswer: {
+    value: 256 * KIB,
+    unit: 'bytes',
+    error: 'LIMITS_UNAVAILABLE',
+    what: 'Answer of such a service.',
+  },
+  rateLimitPing: {
+    value: 10 * SECOND,
+    unit: 'ms',
+    error: 'LIMITS_UNAVAILABLE',
+    what: 'Silence of such a service after which it is looked whether the connection still stands, and time to answer that.',
+  },
+  waitingCalls: {
+    value: 10_000,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'What `maxWaiting` of `concurrencyLimit` can be set to.',
+  },
+  redisConnect: {
+    value: 2 * SECOND,
+    unit: 'ms',
+    error: 'OVERLOADED',
+    what: 'Time for the first connection to the Redis of a shared limit; who asks later does not wait for one.',
+  },
+  redisSilence: {
+    value: 5 * SECOND,
+    unit: 'ms',
+    error: 'OVERLOADED',
+    what: 'Silence after a question to a Redis, after which a new connection is made.',
+  },
+  redisCommands: {
+    value: 1000,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'Questions to one Redis that wait for an answer.',
+  },
+  retryPause: {
+    value: 10 * SECOND,
+    unit: 'ms',
+    error: undefined,
+    what: 'Pause between two tries of `retry`, which grows from one to the next, unless its `backoff` is longer.',
+  },
+  delay: {
+    value: 5 * MINUTE,
+    unit: 'ms',
+    error: undefined,
+    what: 'What `delay` can hold a request back; a longer one is cut to it.',
+  },
+  eviction: {
+    value: 5 * MINUTE,
+    unit: 'ms',
+    error: undefined,
+    what: 'Time a backend is evicted (`health`), which grows from one eviction to the next, unless its `duration` is longer.',
+  },
+} as const satisfies Record<string, Limit>;
