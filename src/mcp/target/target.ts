@@ -170,7 +170,7 @@ export class Target implements Closable {
       await this.#try();
     const known = this.info;
     if (known) return known;
-    throw this.#state.kind === 'down' ? this.#state.error : this.#down();
+    throw this.#down();
   }
 
   /** What kept it down is over (somebody has logged in): it is tried now. */
@@ -306,15 +306,9 @@ export class Target implements Closable {
     this.#backoff.reset();
     this.#reportedDown = '';
     if (!wasUp) {
-      this.#options.ports.log.info(
-        {
-          target: this.name,
-          address: this.connector.address,
-          revision: this.#info?.version,
-          offers: this.offers(),
-        },
-        'target is up',
-      );
+      const { address } = this.connector;
+      const fields = { target: this.name, address, revision: this.#info?.version, offers: this.offers() };
+      this.#options.ports.log.info(fields, 'target is up');
       // A blink nobody has seen is not worth fetching every list again; what changed meanwhile is told by itself.
       if (!this.#shown) for (const kind of LIST_KINDS) this.#changed(kind);
       this.#shown = true;
@@ -399,6 +393,7 @@ export class Target implements Closable {
   }
 
   #down(): Error {
-    return this.#ended.reason ?? new GatewayError('TARGET_DOWN', `target "${this.name}" is not connected`);
+    if (this.#state.kind === 'down') return this.#state.error;
+    return new GatewayError('TARGET_DOWN', `target "${this.name}" is not connected`);
   }
 }
