@@ -12,7 +12,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { McpHttpClient } from '../fixtures/mcp-http.ts';
 import { type McpWorld, startWorld } from '../fixtures/mcp-world.ts';
-import { finish, isUnauthorized, OauthClient, withLogin } from '../fixtures/oauth-client.ts';
+import { OauthClient, withLogins } from '../fixtures/oauth-client.ts';
 import { Oidc, type OidcOptions } from '../fixtures/oidc.ts';
 import { WebBrowser } from '../fixtures/web-browser.ts';
 import { type Driver, driveV1, driveV2, type ToolAnswer } from './clients/driver.ts';
@@ -74,17 +74,22 @@ async function connected<T extends StreamableHTTPClientTransport | TransportV2>(
   client: OauthClient,
   { make, drive }: { make: () => T; drive: (transport: T) => Promise<Driver> },
 ): Promise<Connected> {
-  const [driver, transport] = await withLogin(client, make, async (one) => [await drive(one), one] as const);
+  let transport: T;
+  const driver = await withLogins(
+    client,
+    () => transport,
+    () => {
+      transport = make();
+      return drive(transport);
+    },
+  );
   t.after(() => driver.close());
-  const call = async (name: string): Promise<ToolAnswer> => {
-    try {
-      return await driver.call(name);
-    } catch (error) {
-      if (!isUnauthorized(error)) throw error;
-      await finish(client, transport);
-      return driver.call(name);
-    }
-  };
+  const call = (name: string) =>
+    withLogins(
+      client,
+      () => transport,
+      () => driver.call(name),
+    );
   return { driver, call };
 }
 
