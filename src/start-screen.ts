@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { systemClock } from './core/ports.ts';
 import type { Listening } from './gateway.ts';
+import { redactText } from './lib/secrets.ts';
 import { type Run, targetStates } from './run.ts';
 import { VERSION } from './version.ts';
 
@@ -58,7 +59,7 @@ function describeBind({ bind, port }: Listening): string[] {
 
 /** The name stands beside it already, and a server may have answered with a page. */
 function oneLine(error: string): string {
-  const text = error.replace(/^target "[^"]*": /, '').replace(/\s+/g, ' ');
+  const text = redactText(error.replace(/^target "[^"]*": /, '').replace(/\s+/g, ' '));
   return text.length <= 200 ? text : `${text.slice(0, 197)}...`;
 }
 

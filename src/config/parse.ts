@@ -14,7 +14,9 @@ import {
   type YAMLSeq,
 } from 'yaml';
 import { ConfigError, type Diagnostic } from './diagnostics.ts';
-import { diagnosticAt, maskLines, Positions, type Spot } from './positions.ts';
+import { maskLines } from './mask.ts';
+import { diagnosticAt, Positions } from './positions.ts';
+import type { Spot } from './spot.ts';
 
 export interface Source {
   /** As shown in messages. */
@@ -36,11 +38,14 @@ const MAX_ALIASED = 20_000;
 export function parseConfig(source: Source): ParsedDocument {
   const shown = { file: source.file, text: maskLines(source.text) };
   const document = read(source);
-  const faults = [...document.errors, ...document.warnings].map((fault) => syntaxError(shown, fault));
+  const said = (message: string, offset: number) => withoutMasked(message, offset, { source, shown });
+  const faults = [...document.errors, ...document.warnings].map((fault) =>
+    syntaxError(shown, { code: fault.code, pos: fault.pos, message: said(fault.message, fault.pos[0]) }),
+  );
   if (faults.length > 0) throw new ConfigError(firstOfEachLine(faults));
   if (document.contents === null || isEmpty(document.contents))
     throw refuse(source, 0, 'the configuration is empty');
-  const walk = new Walk(shown);
+  const walk = new Walk(shown, said);
   const { value, spot } = walk.visit(document.contents, undefined, 0);
   if (walk.faults.length > 0) throw new ConfigError(walk.faults);
   return { value, positions: new Positions(source, spot) };
@@ -71,6 +76,28 @@ function isEmpty(node: unknown): boolean {
 
 function refuse(source: Source, offset: number, message: string): ConfigError {
   return new ConfigError([diagnosticAt(source, { start: offset, end: offset }, { path: '', message })]);
+}
+
+/** A message about a place, as it may be shown. */
+type Said = (message: string, offset: number) => string;
+
+/** The library quotes what it stumbles over: a password that begins with `*` or `!` would stand in the message. */
+function withoutMasked(
+  message: string,
+  offset: number,
+  { source, shown }: { readonly source: Source; readonly shown: Source },
+): string {
+  const kept = new Set(wordsAt(shown.text, offset));
+  const hidden = wordsAt(source.text, offset).filter((word) => !kept.has(word));
+  return hidden.reduce((text, word) => text.replaceAll(word, '...'), message);
+}
+
+/** Those of the line around it, but for short ones. */
+function wordsAt(text: string, offset: number): string[] {
+  const from = text.lastIndexOf('\n', offset - 1) + 1;
+  const end = text.indexOf('\n', offset);
+  const line = text.slice(from, end === -1 ? text.length : end);
+  return line.split(/[\s"'{}[\],:*&!%@`|>#\\]+/).filter(({ length }) => length >= 4);
 }
 
 interface SyntaxFault {
@@ -112,6 +139,7 @@ type Keyed = Spot['key'];
 class Walk {
   readonly faults: Diagnostic[] = [];
   readonly #source: Source;
+  readonly #said: Said;
   readonly #anchors = new Map<string, Node>();
   /** Nodes being visited: an alias to one of them would never end. */
   readonly #open = new Set<Node>();
@@ -119,8 +147,9 @@ class Walk {
   #aliased = 0;
   #tooLarge = false;
 
-  constructor(source: Source) {
+  constructor(source: Source, said: Said) {
     this.#source = source;
+    this.#said = said;
   }
 
   visit(node: unknown, key: Keyed, depth: number): Visited {
@@ -218,7 +247,7 @@ class Walk {
 
   #refuse(at: { start: number; end: number }, message: string, key: Keyed): Visited {
     if (this.faults.length < MAX_SYNTAX_ERRORS)
-      this.faults.push(diagnosticAt(this.#source, at, { path: '', message }));
+      this.faults.push(diagnosticAt(this.#source, at, { path: '', message: this.#said(message, at.start) }));
     return this.#nothing(key);
   }
 }

@@ -1,21 +1,8 @@
 /** Where each value of a document stands in its text, and the excerpt shown with a fault. */
 import type { Diagnostic, Finding, Path } from './diagnostics.ts';
 import { showPath } from './diagnostics.ts';
-
-/** One value in the text. Offsets are in UTF-16 units. */
-export interface Spot {
-  readonly start: number;
-  readonly end: number;
-  readonly scalar: boolean;
-  /** The key that leads here, when the value stands in a mapping. */
-  readonly key: { readonly start: number; readonly end: number } | undefined;
-  readonly children: ReadonlyMap<string | number, Spot>;
-}
-
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
+import { maskSecrets } from './mask.ts';
+import type { Range, Spot } from './spot.ts';
 
 export class Positions {
   readonly #source: { readonly file: string; readonly text: string };
@@ -99,41 +86,4 @@ function excerpt(line: string, column: number, length: number): string {
     .slice(from, from + WIDTH);
   const marks = Math.max(1, Math.min(length, shown.length - (column - from)));
   return `${shown}\n${' '.repeat(column - from)}${'^'.repeat(marks)}`;
-}
-
-/** `jwks` holds public keys; whoever pastes another file there shows a private one. */
-const SECRET_NAME = /(?:key|token|secret|password|passwd|credentials?|authorization|jwks)$/i;
-const SECRET_LINE =
-  /((?:key|token|secret|password|passwd|credentials?|authorization|jwks)["']?\s*:\s+)(?!["']?\$)(.+)$/gim;
-
-const REFERENCE = /^["']?\$\{?\w+(?::-)?\}?["']?$/;
-
-/** `text` with what stands under keys that sound secret blanked out, character by character: offsets stay. */
-function maskSecrets(text: string, root: Spot): string {
-  const parts: string[] = [];
-  let done = 0;
-  for (const { start, end } of secrets(root, false).sort((one, other) => one.start - other.start)) {
-    const value = text.slice(start, end);
-    if (start < done || REFERENCE.test(value)) continue;
-    parts.push(text.slice(done, start), value.replace(/\S/g, '*'));
-    done = end;
-  }
-  return parts.join('') + text.slice(done);
-}
-
-function secrets(spot: Spot, inside: boolean): Range[] {
-  if (spot.scalar) return inside ? [spot] : [];
-  return [...spot.children].flatMap(([name, child]) =>
-    secrets(child, inside || (typeof name === 'string' && SECRET_NAME.test(name) && !isRules(child))),
-  );
-}
-
-/** `authorization` is a header with a secret, and a policy with rules that people want to see. */
-function isRules({ children }: Spot): boolean {
-  return children.has('rules');
-}
-
-/** The same where the text could not be parsed: everything after such a key, to the end of its line. */
-export function maskLines(text: string): string {
-  return text.replace(SECRET_LINE, (_all, name: string, value: string) => name + '*'.repeat(value.length));
 }

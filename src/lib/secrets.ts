@@ -28,7 +28,8 @@ const QUERY_PAIR = /([?&;])([^=&#\s"'<>;]{1,64})=([^&#\s"'<>;]*)/g;
 /** `API_KEY=x`, `--token='x y'`, also in JSON inside JSON; a quote that is not closed reaches to the line's end. */
 const ASSIGNMENT =
   /(^|[\s"'`(,[{&|;])(-{0,2}[A-Za-z_][\w.-]{0,63})=((?:\\?"[^"\n]*"?|\\?'[^'\n]*'?|[^\s"'`&|;<>])+)/g;
-const SCHEME_CREDENTIALS = /\b(bearer|basic|digest|negotiate)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
+/** Also where a line break before it is escaped, as in JSON inside JSON. */
+const SCHEME_CREDENTIALS = /(?:\b|(?<=\\[nrt]))(bearer|basic|digest|negotiate)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
 const JWT = /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?/g;
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 /** An argument that is a name and its value: `--token=x`, `API_KEY=x`, `X-Api-Key: x`. */

@@ -9,6 +9,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Cancel } from '../lib/cancel.ts';
 import { Flow, type FlowSource } from '../lib/flow.ts';
 import { isDropped, isUnprocessed, upstreamFailure } from './failure.ts';
+import type { Sent } from './sent.ts';
 
 export interface UpstreamRequest {
   readonly method: string;
@@ -29,6 +30,8 @@ export interface UpstreamReply {
   /** Flat list, names lower-cased, hop-by-hop headers included. */
   readonly headers: readonly string[];
   readonly body: Flow;
+  /** What it answers. */
+  readonly sent?: Sent;
 }
 
 export interface UpstreamUpgrade {
@@ -118,7 +121,9 @@ export class HttpCall implements Dispatcher.DispatchHandler, FlowSource {
     if (status < 200) return true;
     this.#resume = resume;
     this.#flow = new Flow(this);
-    this.#options.resolve({ status, headers: flatten(headers), body: this.#flow });
+    const { path, headers: asked } = this.request;
+    const sent = { path, headers: asked };
+    this.#options.resolve({ status, headers: flatten(headers), body: this.#flow, sent });
     return !this.#paused;
   }
 
