@@ -131,6 +131,7 @@ const PLACES: Readonly<Record<string, Place>> = {
       backendTLS: 'backendTLS',
       localRateLimit: 'localRateLimit',
       remoteRateLimit: 'remoteRateLimit',
+      mcpAuthentication: 'mcpAuthentication',
     },
   },
   backendPolicies: {
@@ -153,6 +154,10 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
   apiKey: { keys: 'keys location mode', inside: { keys: 'apiKeyEntry', location: 'location' } },
   apiKeyEntry: { keys: 'allowedModels key keyHash metadata', inside: {} },
+  mcpAuthentication: {
+    keys: 'audiences authorizationLocation clientId clientSecret issuer jwks jwtValidationOptions mode provider resourceMetadata',
+    inside: { authorizationLocation: 'location' },
+  },
   rules: { keys: 'rules', inside: { rules: 'rule' } },
   rule: { keys: 'allow deny require', inside: {} },
   location: { keys: 'cookie expression header queryParameter', inside: {} },
