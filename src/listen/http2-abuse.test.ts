@@ -68,7 +68,7 @@ class Raw {
   }
 }
 
-function open(handle = hello, options: Partial<AcceptorOptions> = {}) {
+function open(handle: AcceptorOptions['handle'] = hello, options: Partial<AcceptorOptions> = {}) {
   const clock = new FakeClock();
   const opened = accepting.open(handle, { ports: { ...accepting.ports, clock }, ...options });
   return opened.then((acceptor) => ({ ...acceptor, clock }));
@@ -129,6 +129,21 @@ describe('a flood of', () => {
 });
 
 describe('headers over HTTP/2', () => {
+  test('may name the host twice if they agree', async () => {
+    const { port } = await open(async ({ authority }) => reply(authority));
+    const client = connectHttp2(`http://127.0.0.1:${port}`);
+    accepting.own(async () => client.destroy());
+    for (const [host, status] of [
+      ['A.test', 200],
+      ['b.test', 400],
+    ] as const) {
+      const stream = client.request({ ':path': '/', ':authority': 'a.test', host });
+      const [head] = await once(stream, 'response');
+      assert.equal(head[':status'], status);
+      stream.resume();
+    }
+  });
+
   test('larger than allowed do not reach the handler', async () => {
     let reached = 0;
     const count = async (): Promise<Answer> => {

@@ -64,10 +64,7 @@ export class Serving {
       throw headersTooLarge(limits);
     if (!isServable(exchange.method, exchange.url))
       throw new GatewayError('BAD_REQUEST', 'invalid request target');
-    const hosts = exchange.httpVersion === '2.0' ? 1 : countHosts(exchange.rawHeaders);
-    if (hosts > 1) throw new GatewayError('BAD_REQUEST', 'more than one Host header');
-    if (hosts === 0 && exchange.httpVersion === '1.1')
-      throw new GatewayError('BAD_REQUEST', 'no Host header');
+    checkHost(exchange);
     if (limits.maxInFlight !== undefined && this.#inFlight > limits.maxInFlight) {
       throw new GatewayError('OVERLOADED', 'too many requests at a time', { headers: ['retry-after', '1'] });
     }
@@ -79,6 +76,19 @@ export function headersTooLarge({ headerBytes, headerCount }: Limits): GatewayEr
     'HEADERS_TOO_LARGE',
     `more than ${headerCount} headers or ${headerBytes} bytes of them`,
   );
+}
+
+function checkHost({ httpVersion, rawHeaders, headers, authority }: AcceptedExchange): void {
+  if (httpVersion === '2.0') {
+    // One of the two is what rules see, the other what was routed by (RFC 9113 section 8.3.1).
+    const { host } = headers;
+    if (host !== undefined && String(host).toLowerCase() !== authority)
+      throw new GatewayError('BAD_REQUEST', 'Host is not what :authority says');
+    return;
+  }
+  const hosts = countHosts(rawHeaders);
+  if (hosts > 1) throw new GatewayError('BAD_REQUEST', 'more than one Host header');
+  if (hosts === 0 && httpVersion === '1.1') throw new GatewayError('BAD_REQUEST', 'no Host header');
 }
 
 /** Node keeps the first of several; an upstream might keep the last (RFC 9112 section 3.2). */
