@@ -110,10 +110,16 @@ export async function runClientScenario({ node, program }: Suite, leg: ClientRun
     const args = [program, 'client', '--command', command, ...which, '-o', folder];
     const { code, output } = await run(node, args, { deadline: SCENARIO_MS });
     const { passed, failures, warnings } = await readVerdict(folder);
-    const wrong = new Map([...failures, ...warnings]);
+    const wrong = new Map([...failures, ...warnings].map(([check, message]) => [once(check), message]));
     if (code !== 0 && wrong.size === 0) wrong.set(`${scenario}:exit`, output.slice(-2000));
-    return { passed, failures: wrong, warnings: new Map() };
+    const right = [...passed].map(once).filter((check) => !wrong.has(check));
+    return { passed: new Set(right), failures: wrong, warnings: new Map() };
   });
+}
+
+/** A client's check counts the requests it was made for; how many there are differs where somebody stands between. */
+function once(check: string): string {
+  return check.replace(/#\d+$/, '');
 }
 
 /** Not straight into the results: two runs at once would read each other's verdicts. */

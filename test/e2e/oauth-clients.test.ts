@@ -10,10 +10,12 @@ import { type TestContext, test } from 'node:test';
 import { StreamableHTTPClientTransport as TransportV2 } from '@modelcontextprotocol/client';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { startGateway } from '../fixtures/gateway.ts';
 import { McpHttpClient } from '../fixtures/mcp-http.ts';
 import { type McpWorld, startWorld } from '../fixtures/mcp-world.ts';
 import { OauthClient, withLogins } from '../fixtures/oauth-client.ts';
 import { Oidc, type OidcOptions } from '../fixtures/oidc.ts';
+import { freePort } from '../fixtures/programs.ts';
 import { WebBrowser } from '../fixtures/web-browser.ts';
 import { type Driver, driveV1, driveV2, type ToolAnswer } from './clients/driver.ts';
 import { throughMcpRemote } from './clients/mcp-remote.ts';
@@ -163,6 +165,35 @@ test('SDK v1 logs in at a provider that the gateway adapts, registering through 
   assert.ok((await driver.tools()).includes('whoami'));
   assert.equal(oidc.registered.length, 1);
 });
+
+for (const [name, connect] of Object.entries({ 'SDK v1': v1, 'SDK v2': v2 })) {
+  test(`${name} logs in at a remote server's own authorization server, through a gateway that has none`, async (t) => {
+    const oidc = await Oidc.start({ scopes: SCOPES });
+    t.after(() => oidc.close());
+    let inner: McpWorld | undefined;
+    t.after(() => inner?.close());
+    // The server is another gateway, which takes tokens for the URL that clients of this one use.
+    const port = await freePort();
+    const url = `http://localhost:${port}/mcp`;
+    inner = await startWorld({
+      targets: { only: {} },
+      policies: (own) => ({
+        mcpAuthentication: { issuer: oidc.issuer, resource: own, audiences: [url], scopes: ['tools:use'] },
+      }),
+    });
+    const host = inner.gateway.url;
+    const outer = await startGateway(
+      `mcp: { port: ${port}, targets: [{ name: inner, mcp: { host: "${host}" } }] }`,
+    );
+    t.after(() => outer.stop());
+    const client = new OauthClient(new WebBrowser());
+    const { driver } = await connect(t, url, client);
+    assert.ok((await driver.tools()).includes('whoami'));
+    assert.match((await driver.call('whoami')).text, /\S/);
+    assert.equal(client.asked[0]?.searchParams.get('resource'), url);
+    assert.ok(client.scopes.includes('tools:use'));
+  });
+}
 
 test('a token of the same server for another resource, or one that was never given out, opens nothing', async (t) => {
   const { oidc, url } = await place(t);
