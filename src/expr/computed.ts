@@ -33,16 +33,17 @@ export class Computed {
     const value = this.value(scope, quiet);
     if (value === FAILED) return FAILED;
     const text = typeof value === 'string' ? `"${value}` : (JSON.stringify(value) ?? 'null');
-    // All secrets print alike: the same key for everybody is not what was meant.
-    if (this.#secret && text.includes(MASKED)) return this.#failed('a secret is read by .unredacted()');
-    return text;
+    return this.#readable(text);
   }
 
-  text(scope: Scope, quiet = false): string | Failed {
+  /** Undefined: there is none (null). */
+  text(scope: Scope, quiet = false): string | Failed | undefined {
     const value = this.value(scope, quiet);
-    if (typeof value === 'string') return value;
+    if (value === null) return undefined;
+    if (value === FAILED) return FAILED;
     if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-    return value === FAILED ? FAILED : this.#failed('the result is no text');
+    if (typeof value !== 'string') return this.#failed('the result is no text');
+    return this.#readable(value);
   }
 
   /** A number from 0. */
@@ -67,6 +68,12 @@ export class Computed {
     } catch (error) {
       return this.#caught(error, quiet);
     }
+  }
+
+  /** All secrets print alike: the same for everybody is not what was meant. */
+  #readable(text: string): string | Failed {
+    if (!this.#secret || !text.includes(MASKED)) return text;
+    return this.#failed('a secret is read by .unredacted()');
   }
 
   #caught(error: unknown, quiet: boolean): Failed {

@@ -30,6 +30,13 @@ describe('remoteRateLimit', () => {
     bench.ports.logged.length = 0;
   });
 
+  function withKey(): Exchange {
+    const exchange = testExchange({ path: '/a' });
+    exchange.identity = { principal: 'key:1', apiKey: { metadata: {} } };
+    exchange.credentials = [{ kind: 'apiKey', place: 'header x-api-key', value: 'secret' }];
+    return exchange;
+  }
+
   const config = (descriptors: object[], more: object = {}) => ({
     domain: 'test',
     host: server.host,
@@ -61,21 +68,47 @@ describe('remoteRateLimit', () => {
     }
   }
 
-  test('asks with its descriptors, their costs and overrides; one that cannot be made is left out', async () => {
+  test('asks with its descriptors, their costs and overrides; one without a value is left out', async () => {
     const descriptors = [
       { entries: [entry('path', 'request.path'), entry('fixed', '"x"')] },
-      { entries: [entry('user', 'jwt.sub')] },
+      { entries: [entry('user', 'has(jwt.sub) ? jwt.sub : null')] },
       { ...path, cost: '3' },
-      { ...path, cost: '"many"' },
       { ...path, limitOverride: '{"unit": "Hour", "requestsPerUnit": 7}' },
-      { ...path, limitOverride: '{"unit": "moon", "requestsPerUnit": 7}' },
+      { ...path, limitOverride: 'null' },
     ];
     await send(config(descriptors));
-    assert.deepEqual(server.asked, ['test path=/a,fixed=x', 'test path=/a +3', 'test path=/a limit 7/3']);
+    assert.deepEqual(server.asked, [
+      'test path=/a,fixed=x',
+      'test path=/a +3',
+      'test path=/a limit 7/3',
+      'test path=/a',
+    ]);
+  });
+
+  test('who makes an expression fail is refused, whatever the others say', async () => {
+    for (const failing of [
+      { entries: [entry('user', 'jwt.sub')] },
+      { entries: [entry('query', 'request.headers["x"]')] },
+      { entries: [entry('list', '["a"]')] },
+      { entries: [entry('key', 'apiKey.key')] },
+      { ...path, cost: '"many"' },
+      { ...path, cost: '1.5' },
+      { ...path, limitOverride: '"none"' },
+      { ...path, limitOverride: '{"unit": "moon", "requestsPerUnit": 7}' },
+    ])
+      await assert.rejects(
+        send(config([path, failing], { failureMode: 'failOpen' }), withKey()),
+        { code: 'FORBIDDEN', message: 'it cannot be told for whom this would count' },
+        JSON.stringify(failing),
+      );
+    assert.deepEqual(server.asked, []);
+    const aboutTools = config([{ entries: [entry('user', 'jwt.sub'), entry('tool', 'mcp.tool.name')] }]);
+    assert.equal(await enter(aboutTools, 'echo'), 'FORBIDDEN undefined');
+    assert.equal(await enter(aboutTools, undefined), 'ok');
   });
 
   test('without any descriptor nobody is asked', async () => {
-    assert.equal((await send(config([{ entries: [entry('user', 'jwt.sub')] }]))).status, 200);
+    assert.equal((await send(config([{ entries: [entry('user', 'null')] }]))).status, 200);
     assert.deepEqual(server.asked, []);
   });
 

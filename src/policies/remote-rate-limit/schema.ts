@@ -39,7 +39,8 @@ export const remoteRateLimitSchema = z.strictObject({
   domain: z.string().min(1).meta({ description: 'Which configuration of the service it is about.' }),
   host: hostSchema,
   descriptors: z.array(descriptorSchema).min(1).meta({
-    description: 'All that can be made are sent; one of whose expressions fails is left out.',
+    description:
+      'All that have values are sent; one with a null is left out. Who makes an expression fail is refused.',
   }),
   failureMode: z
     .union([z.enum(['failClosed', 'failOpen']), z.enum(['FailClosed', 'FailOpen'])])
