@@ -142,6 +142,17 @@ describe("a client's notifications", () => {
     assert.deepEqual(methods(single), ['notifications/initialized', 'notifications/vendor']);
   });
 
+  it('are nothing else: a request without an id reaches no server', async () => {
+    const world = await sessionOver({ one: TOOL });
+    await world.call('tools/call', { name: 'a' });
+    for (const method of ['tools/call', 'resources/read', 'vendor/do', 'notifications'])
+      world.say({ method, params: { name: 'a' } });
+    assert.deepEqual(
+      linkTo(world, 'one').received.map(({ method }) => method),
+      ['initialize', 'notifications/initialized', 'tools/call'],
+    );
+  });
+
   it('about roots do not go to a modern server, which asks for roots when it needs them', async () => {
     const world = await sessionOver({ one: { ...TOOL, eras: 'apart', speaks: ['modern'] } });
     await world.call('tools/call', { name: 'a' });

@@ -342,9 +342,11 @@ export class Session implements Caller, Closable {
 
   /**
    * What concerns every server (roots changed) goes to all open links, but modern servers ask for roots when they need
-   * them; anything else only where nothing is merged.
+   * them; anything else only where nothing is merged. A `tools/call` without an id is no notification: a server that
+   * looks at the method alone would carry out what no rule and no limit has seen.
    */
   #forward(message: Message): void {
+    if (!message.method.startsWith('notifications/')) return;
     const roots = message.method === 'notifications/roots/list_changed';
     if (!roots && !this.view.single) return;
     for (const { open } of this.links.opened())
