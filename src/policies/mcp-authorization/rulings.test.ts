@@ -63,6 +63,18 @@ test('one identity is judged once for each method and item, another one for itse
   assert.deepEqual(judged, ['a', 'b', 'a', 'a']);
 });
 
+test('what clients call things at great length is judged each time and not kept', () => {
+  const rulings = new Rulings();
+  let judged = 0;
+  const ask = (name: string) =>
+    rulings.of(from(undefined), ['tools/call', item(name)], () => {
+      judged += 1;
+      return { allowed: false };
+    });
+  for (let times = 0; times < 2; times += 1) ask('a'.repeat(100_000));
+  assert.equal(judged, 2);
+});
+
 test('who wants to hear why is judged anew', () => {
   const rulings = new Rulings();
   let judged = 0;

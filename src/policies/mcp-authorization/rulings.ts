@@ -16,6 +16,8 @@ export function staysSame({ reads, varies }: Expression): boolean {
 
 /** Items judged for one identity: as many as a large catalogue has. */
 const MOST = 4096;
+/** Names and URIs are what clients say: long ones are judged anew rather than kept by the thousand. */
+const LONGEST_KEY = 512;
 const NOBODY = {};
 
 export class Rulings {
@@ -28,8 +30,9 @@ export class Rulings {
     judge: () => Ruling,
   ): Ruling {
     if (request?.witness) return judge();
-    const mine = this.#of(request?.identity ?? NOBODY);
     const key = keyOf(method, item);
+    if (key.length > LONGEST_KEY) return judge();
+    const mine = this.#of(request?.identity ?? NOBODY);
     let ruling = mine.get(key);
     if (ruling === undefined) {
       ruling = judge();
