@@ -55,7 +55,7 @@ export const CATALOGUE = {
   SCOPE_MISSING: client(403, -32602),
   RATE_LIMITED: { http: 429, rpc: -32000, fault: 'client', retryable: true } as Entry,
   /** An upstream takes calls of this client only after a login there; see LoginNeeded. */
-  LOGIN_NEEDED: client(401, -32042),
+  LOGIN_NEEDED: client(403, -32042),
   FORBIDDEN_HOST: client(403, -32000),
   FORBIDDEN_ORIGIN: client(403, -32000),
   ROUTE_NOT_FOUND: client(404, -32601),

@@ -38,6 +38,15 @@ export interface UpstreamCredentials {
   fetch(owner: CredentialOwner, cancel: Cancel): Promise<readonly string[]>;
   /** The upstream answered 401 to these. True: `fetch` may now come by better ones; they are not given again. */
   refused(owner: CredentialOwner, headers: readonly string[]): boolean;
+  /**
+   * The upstream answered 403 with these headers (flat list): the login that gives the rights it wants. undefined: none
+   * would.
+   */
+  stepUp?(
+    owner: CredentialOwner,
+    answer: readonly string[],
+    cancel: Cancel,
+  ): Promise<LoginNeeded | undefined>;
 }
 
 /** For whom a request is sent: a principal, or undefined for the gateway itself. */

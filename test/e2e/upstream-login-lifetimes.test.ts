@@ -115,7 +115,7 @@ test('a store keeps logins over a restart, encrypted and for the gateway alone',
   const again = await startGateway(at.options);
   t.after(() => again.stop());
   const client = await ann(t, at, again);
-  assert.deepEqual(await client.tools(), ['whoami']);
+  assert.deepEqual(await client.tools(), ['whoami', 'danger']);
   assert.equal(await client.call('whoami'), 'ann@upstream');
   assert.equal(client.asked.length, 0);
   at.server.refused.add(token);
@@ -172,9 +172,9 @@ for (const era of ['legacy', 'modern'] as const) {
     assert.deepEqual(await client.tools(), ['login']);
     await logIn(at, 'the team', linkIn(await client.refusal('whoami')));
     await client.changed();
-    assert.deepEqual(await client.tools(), ['whoami']);
+    assert.deepEqual(await client.tools(), ['whoami', 'danger']);
     const other = await clientOf(t, at, { era });
-    assert.deepEqual(await other.tools(), ['whoami']);
+    assert.deepEqual(await other.tools(), ['whoami', 'danger']);
     assert.equal(await other.call('whoami'), 'the team');
   });
 

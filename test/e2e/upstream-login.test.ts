@@ -26,7 +26,7 @@ for (const era of ERAS) {
     assert.match(client.asked[0]?.message ?? '', /^Log in to notes /);
     assert.deepEqual(client.completed, era === 'legacy' ? [client.asked[0]?.id] : []);
     await client.changed();
-    assert.deepEqual(await client.tools(), ['whoami']);
+    assert.deepEqual(await client.tools(), ['whoami', 'danger']);
     assert.equal(await client.call('whoami'), 'ann@upstream');
     assert.equal(client.asked.length, 1);
     assert.ok(at.server.subjects.every((each) => each === 'ann@upstream'));
@@ -48,7 +48,7 @@ for (const era of ERAS) {
     const link = linkIn(await client.call('login'));
     await logIn(at, 'ann@upstream', link);
     await client.changed();
-    assert.deepEqual(await client.tools(), ['whoami']);
+    assert.deepEqual(await client.tools(), ['whoami', 'danger']);
     assert.match(await client.call('login'), /You are logged in to notes/);
   });
 
@@ -108,4 +108,19 @@ test('the page says whose login it will be at which server, and runs nothing', a
   assert.equal(page.headers.get('x-frame-options'), 'DENY');
   assert.match(page.headers.get('set-cookie') ?? '', /HttpOnly; SameSite=Lax/);
   assert.doesNotMatch(page.body, /<script/);
+});
+
+test('a tool that takes more rights than the login gave is carried out after another one', async (t) => {
+  const at = await place(t, {
+    oidc: { scopes: ['read', 'delete'] },
+    server: { scope: 'read', danger: 'delete' },
+  });
+  const opens = (url: string) => logIn(at, 'ann@upstream', url);
+  const client = await clientOf(t, at, { era: 'modern', key: KEYS.ann, opens });
+  assert.equal(await client.call('whoami'), 'ann@upstream');
+  assert.equal(await client.call('danger'), 'dangerous for ann@upstream');
+  assert.match(client.asked[1]?.message ?? '', /for more rights: delete$/);
+  assert.equal(await client.call('danger'), 'dangerous for ann@upstream');
+  assert.equal(await client.call('whoami'), 'ann@upstream');
+  assert.equal(client.asked.length, 2);
 });

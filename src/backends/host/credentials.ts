@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { Exchange } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { UpstreamCredentials } from '../../core/outgoing.ts';
+import { LoginNeeded, type UpstreamCredentials } from '../../core/outgoing.ts';
 import { withCredentials } from '../../upstream/credentials/placed.ts';
 import type { UpstreamReply, UpstreamRequest, UpstreamUpgrade } from '../../upstream/http.ts';
 
@@ -19,13 +19,17 @@ export async function sendWith(
   credentials: UpstreamCredentials,
   { exchange, request, send }: Sending,
 ): Promise<UpstreamReply | UpstreamUpgrade> {
-  const { principal: owner, cancel } = exchange;
-  const values = credentials.ready(owner) ?? (await credentials.fetch(owner, cancel));
+  const { principal: owner = '', cancel } = exchange;
+  const fetched = (): Promise<readonly string[]> =>
+    credentials.fetch(owner, cancel).catch((error: unknown) => {
+      throw error instanceof LoginNeeded ? error.at(`${exchange.scheme}://${exchange.authority}`) : error;
+    });
+  const values = credentials.ready(owner) ?? (await fetched());
   const answer = await send(withCredentials(request, credentials, values));
   if (answer.status !== 401 || 'socket' in answer) return answer;
   if (!credentials.refused(owner, values) || !isWhole(request.body)) return answer;
   await answer.body.collect(LIMITS.replayedBody.value).catch(() => undefined);
-  const fresh = await credentials.fetch(owner, cancel);
+  const fresh = await fetched();
   const second = await send(withCredentials(request, credentials, fresh));
   if (second.status === 401) credentials.refused(owner, fresh);
   return second;

@@ -7,6 +7,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { Answer, Exchange } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { type Outgoing, withoutHeaders } from '../../core/outgoing.ts';
+import { credentialsAt } from '../../upstream/credentials/login/located.ts';
 import {
   type HttpUpstream,
   httpUpstream,
@@ -24,7 +25,10 @@ export const host = defineBackend({
   key: 'host',
   schema: hostSchema,
   build(config, deps) {
-    const place = { upstream: hostUpstream(config, deps), ...deps.outgoing(deps.policies) };
+    const upstream = hostUpstream(config, deps);
+    const { mapping, credentials } = deps.outgoing(deps.policies);
+    const server = { name: config.authority, url: new URL(upstream.origin), tls: upstreamTls(deps.policies) };
+    const place = { upstream, mapping, credentials: credentialsAt(credentials, server) };
     return { handle: (exchange) => proxy(exchange, place) };
   },
 });

@@ -31,7 +31,7 @@ export class CredentialedUpstream implements Sender {
   #send(request: UpstreamRequest, credentials: readonly string[]): Promise<UpstreamReply> {
     return this.#with(request, credentials).then((reply) => {
       if (reply.status === 401) return this.#refused(reply, request, credentials);
-      return reply.status === 403 ? forbidden(reply) : reply;
+      return reply.status === 403 ? this.#forbidden(reply, request) : reply;
     });
   }
 
@@ -49,11 +49,20 @@ export class CredentialedUpstream implements Sender {
     if (!this.#credentials.refused(this.#owner, credentials)) throw unmet(said);
     const fresh = await this.#fetch(request);
     const second = await this.#with(request, fresh);
-    if (second.status === 403) return forbidden(second);
+    if (second.status === 403) return this.#forbidden(second, request);
     if (second.status !== 401) return second;
     const again = await readRefusal(second);
     this.#credentials.refused(this.#owner, fresh);
     throw unmet(again);
+  }
+
+  /** What these credentials may not: no client can get more rights for them but by a login of its own. */
+  async #forbidden(reply: UpstreamReply, { cancel }: UpstreamRequest): Promise<never> {
+    const said = await readRefusal(reply);
+    const login = await this.#credentials.stepUp?.(this.#owner, reply.headers, cancel ?? new Cancel());
+    if (login) throw login;
+    const message = `the upstream answered HTTP 403${reason(said)}`;
+    throw new GatewayError('UPSTREAM_STATUS', message, { data: { upstreamStatus: 403 } });
   }
 
   #with(request: UpstreamRequest, credentials: readonly string[]): Promise<UpstreamReply> {
@@ -69,12 +78,6 @@ export class CredentialedUpstream implements Sender {
 function unmet(said: Buffer): GatewayError {
   const message = `the upstream refuses the credentials of the gateway (HTTP 401)${reason(said)}`;
   return new GatewayError('CREDENTIALS_UNAVAILABLE', message, { data: { upstreamStatus: 401 } });
-}
-
-/** What these credentials may not: a client cannot get more rights for them. */
-async function forbidden(reply: UpstreamReply): Promise<never> {
-  const message = `the upstream answered HTTP 403${reason(await readRefusal(reply))}`;
-  throw new GatewayError('UPSTREAM_STATUS', message, { data: { upstreamStatus: 403 } });
 }
 
 function reason(said: Buffer): string {

@@ -3,6 +3,8 @@
 export interface Challenge {
   readonly resourceMetadata: string | undefined;
   readonly scope: string | undefined;
+  /** Such as `insufficient_scope`. */
+  readonly error: string | undefined;
 }
 
 const PART = /([A-Za-z0-9!#$%&'*+.^_`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?/y;
@@ -35,6 +37,10 @@ function readBearer(text: string): Challenge | undefined {
     } else parameters?.set(name.toLowerCase(), value);
   }
   return (
-    parameters && { resourceMetadata: parameters.get('resource_metadata'), scope: parameters.get('scope') }
+    parameters && {
+      resourceMetadata: parameters.get('resource_metadata'),
+      scope: parameters.get('scope'),
+      error: parameters.get('error'),
+    }
   );
 }

@@ -1,7 +1,7 @@
 /**
  * As what the gateway is known to an authorization server, in the order of the MCP specification: the client of the
  * configuration, a document at a URL of its own (client-id metadata), dynamic registration. Registrations are kept, for
- * each address that browsers come back to, until the server has forgotten them.
+ * each address that browsers come back to and what is asked for, until the server has forgotten them.
  */
 import type { AuthorizationServer } from 'oauth4webapi';
 import { LIMITS } from '../../../core/limits.ts';
@@ -53,7 +53,7 @@ export class Clients {
       throw refused(
         `the authorization server ${server.issuer} registers nobody: give it a client for the gateway and write clientId`,
       );
-    const key = vaultKey('client', server.issuer, redirectUri);
+    const key = keyOf(server.issuer, { redirectUri, scopes });
     const known = this.#known(key);
     const client = known ?? (await this.#register(key, deps, { redirectUri, scopes }));
     this.#unanswered.set(client.id, (this.#unanswered.get(client.id) ?? 0) + 1);
@@ -71,10 +71,10 @@ export class Clients {
   }
 
   /** The server does not know it any more. False: there is no other to take its place. */
-  async forget({ id, registered, redirectUri }: ClientIdentity, issuer: string): Promise<boolean> {
-    if (!registered) return false;
-    const key = vaultKey('client', issuer, redirectUri);
-    if (this.#known(key)?.id === id) await this.#deps.vault.delete(key);
+  async forget(client: ClientIdentity, issuer: string): Promise<boolean> {
+    if (!client.registered) return false;
+    const key = keyOf(issuer, client);
+    if (this.#known(key)?.id === client.id) await this.#deps.vault.delete(key);
     return true;
   }
 
@@ -113,4 +113,11 @@ export class Clients {
     const proof = supported.includes('client_secret_basic') ? 'client_secret_basic' : 'client_secret_post';
     return { id, secret, method: secret === undefined ? 'none' : proof, redirectUri, registered: false };
   }
+}
+
+function keyOf(
+  issuer: string,
+  { redirectUri, scopes }: Pick<ClientIdentity, 'redirectUri' | 'scopes'>,
+): string {
+  return vaultKey('client', issuer, redirectUri, scopes ?? '');
 }

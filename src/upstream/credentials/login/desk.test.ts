@@ -20,6 +20,7 @@ class World {
     return {
       person: 'ann',
       server: 'notes',
+      message: 'Log in to notes',
       authority: 'auth.example',
       publicUrl: undefined,
       redirectUri: undefined,

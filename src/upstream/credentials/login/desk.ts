@@ -21,6 +21,8 @@ export interface Undertaking {
   readonly person: string;
   /** The server, for people. */
   readonly server: string;
+  /** Why, for people. */
+  readonly message: string;
   /** Where they log in: host of the authorization server. */
   readonly authority: string;
   /** Where browsers reach the gateway; undefined: where the client does. No slash at its end. */
@@ -91,11 +93,11 @@ export class LoginDesk implements Closable {
     const open = this.#byKey.get(key) ?? this.#open(key, undertaking);
     this.#renew(open);
     const page = `${PAGES_PATH}${LOGIN_PAGE}?id=${open.id}`;
-    const { publicUrl, server } = undertaking;
+    const { publicUrl, message } = undertaking;
     const login = (url: string): Login => ({
       url,
       id: open.id,
-      message: `Log in to ${server}`,
+      message,
       done: (cancel) => whenOver(open.over, cancel),
       at: (origin) => login(`${atOrigin(open, origin)}${page}`),
     });

@@ -18,6 +18,8 @@ export interface ClientIdentity {
   readonly redirectUri: string;
   /** Of a registration: what the server can forget. */
   readonly registered: boolean;
+  /** What a registration said that it would ask for: servers may give it no more. */
+  readonly scopes?: string | undefined;
   /** Epoch milliseconds at which the secret expires. */
   readonly expiresAt?: number | undefined;
 }
@@ -83,6 +85,7 @@ export async function register(
       method: METHODS.find((each) => each === given) ?? method,
       redirectUri,
       registered: true,
+      scopes,
       expiresAt: typeof expires === 'number' && expires > 0 ? expires * 1000 : undefined,
     };
   });

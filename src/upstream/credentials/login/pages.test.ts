@@ -25,6 +25,7 @@ class World {
     const login = this.desk.offer(`key ${this.desk.size}`, {
       person: 'ann',
       server: 'notes',
+      message: 'Log in to notes',
       authority: 'auth.example',
       publicUrl: undefined,
       redirectUri: undefined,

@@ -13,6 +13,8 @@ export interface Tokens {
   readonly expiresAt: number | undefined;
   /** From then on it is renewed before it is used. */
   readonly renewAt: number | undefined;
+  /** Scopes that it was asked for with. */
+  readonly asked?: string | undefined;
   /** Epoch milliseconds: an upstream had refused the one before. */
   readonly refusedBefore?: number | undefined;
 }
@@ -27,7 +29,10 @@ const MARGIN_MS = 30_000;
 
 export function tokensFrom(
   { access, refresh, expiresInMs }: TokenSet,
-  { now, ...of }: Pick<Tokens, 'issuer' | 'resource' | 'client' | 'refusedBefore'> & { now: number },
+  {
+    now,
+    ...of
+  }: Pick<Tokens, 'issuer' | 'resource' | 'client' | 'asked' | 'refusedBefore'> & { now: number },
 ): Tokens {
   const known = expiresInMs !== undefined;
   return {

@@ -374,3 +374,36 @@ test('who gives up waits no longer', async (t) => {
   cancel.cancel(reason);
   await waiting;
 });
+
+test('more rights take another login, which asks for those there were and those that are wanted', async (t) => {
+  const it = await world(t);
+  it.at.pages.set('/mcp', (_, reply) =>
+    reply.writeHead(401, { 'www-authenticate': 'Bearer scope="read"' }).end(),
+  );
+  await loggedIn(it);
+  const wants = (scope: string) => [
+    'www-authenticate',
+    `Bearer error="insufficient_scope", scope="${scope}"`,
+  ];
+  const stepUp = (answer: readonly string[], owner = ANN) => it.login.stepUp(owner, answer, new Cancel());
+  for (const none of [[], ['www-authenticate', 'Bearer'], wants('read'), wants('')])
+    assert.equal(await stepUp(none), undefined);
+  assert.equal(await stepUp(wants('delete'), ''), undefined);
+  const needed = await stepUp(wants('read delete'));
+  assert.ok(needed);
+  const { login } = needed.at(BASE);
+  assert.match(login.message, /for more rights: read delete$/);
+  const sent = await confirmed(it, login);
+  assert.equal(sent.searchParams.get('scope'), 'read delete');
+  assert.ok(it.login.ready(ANN), 'meanwhile the one before serves on');
+  await cameBack(it, sent);
+  assert.deepEqual(it.login.ready(ANN), ['authorization', 'Bearer token-2']);
+  assert.equal(
+    await stepUp(wants('delete')),
+    undefined,
+    'what was not granted is not asked for again and again',
+  );
+  const fixed = await world(t, { scopes: ['read'] });
+  await loggedIn(fixed);
+  assert.equal(await fixed.login.stepUp(ANN, wants('delete'), new Cancel()), undefined);
+});

@@ -8,6 +8,7 @@ import { type CredentialOwner, LoginNeeded, type UpstreamCredentials } from '../
 import type { Ports } from '../../../core/ports.ts';
 import { Cancel } from '../../../lib/cancel.ts';
 import { canonicalJson } from '../../../lib/canonical-json.ts';
+import { bearerChallenge } from './challenge.ts';
 import { type ClientConfig, Clients } from './clients.ts';
 import type { Begun, LoginDesk, Undertaking } from './desk.ts';
 import { canonical, type Discovered, discover } from './discovery.ts';
@@ -90,7 +91,7 @@ export class UpstreamLogin implements UpstreamCredentials {
     );
     if (renewed) return renewed.headers;
     const found = await unlessCancelled(this.#discovered(), cancel);
-    throw new LoginNeeded(this.#deps.desk.offer(`${this.key} ${who}`, this.#undertaking(who, owner, found)));
+    throw this.#needed(who, owner, { found, scopes: this.#scopes(found) });
   }
 
   refused(owner: CredentialOwner, headers: readonly string[]): boolean {
@@ -107,6 +108,22 @@ export class UpstreamLogin implements UpstreamCredentials {
     return true;
   }
 
+  async stepUp(
+    owner: CredentialOwner,
+    answer: readonly string[],
+    cancel: Cancel,
+  ): Promise<LoginNeeded | undefined> {
+    const who = this.#who(owner);
+    const challenge = bearerChallenge(answer);
+    const asked = who === undefined ? undefined : this.#book.read(who)?.tokens.asked;
+    // Scopes of the configuration are what its owner is willing to grant.
+    if (who === undefined || challenge?.error !== 'insufficient_scope' || this.#deps.config.scopes) return;
+    const scopes = together(asked, challenge.scope);
+    if (scopes === undefined || scopes === together(asked)) return;
+    const found = await unlessCancelled(this.#discovered(), cancel);
+    return this.#needed(who, owner, { found, scopes, more: challenge.scope });
+  }
+
   /** undefined: there can be no login for this owner. */
   #who(owner: CredentialOwner): string | undefined {
     if (this.#deps.config.shared) return 'shared';
@@ -121,7 +138,7 @@ export class UpstreamLogin implements UpstreamCredentials {
   async #renew(who: string): Promise<Held | undefined> {
     const current = this.#book.read(who);
     if (!current || this.#isFresh(current)) return current;
-    const { refresh, resource, issuer, expiresAt, refusedBefore } = current.tokens;
+    const { refresh, resource, issuer, expiresAt, asked, refusedBefore } = current.tokens;
     const { clock, log } = this.#deps.ports;
     const usable = expiresAt !== undefined && clock.now() < expiresAt ? current : undefined;
     if (refresh === undefined) return usable;
@@ -132,7 +149,7 @@ export class UpstreamLogin implements UpstreamCredentials {
       if (server.issuer !== issuer) return await this.#forget(who);
       const web = this.#web;
       const set = await renew({ web, server }, { client, resource }, { refresh, cancel: new Cancel() });
-      const kept = { issuer, resource, client, refusedBefore, now: clock.now() };
+      const kept = { issuer, resource, client, asked, refusedBefore, now: clock.now() };
       return await this.#book.keep(who, tokensFrom(set, kept));
     } catch (error) {
       log.warn({ err: error, server: this.#deps.server.name }, 'a login was not renewed');
@@ -175,23 +192,34 @@ export class UpstreamLogin implements UpstreamCredentials {
     return value;
   }
 
-  #undertaking(who: string, owner: CredentialOwner, found: Discovered): Undertaking {
+  #needed(who: string, owner: CredentialOwner, wanted: Wanted): LoginNeeded {
+    const key = `${this.key} ${who} ${wanted.more === undefined ? '' : wanted.scopes}`;
+    return new LoginNeeded(this.#deps.desk.offer(key, this.#undertaking(who, owner, wanted)));
+  }
+
+  #undertaking(who: string, owner: CredentialOwner, wanted: Wanted): Undertaking {
     const { config, server } = this.#deps;
+    const { found, more } = wanted;
+    const name = `${server.name} (${server.url.host})`;
     const { publicUrl, redirectUri, shared } = config;
     return {
       person: shared ? 'everybody who uses this gateway' : personOf(owner ?? ''),
-      server: `${server.name} (${server.url.host})`,
+      server: name,
+      message: more === undefined ? `Log in to ${name}` : `Log in to ${name} for more rights: ${more}`,
       authority: new URL(found.server.authorization_endpoint as string).host,
       publicUrl,
       redirectUri,
-      begin: (how) => this.#begin(who, found, how),
+      begin: (how) => this.#begin(who, wanted, how),
     };
   }
 
-  async #begin(who: string, found: Discovered, how: Parameters<Undertaking['begin']>[0]): Promise<Begun> {
+  async #begin(
+    who: string,
+    { found, scopes }: Wanted,
+    how: Parameters<Undertaking['begin']>[0],
+  ): Promise<Begun> {
     const { server, resource } = found;
     const deps = { web: this.#web, server };
-    const scopes = this.#scopes(found);
     const client = await this.#clients.forLogin(deps, how.redirectUri, scopes);
     const { state } = how;
     const { location, verifier } = await authorization(deps, { client, resource }, { state, scopes });
@@ -201,7 +229,8 @@ export class UpstreamLogin implements UpstreamCredentials {
         const returned = { parameters, state, verifier, cancel };
         const set = await exchange(deps, { client, resource }, returned);
         const now = this.#deps.ports.clock.now();
-        await this.#book.keep(who, tokensFrom(set, { issuer: server.issuer, resource, client, now }));
+        const of = { issuer: server.issuer, resource, client, asked: scopes, now };
+        await this.#book.keep(who, tokensFrom(set, of));
         return 'done';
       } catch (error) {
         const unknown = error instanceof OAuthError && error.error === 'invalid_client';
@@ -216,13 +245,25 @@ export class UpstreamLogin implements UpstreamCredentials {
   #scopes({ server, scopes }: Discovered): string | undefined {
     if (this.#deps.config.scopes) return this.#deps.config.scopes.join(' ');
     const offline = server.scopes_supported?.includes('offline_access') ? 'offline_access' : '';
-    const all = [...new Set(`${scopes ?? ''} ${offline}`.split(' ').filter((each) => each !== ''))];
-    return all.length === 0 ? undefined : all.join(' ');
+    return together(scopes, offline);
   }
 
   async #forget(who: string): Promise<undefined> {
     await this.#book.forget(who);
   }
+}
+
+/** What a login is to give. */
+interface Wanted {
+  readonly found: Discovered;
+  readonly scopes: string | undefined;
+  /** Beyond what the one before gave. */
+  readonly more?: string | undefined;
+}
+
+function together(...texts: readonly (string | undefined)[]): string | undefined {
+  const all = new Set(texts.flatMap((text) => text?.split(' ') ?? []).filter((each) => each !== ''));
+  return all.size === 0 ? undefined : [...all].join(' ');
 }
 
 /** Tokens for one are none for the other. Where browsers come back to makes no difference to them. */
