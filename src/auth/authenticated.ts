@@ -30,6 +30,7 @@ export function authenticated(
   }
   exchange.identity = joinedIdentity(exchange.identity, identity);
   exchange.principal = exchange.identity.principal;
+  exchange.record.user = exchange.principal;
 }
 
 /** Who somebody is who has proved to be both. */

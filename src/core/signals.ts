@@ -13,6 +13,8 @@ export interface ExchangeRecord {
   backend: string | undefined;
   endpoint: string | undefined;
   session: string | undefined;
+  /** Who the client proved to be: its principal. */
+  user: string | undefined;
   status: number;
   bytesOut: number;
   /** Milliseconds, filled at the end. */
@@ -28,6 +30,8 @@ export interface CallRecord {
   readonly method: string;
   readonly session: string | undefined;
   readonly route: string | undefined;
+  /** Principal of the client. */
+  readonly user: string | undefined;
   target: string | undefined;
   kind: 'tool' | 'prompt' | 'resource' | undefined;
   /** Native name or URI of what was called. */

@@ -121,6 +121,7 @@ function recordOf(exchange: AskedExchange, { clock }: Pick<Ports, 'clock'>): Exc
     backend: undefined,
     endpoint: undefined,
     session: undefined,
+    user: undefined,
     status: 0,
     bytesOut: 0,
     ms: 0,

@@ -91,6 +91,7 @@ export class AcceptedExchange implements Exchange {
       backend: undefined,
       endpoint: undefined,
       session: undefined,
+      user: this.tls?.identity?.principal,
       status: 0,
       bytesOut: 0,
       ms: 0,

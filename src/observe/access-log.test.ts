@@ -16,6 +16,7 @@ const EXCHANGE: ExchangeRecord = {
   backend: 'mcp',
   endpoint: 'http://127.0.0.1:9000',
   session: '0123456789abcdef',
+  user: 'jwt:https://issuer.test|ann',
   status: 502,
   bytesOut: 120,
   ms: 12.34567,
@@ -28,6 +29,7 @@ const CALL: CallRecord = {
   startedAt: 0,
   method: 'tools/call',
   session: '0123456789abcdef',
+  user: 'jwt:https://issuer.test|ann',
   route: 'default/mcp',
   target: 'everything',
   kind: 'tool',
@@ -46,6 +48,7 @@ test('an exchange has the field names of the Rust gateway, session shortened, se
     backend: 'mcp',
     endpoint: 'http://127.0.0.1:9000',
     'src.addr': '127.0.0.1:50000',
+    'user.id': 'jwt:https://issuer.test|ann',
     'http.method': 'POST',
     'http.host': 'localhost:3000',
     'http.path': '/mcp?access_token=[redacted]',
@@ -60,7 +63,14 @@ test('an exchange has the field names of the Rust gateway, session shortened, se
 });
 
 test('facts that are not there are left out', () => {
-  const bare = { ...EXCHANGE, route: undefined, backend: undefined, endpoint: undefined, session: undefined };
+  const bare = {
+    ...EXCHANGE,
+    route: undefined,
+    backend: undefined,
+    endpoint: undefined,
+    session: undefined,
+    user: undefined,
+  };
   assert.deepEqual(
     Object.keys(exchangeFields({ ...bare, reason: undefined, error: undefined, traceId: undefined })),
     [
@@ -79,6 +89,7 @@ test('facts that are not there are left out', () => {
 test('a call names its tool, prompt or resource under the field of its kind', () => {
   assert.deepEqual(callFields(CALL), {
     route: 'default/mcp',
+    'user.id': 'jwt:https://issuer.test|ann',
     'mcp.method.name': 'tools/call',
     'mcp.target': 'everything',
     'mcp.resource.type': 'tool',

@@ -28,6 +28,7 @@ export function exchangeFields(record: ExchangeRecord): Fields {
   put(fields, 'backend', record.backend);
   put(fields, 'endpoint', record.endpoint);
   fields['src.addr'] = record.client;
+  putUser(fields, record.user);
   fields['http.method'] = record.method;
   fields['http.host'] = record.host;
   fields['http.path'] = redactText(record.path);
@@ -40,6 +41,7 @@ export function exchangeFields(record: ExchangeRecord): Fields {
 export function callFields(record: CallRecord): Fields {
   const fields: Fields = {};
   put(fields, 'route', record.route);
+  putUser(fields, record.user);
   fields['mcp.method.name'] = record.method;
   put(fields, 'mcp.target', record.target);
   if (record.kind !== undefined && record.name !== undefined) {
@@ -72,6 +74,11 @@ function ending(fields: Fields, record: Ending): Fields {
   // Milliseconds with the microseconds kept: most calls through the gateway itself take less than one.
   fields['duration'] = Math.round(record.ms * 1000) / 1000;
   return fields;
+}
+
+/** Subjects are what an issuer makes them. */
+function putUser(fields: Fields, user: string | undefined): void {
+  if (user !== undefined) fields['user.id'] = redactText(user);
 }
 
 function put(fields: Fields, name: string, value: string | number | undefined): void {

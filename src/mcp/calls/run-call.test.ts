@@ -61,6 +61,7 @@ test('a call that went well is recorded with where it went', async () => {
     method: 'tools/call',
     session: 'session-1',
     route: 'route',
+    user: undefined,
     target: 'one',
     kind: 'tool',
     name: 'a',

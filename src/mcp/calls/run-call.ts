@@ -115,6 +115,7 @@ function newRecord(
     method: message.method,
     session: caller.sessionId,
     route: at.context.route,
+    user: caller.shown.owner || undefined,
     target: undefined,
     kind: undefined,
     name: undefined,
