@@ -95,6 +95,20 @@ async function connected<T extends StreamableHTTPClientTransport | TransportV2>(
   return { driver, call };
 }
 
+/** What the client is told, as it is sent. */
+async function refusesScope(t: TestContext, url: string, client: OauthClient): Promise<void> {
+  const authorization = `Bearer ${client.tokens()?.access_token}`;
+  const raw = await McpHttpClient.open(url, { headers: { authorization } });
+  t.after(() => raw.close());
+  const { status, headers } = await raw.send(raw.message('tools/call', { name: 'echo' }));
+  const { origin, pathname } = new URL(url);
+  assert.equal(status, 403);
+  assert.equal(
+    headers['www-authenticate'],
+    `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource${pathname}", error="insufficient_scope", scope="${SCOPES.join(' ')}"`,
+  );
+}
+
 for (const [name, connect] of Object.entries({ 'SDK v1': v1, 'SDK v2': v2 })) {
   test(`${name} registers, logs in for the resource and the scopes it was told, and works`, async (t) => {
     const { oidc, url, world } = await place(t);
@@ -151,6 +165,7 @@ for (const [name, connect] of Object.entries({ 'SDK v1': v1, 'SDK v2': v2 })) {
     const client = new OauthClient(new WebBrowser(), { client: known, refreshes: false });
     const { driver, call } = await connect(t, url, client);
     assert.ok((await driver.tools()).includes('whoami'));
+    await refusesScope(t, url, client);
     assert.equal((await call('echo')).isError, false);
     assert.equal(client.asked.length, 2);
     assert.ok(SCOPES.every((scope) => client.scopes.includes(scope)));
