@@ -78,16 +78,14 @@ export class LoginNeeded extends GatewayError {
     this.login = login;
   }
 
-  /** For a client that reaches the gateway at `origin`; undefined: not over HTTP. */
+  /** For a client that reaches the gateway at `origin`; undefined: over standard input and output. */
   at(origin: string | undefined): LoginNeeded {
     const { login } = this;
-    if (!login.url.startsWith('/')) return this;
-    if (origin !== undefined && login.at) return new LoginNeeded(login.at(origin));
-    const remedy = 'set publicUrl of oauthAuthorizationCode to where browsers reach the gateway';
-    throw new GatewayError(
-      'CREDENTIALS_UNAVAILABLE',
-      `${login.message}, and its page has no address: ${remedy}`,
-    );
+    if (origin === undefined) {
+      const remedy = 'connect over HTTP: the gateway has no pages over standard input and output';
+      throw new GatewayError('CREDENTIALS_UNAVAILABLE', `${login.message}: ${remedy}`);
+    }
+    return login.at && login.url.startsWith('/') ? new LoginNeeded(login.at(origin)) : this;
   }
 }
 

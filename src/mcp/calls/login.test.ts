@@ -233,8 +233,8 @@ test('a modern client that cannot gets it in the result of a tool, or is told wh
   });
 });
 
-test('without HTTP there is no page, and the error says what to write', async () => {
-  await assert.rejects(new World({ channel: true }).run(), { message: /set publicUrl/ });
+test('without HTTP there is no page, and the error says so', async () => {
+  await assert.rejects(new World({ channel: true }).run(), { message: /over standard input and output/ });
 });
 
 test('what fails for another reason fails as it did, also after a login', async () => {
