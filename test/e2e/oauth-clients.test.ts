@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test';
 import { StreamableHTTPClientTransport as TransportV2 } from '@modelcontextprotocol/client';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { startGateway } from '../fixtures/gateway.ts';
+import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
 import { McpHttpClient } from '../fixtures/mcp-http.ts';
 import { type McpWorld, startWorld } from '../fixtures/mcp-world.ts';
 import { OauthClient, withLogins } from '../fixtures/oauth-client.ts';
@@ -184,9 +184,13 @@ test('SDK v1 logs in at a provider that the gateway adapts, registering through 
 for (const [name, connect] of Object.entries({ 'SDK v1': v1, 'SDK v2': v2 })) {
   test(`${name} logs in at a remote server's own authorization server, through a gateway that has none`, async (t) => {
     const oidc = await Oidc.start({ scopes: SCOPES });
-    t.after(() => oidc.close());
     let inner: McpWorld | undefined;
-    t.after(() => inner?.close());
+    let outer: GatewayProcess | undefined;
+    t.after(async () => {
+      await outer?.stop();
+      await inner?.close();
+      await oidc.close();
+    });
     // The server is another gateway, which takes tokens for the URL that clients of this one use.
     const port = await freePort();
     const url = `http://localhost:${port}/mcp`;
@@ -197,10 +201,9 @@ for (const [name, connect] of Object.entries({ 'SDK v1': v1, 'SDK v2': v2 })) {
       }),
     });
     const host = inner.gateway.url;
-    const outer = await startGateway(
+    outer = await startGateway(
       `mcp: { port: ${port}, targets: [{ name: inner, mcp: { host: "${host}" } }] }`,
     );
-    t.after(() => outer.stop());
     const client = new OauthClient(new WebBrowser());
     const { driver } = await connect(t, url, client);
     assert.ok((await driver.tools()).includes('whoami'));
