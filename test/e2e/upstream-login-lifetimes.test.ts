@@ -195,3 +195,18 @@ for (const era of ['legacy', 'modern'] as const) {
 }
 
 const EVERYTHING = { cmd: 'npx', args: ['mcp-server-everything', 'stdio'] };
+
+test('rules about what a server has do not take away the way to it', async (t) => {
+  const at = await place(t, {
+    policies: {
+      apiKey: { keys: [{ key: KEYS.ann }] },
+      mcpAuthorization: { rules: ['mcp.tool.name == "whoami"'] },
+    },
+  });
+  const client = await ann(t, at);
+  assert.deepEqual(await client.tools(), ['login']);
+  assert.match(await client.refusal('danger'), /Unknown tool/);
+  assert.equal(client.asked.length, 0, 'what may not be called is no reason to log in');
+  assert.match(await client.call('login'), /You are logged in/);
+  assert.deepEqual(await client.tools(), ['whoami']);
+});

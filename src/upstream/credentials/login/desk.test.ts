@@ -193,7 +193,8 @@ test('pages are where the client reaches the gateway, if nobody listens in there
   assert.match(login.url, /^\/\.agentgateway\/oauth\/login\?id=/);
   for (const origin of ['https://gateway.example', 'http://127.0.0.1:8', 'http://[::1]:8'])
     assert.ok(login.at?.(origin).url.startsWith(`${origin}/.agentgateway/`));
-  assert.throws(() => login.at?.('http://gateway.example'), /publicUrl/);
+  for (const bad of ['http://gateway.example', 'http://a b', 'http://'])
+    assert.throws(() => login.at?.(bad), /publicUrl/);
   const pending = world.desk.find(login.id);
   assert.ok(pending);
   assert.ok(pending.isAt('https://gateway.example'));

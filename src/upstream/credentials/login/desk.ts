@@ -202,10 +202,11 @@ export class LoginDesk implements Closable {
   }
 }
 
+const NOWHERE = { protocol: '', hostname: '' };
 const NO_TIMER: Timer = { cancel() {} };
 
 function atOrigin(open: Open, origin: string): string {
-  const { protocol, hostname } = new URL(origin);
+  const { protocol, hostname } = URL.canParse(origin) ? new URL(origin) : NOWHERE;
   // OAuth 2.1 section 2.3.1: nobody else must be able to read the code that comes back.
   if (protocol !== 'https:' && !isLoopbackHost(hostname))
     throw new GatewayError(

@@ -83,6 +83,6 @@ export function paragraph(text: string): string {
   return `<p>${escaped(text)}</p>`;
 }
 
-export function escaped(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (each) => `&#${each.charCodeAt(0)};`);
 }

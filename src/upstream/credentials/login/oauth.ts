@@ -225,6 +225,7 @@ async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
     const named =
       cause instanceof oauth.ResponseBodyError || cause instanceof oauth.AuthorizationResponseError;
     if (named) throw new OAuthError(what, cause.error);
-    throw refused(`${what}: ${oauthProblem(cause)}`, cause);
+    // Without its cause: that has the whole answer, tokens included, and this may get into the log.
+    throw refused(`${what}: ${oauthProblem(cause)}`);
   }
 }
