@@ -21,6 +21,23 @@ test('a session id is shortened to eight characters', () => {
   );
 });
 
+test('a key in a table that keeps something is one, and a hash is as good as a weak key', () => {
+  assert.deepEqual(
+    redact({
+      key: 'default/api',
+      store: { file: '/var/logins', key: 'abc' },
+      session: { key: { file: '/run/key' } },
+      apiKey: { keys: [{ key: { digest: 'abc' } }] },
+    }),
+    {
+      key: 'default/api',
+      store: { file: '/var/logins', key: '[redacted]' },
+      session: { key: { file: '/run/key' } },
+      apiKey: { keys: [{ key: { digest: '[redacted]' } }] },
+    },
+  );
+});
+
 test('a dumped plan keeps its shape and loses its secrets', () => {
   const plan = {
     key: 'default/api',

@@ -15,7 +15,10 @@ import {
 /** What a stdio target is started with lies 15 levels deep in a dump of the plan. */
 const MAX_DEPTH = 32;
 /** Inside a table that stands under a secret's name (`apiKey: {keys: [{key}]}`) these hold the secret itself. */
-const INNER_WORDS = new Set(['key', 'keys', 'value', 'values', 'hash', 'inline']);
+const INNER_WORDS = new Set(['key', 'keys', 'value', 'values', 'hash', 'digest', 'inline']);
+
+/** Tables without such a name whose `key` is a secret all the same; elsewhere a `key` names or counts something. */
+const KEYED = new Set(['session', 'store']);
 
 /**
  * A copy of plain data with its secrets replaced. `env` maps lose every value: what a variable is called says too
@@ -75,6 +78,7 @@ function member(name: string, value: unknown, walk: Walk): unknown {
   if (value === undefined || value === null || typeof value === 'boolean') return value;
   if (typeof value === 'string' && isSessionName(name)) return shortSession(value);
   if (plainName(name) === 'env' && typeof value === 'object') return blank(value);
+  if (isTable(value) && KEYED.has(plainName(name))) return copy(value, { ...walk, secret: true });
   const secret = isSecretName(name);
   if (!secret && !(walk.secret && INNER_WORDS.has(plainName(name)))) return copy(value, walk);
   // `maxTokens: 4096` counts; a policy called `apiKey: {...}` is a table whose inner names decide.

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { canary, type Witnesses } from '../fixtures/canaries.ts';
-import { type Authority, pemOf } from '../fixtures/certificates.ts';
+import { type Authority, type PairPem, pemOf } from '../fixtures/certificates.ts';
 import { ecKey, ISSUER, token } from '../fixtures/issuer.ts';
 
 export interface Place {
@@ -16,6 +16,10 @@ export interface Place {
   readonly route?: Route;
   /** A route that does not load. */
   readonly wrong?: Route;
+  /** A port of its own, beside that of the routes. */
+  readonly bind?: Readonly<Record<string, unknown>>;
+  /** Variables of the gateway. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Merged over `config:`. */
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Requests to its route, good and bad. Default: one that has nothing to do with it. */
@@ -58,6 +62,8 @@ export async function places(stage: Stage): Promise<Place[]> {
     ...doors(stage),
     ...(await tokens(stage)),
     ...credentials(stage),
+    ...(await oauth(stage)),
+    ...certificates(stage),
     ...addresses(stage),
     ...children(stage),
     ...settings(),
@@ -167,14 +173,7 @@ function credentials(stage: Stage): Place[] {
       ...(port === stage.dead ? {} : { arrives: secret }),
     };
   };
-  const [client, own, header] = [canary(), canary(), canary()];
-  const pair = pemOf(stage.authority.issue('gateway', { usage: 'clientAuth' }));
-  const oauth = (secret: string) => ({
-    tokenUrl: `http://127.0.0.1:${stage.repeating}/token`,
-    clientId: 'gateway',
-    clientSecret: secret,
-    clientAuth: 'post',
-  });
+  const [variable, own, header] = [canary(), canary(), canary()];
   return [
     ...backendKey('a text', (secret) => secret),
     ...backendKey('a file', (secret) => fileWith(stage, secret)),
@@ -184,14 +183,15 @@ function credentials(stage: Stage): Place[] {
     target('a server that repeats it', stage.repeating),
     target('a dead server', stage.dead),
     {
-      name: 'backendAuth.oauthClientCredentials.clientSecret',
-      secrets: [client],
+      name: 'backendAuth.key: a variable',
+      secrets: [variable],
+      env: { SECRET_PLACE: variable },
       route: {
-        policies: { backendAuth: { oauthClientCredentials: oauth(client) } },
+        policies: { backendAuth: { key: ['$', '{SECRET_PLACE}'].join('') } },
         backends: host(stage.fine),
       },
-      asks: [{ status: 502 }],
-      arrives: client,
+      asks: [{ status: 200 }],
+      arrives: variable,
     },
     {
       name: 'headers that are set towards an upstream',
@@ -208,14 +208,81 @@ function credentials(stage: Stage): Place[] {
       asks: [{ status: 200 }],
       arrives: header,
     },
+  ];
+}
+
+async function oauth(stage: Stage): Promise<Place[]> {
+  const [refused, taken, got, login, store] = [canary(), canary(), canary(), canary(), canary()];
+  const tokens = await stage.witnesses.open(() => ({
+    status: 200,
+    body: JSON.stringify({ access_token: got, token_type: 'Bearer', expires_in: 3600 }),
+  }));
+  const client = (port: number, clientSecret: unknown, clientAuth: string): Route => ({
+    policies: {
+      backendAuth: {
+        oauthClientCredentials: {
+          tokenUrl: `http://127.0.0.1:${port}/token`,
+          clientId: 'gateway',
+          clientSecret,
+          clientAuth,
+        },
+      },
+    },
+    backends: host(stage.fine),
+  });
+  const oauthAuthorizationCode = {
+    clientId: 'gateway',
+    clientSecret: login,
+    authorizationServer: `http://127.0.0.1:${stage.repeating}`,
+    shared: true,
+    store: { file: join(stage.folder, 'logins'), key: `${store}${'.'.repeat(32)}` },
+  };
+  const server = { name: 'one', mcp: { host: `http://127.0.0.1:${stage.repeating}/mcp` } };
+  return [
+    {
+      name: 'oauthClientCredentials: a client that is refused',
+      secrets: [refused],
+      route: client(stage.repeating, refused, 'post'),
+      asks: [{ status: 502 }],
+      arrives: refused,
+    },
+    {
+      name: 'oauthClientCredentials: a secret in a file, and the token it is for',
+      secrets: [taken, got],
+      route: client(tokens, fileWith(stage, taken), 'basic'),
+      asks: [{ status: 200 }],
+      arrives: got,
+    },
+    {
+      name: 'oauthAuthorizationCode: secret of the client, key of the store',
+      secrets: [login, store],
+      route: { backends: servers({ ...server, policies: { backendAuth: { oauthAuthorizationCode } } }) },
+      asks: [MCP],
+    },
+  ];
+}
+
+/** Of a key in PEM its first line tells enough. */
+function certificates(stage: Stage): Place[] {
+  const [own, listener] = ['gateway', 'listener.test'].map((name) => pemOf(stage.authority.issue(name))) as [
+    PairPem,
+    PairPem,
+  ];
+  const secrets = ({ key }: PairPem): string[] => [key.split('\n')[1] ?? ''];
+  return [
     {
       name: 'backendTLS.key',
-      secrets: [pair.key.split('\n')[1] ?? ''],
+      secrets: secrets(own),
       route: {
-        policies: { backendTLS: pair },
+        policies: { backendTLS: own },
         backends: [{ host: `https://127.0.0.1:${stage.fine}` }],
       },
       asks: [{ status: 502 }],
+    },
+    {
+      name: 'tls.key of a listener',
+      secrets: secrets(listener),
+      bind: { port: 0, listeners: [{ protocol: 'HTTPS', tls: listener, routes: [] }] },
     },
   ];
 }
