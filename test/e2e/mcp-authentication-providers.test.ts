@@ -139,7 +139,13 @@ describe('entra', () => {
       [found['authorization_endpoint'], found['token_endpoint'], found['code_challenge_methods_supported']],
       [`${base}/authorize`, `${base}/token`, ['S256']],
     );
-    const got = await authorize(place, query({ prompt: 'none' }));
+    const more = {
+      prompt: 'none',
+      request: 'x.y.z',
+      request_uri: 'https://evil.test/',
+      Redirect_URI: 'https://evil.test/',
+    };
+    const got = await authorize(place, query(more));
     assert.equal(got.status, 302);
     const { origin, pathname, searchParams } = new URL(got.headers.location ?? '');
     assert.deepEqual([origin, pathname], [place.issuer.origin, '/authorize']);
@@ -191,7 +197,8 @@ describe('entra', () => {
     const { issuer } = place;
     issuer.answers['/token'] = { body: '{"access_token":"x"}' };
     for (const form of [CODE, { grant_type: 'refresh_token', client_id: 'app', refresh_token: 'r' }]) {
-      assert.equal((await ask(place, form)).status, 200);
+      const more = { GRANT_TYPE: 'client_credentials', client_assertion: 'x' };
+      assert.equal((await ask(place, { ...form, ...more })).status, 200);
       const { body, headers } = issuer.of('/token').at(-1) ?? {};
       const { resource: _, ...kept } = form as Record<string, string>;
       assert.deepEqual(Object.fromEntries(new URLSearchParams(body)), { ...kept, client_secret: SECRET });

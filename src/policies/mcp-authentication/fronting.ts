@@ -30,6 +30,33 @@ export interface FrontingOptions {
 
 const FORM = 'application/x-www-form-urlencoded';
 const GRANTS = new Set(['authorization_code', 'refresh_token']);
+/**
+ * What is sent on. Nothing else: a request object (RFC 9101) would say otherwise than what was checked, and some servers
+ * take `Redirect_URI` for `redirect_uri`.
+ */
+const AUTHORIZATION_PARAMETERS = [
+  'response_type',
+  'client_id',
+  'redirect_uri',
+  'scope',
+  'state',
+  'code_challenge',
+  'code_challenge_method',
+  'response_mode',
+  'nonce',
+  'login_hint',
+  'domain_hint',
+];
+const TOKEN_PARAMETERS = [
+  'grant_type',
+  'client_id',
+  'client_secret',
+  'code',
+  'code_verifier',
+  'redirect_uri',
+  'refresh_token',
+  'scope',
+];
 
 export class Fronting {
   readonly #options: FrontingOptions;
@@ -78,8 +105,7 @@ export class Fronting {
     const endpoint = endpointOf(await this.#options.metadata.current(), 'authorization_endpoint');
     if (endpoint === undefined) throw missing('authorization_endpoint');
     const location = new URL(endpoint);
-    asked.delete('resource');
-    for (const [name, value] of asked) location.searchParams.set(name, value);
+    for (const [name, value] of only(asked, AUTHORIZATION_PARAMETERS)) location.searchParams.set(name, value);
     // Who has agreed to the shared client once would be sent on unseen, whoever asks.
     location.searchParams.set('prompt', 'select_account');
     return redirect(location.href);
@@ -96,12 +122,12 @@ export class Fronting {
     if (form.get('client_id') !== clientId) return oauthError('invalid_client', 'another client', 401);
     if (grant === 'authorization_code' && !form.has('code_verifier'))
       return oauthError('invalid_grant', 'code_verifier is missing (PKCE)');
-    form.delete('resource');
+    const sent = only(form, TOKEN_PARAMETERS);
     const secret = this.#options.secret?.();
-    if (secret !== undefined && !form.has('client_secret')) form.set('client_secret', secret);
+    if (secret !== undefined && !sent.has('client_secret')) sent.set('client_secret', secret);
     const endpoint = endpointOf(await this.#options.metadata.current(), 'token_endpoint');
     if (endpoint === undefined) throw missing('token_endpoint');
-    return this.#post(exchange, endpoint, { type: FORM, body: form.toString() });
+    return this.#post(exchange, endpoint, { type: FORM, body: sent.toString() });
   }
 
   #warn(known: IssuerMetadata): void {
@@ -181,6 +207,10 @@ function missing(endpoint: string): GatewayError {
 function parametersOf(text: string): URLSearchParams | undefined {
   const parameters = new URLSearchParams(text);
   return new Set(parameters.keys()).size === [...parameters.keys()].length ? parameters : undefined;
+}
+
+function only(parameters: URLSearchParams, names: readonly string[]): URLSearchParams {
+  return new URLSearchParams([...parameters].filter(([name]) => names.includes(name)));
 }
 
 function objectOf(body: Buffer): Readonly<Record<string, unknown>> | undefined {
