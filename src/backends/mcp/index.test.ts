@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { BackendWorld } from '../../../test/fixtures/mcp-backend.ts';
 import type { ConnectorScript } from '../../../test/fixtures/scripted-wire.ts';
 import { textOf } from '../../../test/fixtures/test-exchange.ts';
+import { STANDARD_LIMITS } from '../../core/limits.ts';
 
 const target = (name: string, scripted: string, more: object = {}): object => ({ name, scripted, ...more });
 
@@ -70,6 +71,20 @@ describe('a reload', () => {
     assert.deepEqual((await world.call(token, 'ping')).result, {});
     await world.ports.clock.advance(1300);
     await world.begin();
+  });
+
+  it('changes limits for what goes on: endpoints, servers, children', async () => {
+    const world = new BackendWorld();
+    const config = { targets: [target('one', 'x')] };
+    await world.apply(config);
+    const token = await world.begin();
+    const { limits } = world.made[0]?.deps ?? {};
+    assert.equal(limits?.messageBytes, STANDARD_LIMITS.upstreamMessage);
+    const lower = { ...STANDARD_LIMITS, requestBody: 200, upstreamMessage: 2000, children: 3 };
+    await world.apply(config, { settings: { limits: lower } });
+    assert.deepEqual([limits?.messageBytes, limits?.children], [2000, 3]);
+    assert.equal(world.made.length, 1);
+    assert.deepEqual((await world.call(token, 'ping')).result, {});
   });
 
   it('that takes the backend away ends its sessions and lets go of everything', async () => {
