@@ -90,7 +90,11 @@ type Service = (asking: Asking) => Promise<RateLimitResponse | undefined>;
 
 function serviceOf(config: RemoteRateLimitConfig, { lasting, scope, ports }: PolicyDeps): Service {
   const { host: url, domain, timeout, failureMode } = config;
-  const client = lasting.hold(scope, `rate-limit-service:${url}`, () => new RateLimitClient({ url }));
+  const client = lasting.hold(
+    scope,
+    `rate-limit-service:${url}`,
+    () => new RateLimitClient({ url, clock: ports.clock }),
+  );
   let down = false;
   return async ({ scope: read, kind, parts }) => {
     const descriptors = descriptorsOf(parts, read, kind);

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type RateLimitServer, startRateLimitServer } from '../../../test/fixtures/rate-limit-server.ts';
+import { type TestPorts, testPorts } from '../../../test/fixtures/test-ports.ts';
 import type { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { RateLimitClient } from './client.ts';
@@ -63,9 +66,11 @@ test('messages are those of the protocol, byte for byte', () => {
 describe('a client of a rate limit service', () => {
   let server: RateLimitServer;
   let client: RateLimitClient;
+  let ports: TestPorts;
   beforeEach(async () => {
+    ports = testPorts();
     server = await startRateLimitServer();
-    client = new RateLimitClient({ url: `http://${server.host}` });
+    client = new RateLimitClient({ url: `http://${server.host}`, clock: ports.clock });
   });
   afterEach(async () => {
     await client.close();
@@ -122,5 +127,38 @@ describe('a client of a rate limit service', () => {
     await client.close();
     await Promise.allSettled(crowd);
     assert.match(await failure(client.ask(request, 5000)), /no longer in use/);
+  });
+
+  test('outlives a service that takes its leave while it is asked', async () => {
+    for (let times = 0; times < 5; times += 1) {
+      await client.ask(request, 5000);
+      const port = Number(server.host.split(':')[1]);
+      const stopped = server.stop();
+      await Promise.allSettled(Array.from({ length: 20 }, () => client.ask(request, 5000)));
+      await stopped;
+      server = await startRateLimitServer(port);
+    }
+    assert.equal((await client.ask(request, 5000)).overallCode, CODE.ok);
+  });
+
+  test('connects anew where a connection was cut without a word', async (t) => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => void sockets.push(socket.on('error', () => {})));
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    });
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const patient = new RateLimitClient({ url: `http://127.0.0.1:${port}`, clock: ports.clock });
+    t.after(() => patient.close());
+    const ask = () => failure(patient.ask(request, 100));
+    await ask();
+    await ports.clock.advance(LIMITS.rateLimitPing.value);
+    await ask();
+    assert.equal(sockets.length, 1);
+    await ports.clock.advance(LIMITS.rateLimitPing.value);
+    await ask();
+    assert.equal(sockets.length, 2);
   });
 });

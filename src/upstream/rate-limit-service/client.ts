@@ -3,30 +3,31 @@
  * lost. Every question is bounded in time, and their number too. Knows nothing of requests and expressions.
  */
 import type { Transport } from '@connectrpc/connect';
-import type { Http2SessionManager } from '@connectrpc/connect-node';
 import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { Clock } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
+import { ServiceConnection } from './connection.ts';
 import type { RateLimitRequest, RateLimitResponse } from './question.ts';
 
 export interface RateLimitClientOptions {
   /** `http://host:port` (HTTP/2 without TLS) or `https://host:port`. */
   readonly url: string;
+  readonly clock: Pick<Clock, 'after' | 'monotonic'>;
 }
 
-interface Opened {
-  readonly sessions: Http2SessionManager;
-  ask(request: RateLimitRequest, timeoutMs: number): Promise<RateLimitResponse>;
-}
+type Ask = (request: RateLimitRequest, timeoutMs: number) => Promise<RateLimitResponse>;
 
 export class RateLimitClient implements Closable {
   readonly #options: RateLimitClientOptions;
-  #opened: Promise<Opened> | undefined;
+  readonly #connection: ServiceConnection;
+  #loaded: Promise<Ask> | undefined;
   #underWay = 0;
   #closed = false;
 
   constructor(options: RateLimitClientOptions) {
     this.#options = options;
+    this.#connection = new ServiceConnection(options.url, options.clock);
   }
 
   /** Rejects with LIMITS_UNAVAILABLE; its cause says why. */
@@ -36,9 +37,9 @@ export class RateLimitClient implements Closable {
       throw unavailable(new Error('too many questions wait for it'));
     this.#underWay += 1;
     try {
-      this.#opened ??= open(this.#options.url);
-      const opened = await this.#opened;
-      return await opened.ask(request, timeoutMs);
+      this.#loaded ??= load(this.#options.url, this.#connection);
+      const ask = await this.#loaded;
+      return await ask(request, timeoutMs);
     } catch (cause) {
       throw unavailable(cause);
     } finally {
@@ -46,37 +47,29 @@ export class RateLimitClient implements Closable {
     }
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
-    const opened = await this.#opened?.catch(() => undefined);
-    opened?.sessions.abort();
+    this.#connection.close();
   }
 }
 
-async function open(url: string): Promise<Opened> {
-  const [{ Http2SessionManager: Sessions, createGrpcTransport }, { rateLimitService }] = await Promise.all([
+async function load(url: string, connection: ServiceConnection): Promise<Ask> {
+  const [{ createGrpcTransport }, { rateLimitService }] = await Promise.all([
     import('@connectrpc/connect-node'),
     import('./protocol.ts'),
   ]);
-  const sessions = new Sessions(url, {
-    pingIntervalMs: LIMITS.rateLimitPing.value,
-    pingTimeoutMs: LIMITS.rateLimitPing.value,
-  });
   const transport: Transport = createGrpcTransport({
     baseUrl: url,
-    sessionManager: sessions,
+    sessionManager: connection,
     acceptCompression: [],
     readMaxBytes: LIMITS.rateLimitAnswer.value,
   });
   const { shouldRateLimit } = rateLimitService().method;
-  return {
-    sessions,
-    ask: async (request, timeoutMs) => {
-      const { message } = await transport.unary(shouldRateLimit, undefined, timeoutMs, undefined, {
-        ...request,
-      });
-      return message as unknown as RateLimitResponse;
-    },
+  return async (request, timeoutMs) => {
+    const { message } = await transport.unary(shouldRateLimit, undefined, timeoutMs, undefined, {
+      ...request,
+    });
+    return message as unknown as RateLimitResponse;
   };
 }
 
