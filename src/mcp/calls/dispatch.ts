@@ -38,6 +38,8 @@ interface Routed {
   readonly named: Named | undefined;
   /** Milliseconds that are left for all tries. */
   readonly leftMs?: number | undefined;
+  /** See `Limited`. */
+  readonly entered?: boolean;
 }
 
 const EMPTY: Promise<McpOutcome> = Promise.resolve({ kind: 'result', body: Buffer.from('{}') });
@@ -90,15 +92,19 @@ async function listed(caller: Caller, call: McpCall, kind: ListKind): Promise<Mc
       'unknown cursor: the gateway answers lists whole and gives out no cursors',
     );
   }
+  // Before anything is read: what has to be fetched is what a limit is there for.
+  return limited(caller, call, { member: undefined, work: () => readList(caller, call, kind) });
+}
+
+async function readList(caller: Caller, call: McpCall, kind: ListKind): Promise<McpOutcome> {
   const { ports, view } = caller;
   const { retry: plan, requestMs: withinMs } = view;
   const read = () => readListing(caller, kind, call.exchange);
   const listing = await (plan && maySendAgain(plan, call)
     ? retrying({ plan, withinMs, ports }, call, read)
     : read());
-  if (!listing) return send(caller, call, passThrough(caller, call));
-  const body = listing.bodyFor(caller.era);
-  return limited(caller, call, { member: undefined, work: () => Promise.resolve({ kind: 'result', body }) });
+  if (!listing) return send(caller, call, { ...passThrough(caller, call), entered: true });
+  return { kind: 'result', body: listing.bodyFor(caller.era) };
 }
 
 function byName(caller: Caller, call: McpCall, kind: 'tools' | 'prompts'): Promise<McpOutcome> {
@@ -187,7 +193,8 @@ async function subscribe(caller: Caller, call: McpCall): Promise<McpOutcome> {
   }
   if (!links.isSubscribed(target, uri)) links.checkRoom();
   caller.subscribes?.(call.exchange);
-  const outcome = modern ? await EMPTY : await send(caller, call, routed);
+  const told = modern ? limited(caller, call, { ...routed, work: () => EMPTY }) : send(caller, call, routed);
+  const outcome = await told;
   if (outcome.kind === 'result') await links.subscribed(target, uri);
   return outcome;
 }

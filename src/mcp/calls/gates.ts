@@ -9,12 +9,14 @@ export interface Limited {
   /** Undefined: the call is answered by the gateway itself. */
   readonly member: Member | undefined;
   readonly named?: Named | undefined;
+  /** The call has passed the gates of the endpoint already. */
+  readonly entered?: boolean | undefined;
   work(): Promise<McpOutcome>;
 }
 
 /** Rejects with RATE_LIMITED or OVERLOADED where the call has to wait for another time. */
 export function limited(caller: Caller, call: McpCall, at: Limited): Promise<McpOutcome> {
-  const gate = gateOf(caller.view, at.member);
+  const gate = at.entered ? at.member?.gate : gateOf(caller.view, at.member);
   return gate ? through(gate, { caller, call, at }) : at.work();
 }
 

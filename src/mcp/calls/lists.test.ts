@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Response, type SessionWorld, sessionOver } from '../../../test/fixtures/scripted-session.ts';
+import {
+  memberOf,
+  type Response,
+  type SessionWorld,
+  sessionOver,
+} from '../../../test/fixtures/scripted-session.ts';
 import type { ConnectorScript, Handler } from '../../../test/fixtures/scripted-wire.ts';
 import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
-import type { McpGuard } from '../../core/guard.ts';
+import type { McpGate, McpGuard } from '../../core/guard.ts';
 import { exposeName } from '../view/naming.ts';
 
 const echo: Handler = ({ params, wire }) => ({
@@ -72,6 +77,41 @@ describe('rules about tools', () => {
     // One that is not listed has none; its server is the judge of whether there is such a tool.
     await call('tools/call', { name: 'other' });
     assert.deepEqual(seen, [annotations, undefined]);
+  });
+});
+
+describe('limits on lists', () => {
+  const counting = (counted: string[]): McpGate => ({
+    enter: ({ method }) => {
+      counted.push(method);
+      return undefined;
+    },
+  });
+
+  it('are passed before any server is asked', async () => {
+    const refusing: McpGate = { enter: () => Promise.reject(new GatewayError('RATE_LIMITED', 'too often')) };
+    const hanging = { ...server('a'), on: { initialize: () => undefined } };
+    const world = await sessionOver({ one: hanging, two: server('b') }, { plan: { gate: refusing } });
+    assert.equal(failure(await world.call('tools/list')), 'RATE_LIMITED too often');
+  });
+
+  it('count a list once that is passed on to the one server there is', async () => {
+    const [all, one]: [string[], string[]] = [[], []];
+    const script = { tools: [{ name: 'a' }], on: { 'prompts/list': () => ({ prompts: [] }) } };
+    const world = await sessionOver({ one: script }, { plan: { gate: counting(all) } });
+    const { target } = world.targets['one'] as SessionWorld['targets'][string];
+    const members = [memberOf(target, { gate: counting(one) })];
+    world.session.rebase(world.viewOf([], { gate: counting(all), members }));
+    assert.deepEqual((await world.call('prompts/list')).result, { prompts: [] });
+    assert.deepEqual([all, one], [['prompts/list'], ['prompts/list']]);
+  });
+
+  it('count a subscription to a modern server, which hears of it in another way', async () => {
+    const counted: string[] = [];
+    const script: ConnectorScript = { tools: [{ name: 'a' }], eras: 'apart', speaks: ['modern'] };
+    const { call } = await sessionOver({ one: script }, { plan: { gate: counting(counted) } });
+    await call('resources/subscribe', { uri: 'file:///a' });
+    assert.deepEqual(counted, ['resources/subscribe']);
   });
 });
 
