@@ -8,4 +8,6 @@ export const PAGES_PATH = '/.agentgateway/';
 export interface Pages {
   /** `path`: below PAGES_PATH, e.g. `oauth/callback`. Said again, the last one counts. */
   serve(path: string, service: Service<Exchange, Answer>): void;
+  /** Browsers reach them under this URL too, through a proxy: its host and origin are the gateway's own. */
+  reachedAt(publicUrl: string): void;
 }

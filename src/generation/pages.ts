@@ -9,21 +9,35 @@ import { hostOrigin } from '../listen/host-origin.ts';
 
 export class OwnPages implements Pages {
   readonly #pages = new Map<string, Service<Exchange, Answer>>();
+  readonly #origins = new Set<string>();
+  readonly #hosts = new Set<string>();
 
   serve(path: string, service: Service<Exchange, Answer>): void {
     this.#pages.set(`${PAGES_PATH}${path}`, service);
+  }
+
+  reachedAt(publicUrl: string): void {
+    const { origin, host } = new URL(publicUrl);
+    this.#origins.add(origin);
+    this.#hosts.add(host);
   }
 
   layer(
     { address }: Pick<BindPlan, 'address'>,
     { hostname }: Pick<ListenerPlan, 'hostname'>,
   ): Layer<Exchange, Answer> {
-    const guard = hostOrigin({
-      loopback: address === undefined || isLoopbackHost(address),
-      hostNamed: hostname !== undefined,
-      originAllowed: () => false,
-    });
-    const serve = stack([guard], (exchange: Exchange) => this.#answer(exchange));
+    const guardFor = (hostNamed: boolean): Layer<Exchange, Answer> =>
+      hostOrigin({
+        loopback: address === undefined || isLoopbackHost(address),
+        hostNamed,
+        originAllowed: (origin) => this.#origins.has(origin),
+      });
+    const answer = (exchange: Exchange): Promise<Answer> => this.#answer(exchange);
+    const named = stack([guardFor(true)], answer);
+    const other = stack([guardFor(hostname !== undefined)], answer);
+    // Which hosts are ours is known when all policies have been built.
+    const serve: Service<Exchange, Answer> = (exchange) =>
+      this.#hosts.has(exchange.authority) ? named(exchange) : other(exchange);
     return (next) => (exchange) =>
       exchange.path.startsWith(PAGES_PATH) && this.#pages.size > 0 ? serve(exchange) : next(exchange);
   }

@@ -101,6 +101,31 @@ test('a client of the configuration is used as it is', async (t) => {
   assert.ok(!at.gateway.log().includes(secret));
 });
 
+test('a client-id metadata document of the gateway is a client where such are taken', async (t) => {
+  const publicUrl = 'https://gateway.example';
+  const document = `${publicUrl}/.agentgateway/oauth/client.json`;
+  const documents: Record<string, object> = {};
+  const at = await place(t, {
+    oidc: { clientDocuments: documents },
+    login: { publicUrl, clientMetadataUrl: document },
+  });
+  const served = await fetch(new URL('/.agentgateway/oauth/client.json', at.gateway.url));
+  assert.equal(served.headers.get('content-type'), 'application/json');
+  const described = (await served.json()) as { client_id: string; redirect_uris: string[] };
+  assert.equal(described.client_id, document);
+  assert.deepEqual(described.redirect_uris, [`${publicUrl}/.agentgateway/oauth/callback`]);
+  documents[document] = described;
+  const client = await clientOf(t, at, { era: 'modern', key: KEYS.ann });
+  const link = linkIn(await client.refusal('whoami'));
+  const browser = new WebBrowser({ [publicUrl]: new URL(at.gateway.url).origin });
+  at.oidc.person = 'ann@upstream';
+  const end = await browser.press(await browser.open(link));
+  assert.match(end.body, /You are connected/);
+  assert.equal(await client.call('whoami'), 'ann@upstream');
+  assert.equal(at.oidc.tokenRequests[0]?.client, document);
+  assert.equal(at.oidc.registered.length, 0);
+});
+
 test('a store keeps logins over a restart, encrypted and for the gateway alone', async (t) => {
   const file = join(await temporaryFolder(t), 'deep', 'tokens');
   const key = 'a key of thirty-two characters or so';

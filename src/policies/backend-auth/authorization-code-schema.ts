@@ -39,7 +39,8 @@ export const authorizationCodeSchema = z
     clientSecret: secretSchema.optional().meta({ description: 'Secret of that client, if it has one.' }),
     clientMetadataUrl: safeUrl.optional().meta({
       description:
-        'URL of a client-id metadata document, which is the client id where the authorization server takes such ids.',
+        'URL of a client-id metadata document: the client id where the authorization server takes such. ' +
+        `The gateway serves one at ${PAGES_PATH}oauth/client.json below publicUrl.`,
     }),
     scopes: z
       .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'expected a scope without spaces'))

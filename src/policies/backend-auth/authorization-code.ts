@@ -2,12 +2,13 @@
 import { secretName, secretOf, sessionKey } from '../../auth/secret.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { UpstreamCredentials } from '../../core/outgoing.ts';
+import { PAGES_PATH } from '../../core/pages.ts';
 import type { PolicyDeps } from '../../core/policy.ts';
 import type { Closable } from '../../core/scope.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { FileVault } from '../../stores/file-vault.ts';
 import { MemoryVault } from '../../stores/memory-vault.ts';
-import { LoginDesk } from '../../upstream/credentials/login/desk.ts';
+import { CALLBACK_PAGE, CLIENT_PAGE, LoginDesk } from '../../upstream/credentials/login/desk.ts';
 import type { LocatedCredentials, UpstreamServer } from '../../upstream/credentials/login/located.ts';
 import { LoginPages } from '../../upstream/credentials/login/pages.ts';
 import { TokenBooks } from '../../upstream/credentials/login/token-book.ts';
@@ -19,6 +20,14 @@ export function authorizationCode(config: AuthorizationCodeConfig, deps: PolicyD
   const { lasting, scope, ports, pages } = deps;
   const { desk, pages: own } = lasting.hold(scope, 'login-desk', () => openDesk(deps));
   own.serveOn(pages);
+  const { publicUrl, clientMetadataUrl } = config;
+  if (publicUrl !== undefined) pages.reachedAt(publicUrl);
+  if (publicUrl !== undefined && clientMetadataUrl === `${publicUrl}${PAGES_PATH}${CLIENT_PAGE}`)
+    own.serveClient(
+      pages,
+      clientMetadataUrl,
+      config.redirectUri ?? `${publicUrl}${PAGES_PATH}${CALLBACK_PAGE}`,
+    );
   const books = booksOf(config, deps);
   const { clientSecret, ...rest } = config;
   const key = `login:${canonicalJson({

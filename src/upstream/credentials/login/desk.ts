@@ -14,6 +14,8 @@ import { Cancel } from '../../../lib/cancel.ts';
 
 export const LOGIN_PAGE = 'oauth/login';
 export const CALLBACK_PAGE = 'oauth/callback';
+/** A client-id metadata document. */
+export const CLIENT_PAGE = 'oauth/client.json';
 
 /** What is logged in to, and for whom. */
 export interface Undertaking {

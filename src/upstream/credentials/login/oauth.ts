@@ -64,14 +64,9 @@ export async function register(
   const oauth = await library();
   const supported = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
   const method = METHODS.find((each) => supported.includes(each)) ?? 'none';
-  const local = new URL(redirectUri).protocol === 'http:';
   const metadata = {
-    client_name: 'agentgateway',
-    redirect_uris: [redirectUri],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
+    ...describedAs(redirectUri),
     token_endpoint_auth_method: method,
-    application_type: local ? 'native' : 'web',
     ...(scopes === undefined ? {} : { scope: scopes }),
   };
   return explained('the gateway could not register', async () => {
@@ -89,6 +84,19 @@ export async function register(
       expiresAt: typeof expires === 'number' && expires > 0 ? expires * 1000 : undefined,
     };
   });
+}
+
+/** As what the gateway introduces itself. */
+export function describedAs(redirectUri: string) {
+  const local = new URL(redirectUri).protocol === 'http:';
+  return {
+    client_name: 'agentgateway',
+    redirect_uris: [redirectUri],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    token_endpoint_auth_method: 'none',
+    application_type: local ? 'native' : 'web',
+  };
 }
 
 export interface Authorization {

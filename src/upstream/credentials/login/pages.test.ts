@@ -18,7 +18,7 @@ class World {
 
   constructor() {
     const own = new LoginPages({ desk: this.desk, ports: this.ports });
-    own.serveOn({ serve: (path, service) => void this.pages.set(path, service) });
+    own.serveOn({ serve: (path, service) => void this.pages.set(path, service), reachedAt() {} });
   }
 
   offer(more: Partial<Undertaking> = {}, origin = `http://${AUTHORITY}`) {

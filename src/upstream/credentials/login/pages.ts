@@ -7,8 +7,17 @@ import { asGatewayError, GatewayError } from '../../../core/errors.ts';
 import { type Answer, type Exchange, header, type Reply } from '../../../core/exchange.ts';
 import type { Pages } from '../../../core/pages.ts';
 import type { Log, Ports } from '../../../core/ports.ts';
-import { CALLBACK_PAGE, LOGIN_PAGE, type LoginDesk, type Outcome, type Pending } from './desk.ts';
+import { Flow } from '../../../lib/flow.ts';
+import {
+  CALLBACK_PAGE,
+  CLIENT_PAGE,
+  LOGIN_PAGE,
+  type LoginDesk,
+  type Outcome,
+  type Pending,
+} from './desk.ts';
 import { confirmation, connected, goTo, page, paragraph } from './html.ts';
+import { describedAs } from './oauth.ts';
 
 export interface LoginPagesDeps {
   readonly desk: LoginDesk;
@@ -36,6 +45,16 @@ export class LoginPages {
   serveOn(pages: Pages): void {
     pages.serve(LOGIN_PAGE, (exchange) => this.#answered(exchange, () => this.#login(exchange)));
     pages.serve(CALLBACK_PAGE, (exchange) => this.#answered(exchange, () => this.#callback(exchange)));
+  }
+
+  /** What the gateway says of itself as a client whose id is `document`, a URL that leads here (client-id metadata). */
+  serveClient(pages: Pages, document: string, redirectUri: string): void {
+    const body = JSON.stringify({ client_id: document, ...describedAs(redirectUri) });
+    const headers = ['content-type', 'application/json', 'cache-control', 'public, max-age=300'];
+    pages.serve(CLIENT_PAGE, async ({ method }) => {
+      if (method !== 'GET' && method !== 'HEAD') throw wrongMethod('GET');
+      return { status: 200, headers, body: Flow.of(body) };
+    });
   }
 
   async #answered(exchange: Exchange, work: () => Promise<Answer>): Promise<Answer> {
