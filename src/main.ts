@@ -4,6 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { ConfigError, formatDiagnostics } from './config/diagnostics.ts';
 import { configJsonSchema } from './config/json-schema.ts';
+import { withSharedParts } from './config/shared-schemas.ts';
 import { GatewayError } from './core/errors.ts';
 import { systemClock } from './core/ports.ts';
 import type { ExplainFlags } from './explain/command.ts';
@@ -58,7 +59,7 @@ function program(): Command {
   command
     .command('schema')
     .description('print the JSON Schema of the configuration')
-    .action(() => print(`${JSON.stringify(configJsonSchema(standard), undefined, 2)}\n`));
+    .action(() => print(`${JSON.stringify(withSharedParts(configJsonSchema(standard)), undefined, 2)}\n`));
   command
     .command('stdio')
     .description(
