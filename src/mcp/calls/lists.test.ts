@@ -11,6 +11,7 @@ import { settled } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { McpGate, McpGuard } from '../../core/guard.ts';
 import { exposeName } from '../view/naming.ts';
+import { Shown } from './shown.ts';
 
 const echo: Handler = ({ params, wire }) => ({
   called: params['name'] ?? params['uri'],
@@ -112,6 +113,32 @@ describe('limits on lists', () => {
     const { call } = await sessionOver({ one: script }, { plan: { gate: counting(counted) } });
     await call('resources/subscribe', { uri: 'file:///a' });
     assert.deepEqual(counted, ['resources/subscribe']);
+  });
+});
+
+describe('the list of those who show the same', () => {
+  it('is fetched with that, although the client shows something else meanwhile', async () => {
+    const as = (org: string) =>
+      new Shown('ann', new Map([['one', { headers: ['x-org', org], personal: false }]]));
+    const script: ConnectorScript = { ...server('a'), takesHeaders: true };
+    const world = await sessionOver({ one: script }, { options: { shown: as('a') } });
+    const { connector } = world.targets['one'] as SessionWorld['targets'][string];
+    let connect = (): void => {};
+    connector.delay = new Promise((resolve) => {
+      connect = resolve;
+    });
+    const listed = world.call('tools/list');
+    await settled();
+    world.session.renew(as('b'));
+    connect();
+    await listed;
+    const asked = connector.wires.flatMap((wire) =>
+      wire.options.purpose === 'session' ? wire.of('tools/list') : [],
+    );
+    assert.deepEqual(
+      asked.map(({ outgoing }) => outgoing.client),
+      [['x-org', 'a']],
+    );
   });
 });
 

@@ -4,7 +4,7 @@ import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import type { GuardedRequest } from '../../core/guard.ts';
 import type { ParamHeader } from '../bridge/param-headers.ts';
 import { type Catalogue, type Item, LISTS, type ListKind } from '../catalogue.ts';
-import type { ServerInfo } from '../link/opened.ts';
+import type { ServerInfo, ShowingLink } from '../link/opened.ts';
 import { listOver, PROBE_READER } from '../target/catalogues.ts';
 import { joinedFailure, named } from '../target/failures.ts';
 import type { Target } from '../target/target.ts';
@@ -170,6 +170,17 @@ function readerFor(caller: Caller, target: Target): string {
   return target.era === era ? reader : `${era}:${reader}`;
 }
 
+/**
+ * How the list of `readerFor` is fetched. It is kept for everyone who shows the same, so it must be fetched with just
+ * that: the next request of this client may show something else, and the link goes on with it.
+ */
+function viaFor(caller: Caller, target: Target): () => Promise<ShowingLink> {
+  const { shown, links } = caller;
+  if (readerFor(caller, target) === PROBE_READER) return () => target.probe();
+  const client = shown.speaksTo(target) ? shown.headersFor(target) : undefined;
+  return async () => ({ ...(await links.get(target)), client });
+}
+
 /** The arguments that a tool repeats in headers, as its server lists it now. */
 export async function readRepeated(
   caller: Caller,
@@ -177,8 +188,7 @@ export async function readRepeated(
   native: string,
 ): Promise<readonly ParamHeader[]> {
   const reader = readerFor(caller, target);
-  const via = () => (reader === PROBE_READER ? target.probe() : caller.links.get(target));
-  await target.catalogues.refresh('tools', reader, via);
+  await target.catalogues.refresh('tools', reader, viaFor(caller, target));
   const tools = target.catalogues.known('tools', reader)?.items ?? [];
   return tools.find(({ key }) => key === native)?.repeated ?? [];
 }
@@ -198,10 +208,7 @@ async function readCatalogue(caller: Caller, target: Target, kind: ListKind): Pr
     caller.keepPrivate(target, kind, catalogue);
     return catalogue;
   }
-  const reader = readerFor(caller, target);
-  return target.catalogues.get(kind, reader, () =>
-    reader === PROBE_READER ? target.probe() : caller.links.get(target),
-  );
+  return target.catalogues.get(kind, readerFor(caller, target), viaFor(caller, target));
 }
 
 /** A server that wants the client's own credentials is never up for the probe; the caller's link speaks for it. */

@@ -28,3 +28,8 @@ export interface LinkWithInfo {
   /** Modern links: whom the gateway's own requests over it speak for. Undefined on legacy ones. */
   readonly envelope: Envelope | undefined;
 }
+
+/** A link, and what requests over it show of the client whatever the link itself goes on with (flat list). */
+export interface ShowingLink extends LinkWithInfo {
+  readonly client?: readonly string[] | undefined;
+}

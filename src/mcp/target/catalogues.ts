@@ -7,7 +7,7 @@ import type { Clock, Log } from '../../core/ports.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import type { McpOutcome } from '../call.ts';
 import { type Catalogue, EMPTY, fetchCatalogue, LISTS, type ListKind, sameItems } from '../catalogue.ts';
-import type { LinkWithInfo } from '../link/opened.ts';
+import type { ShowingLink } from '../link/opened.ts';
 import { ownRequest } from '../link/own-calls.ts';
 
 export interface CatalogueOptions {
@@ -50,7 +50,7 @@ export class Catalogues {
   }
 
   /** The catalogue for `reader`; `via` opens the link to fetch it over when that is needed. */
-  async get(kind: ListKind, reader: string, via: () => Promise<LinkWithInfo>): Promise<Catalogue> {
+  async get(kind: ListKind, reader: string, via: () => Promise<ShowingLink>): Promise<Catalogue> {
     const entry = this.#entry(kind, reader);
     const { catalogue } = entry;
     if (!catalogue) {
@@ -68,7 +68,7 @@ export class Catalogues {
   }
 
   /** Fetches anew and waits. */
-  async refresh(kind: ListKind, reader: string, via: () => Promise<LinkWithInfo>): Promise<void> {
+  async refresh(kind: ListKind, reader: string, via: () => Promise<ShowingLink>): Promise<void> {
     const entry = this.#entry(kind, reader);
     const open = await via();
     // What is under way may have been read before the change that this is about, or over a link that is gone.
@@ -102,14 +102,14 @@ export class Catalogues {
   }
 
   /** Over a link that is open: a fetch that waited for the target to come up would be waited for by its coming up. */
-  #fetch(kind: ListKind, entry: Entry, open: LinkWithInfo): Promise<Catalogue> {
+  #fetch(kind: ListKind, entry: Entry, open: ShowingLink): Promise<Catalogue> {
     entry.pending ??= this.#fetchOnce(kind, entry, open).finally(() => {
       entry.pending = undefined;
     });
     return entry.pending;
   }
 
-  async #fetchOnce(kind: ListKind, entry: Entry, open: LinkWithInfo): Promise<Catalogue> {
+  async #fetchOnce(kind: ListKind, entry: Entry, open: ShowingLink): Promise<Catalogue> {
     const { clock, changed } = this.#options;
     const fetched = await listOver(open, kind, this.#options);
     entry.fetchedAt = clock.monotonic();
@@ -123,7 +123,7 @@ export class Catalogues {
 
 /** Fetches one whole list over a link, all pages within one deadline. */
 export function listOver(
-  open: LinkWithInfo,
+  open: ShowingLink,
   kind: ListKind,
   options: Pick<CatalogueOptions, 'clock' | 'log' | 'deadlineMs'>,
 ): Promise<Catalogue> {
@@ -138,7 +138,7 @@ export function listOver(
   const deadline = { ms: options.deadlineMs, maxMs: options.deadlineMs };
   const page = (cursor: Buffer | undefined): Promise<McpOutcome> => {
     const params = cursor && Buffer.concat([Buffer.from('{"cursor":'), cursor, Buffer.from('}')]);
-    return ownRequest(open, spec.method, { params, cancel, deadline });
+    return ownRequest(open, spec.method, { params, cancel, deadline, client: open.client });
   };
   const skipped = (reason: string): void =>
     options.log.warn({ list: kind, reason }, 'an item of the upstream list is left out');

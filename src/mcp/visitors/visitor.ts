@@ -121,6 +121,7 @@ export class Visitor implements Caller, Closable {
   /** The client is who it was, and policies make other headers of its requests. */
   renew(shown: Shown): void {
     this.shown = shown;
+    this.#privateLists.clear();
     for (const target of shown.seenBy(this.view))
       for (const links of this.#allLinks()) links.present(target, shown.headersFor(target));
   }
