@@ -112,11 +112,16 @@ test('metrics have the documented names and labels, and count what was called', 
   );
   const text = await (await fetch(`${gateway.statsUrl}/metrics`)).text();
   const served = new Set([...text.matchAll(/^# TYPE agentgateway_(\w+) /gm)].map(([, name = '']) => name));
-  // Nothing was dropped, no request was so bad that no exchange was made of it, and nobody tried TLS.
+  // Nothing was dropped or sent again, nothing was refused before it was an exchange, and no backend is watched.
   const silent = [
     'mcp_messages_dropped_total',
     'http_requests_refused_total',
+    'connections_refused_total',
     'tls_connections_refused_total',
+    'http_retries_total',
+    'mcp_retries_total',
+    'backend_evicted',
+    'backend_health',
   ];
   assert.deepEqual(
     [...served].sort(),

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { ConfigError } from '../../src/config/diagnostics.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { type LimitSettings, STANDARD_LIMITS } from '../../src/core/limits.ts';
 import { definitions } from './definitions.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -33,12 +34,19 @@ function run(text: string): { kind: 'plan' | 'errors'; shown: string } {
       cwd: '/work-dir',
       folder: '/config-dir',
     });
-    const { hash: _hash, ...shown } = plan;
+    const { binds, settings } = plan;
+    const shown = { binds, settings: { ...settings, limits: changed(settings.limits) } };
     return { kind: 'plan', shown: stringify(shown, { lineWidth: 0, aliasDuplicateObjects: false }) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { kind: 'errors', shown: `${error.message}\n` };
   }
+}
+
+/** Without those that are as ever. */
+function changed(limits: LimitSettings): object {
+  const standard: Readonly<Record<string, number>> = STANDARD_LIMITS;
+  return Object.fromEntries(Object.entries(limits).filter(([name, value]) => value !== standard[name]));
 }
 
 const SEPARATOR = /^=== (plan|errors)\n/m;
