@@ -327,9 +327,8 @@ export class Target implements Closable {
     const wait = this.#backoff.next();
     const { log } = this.#options.ports;
     const fields = { target: this.name, reason: error.message, retryInMs: Math.round(wait) };
-    // The same failure again and again is said once; each retry after that is for debugging.
+    // The same failure again and again is said once. With one that wants logins of people nothing is wrong.
     if (this.#reportedDown === error.message) log.debug(fields, 'target is still down');
-    // Nothing is wrong with it: whoever logs in meets it over a connection of their own.
     else if (error.code === 'LOGIN_NEEDED') log.info(fields, 'target waits for logins');
     else log.warn(fields, 'target is down');
     this.#reportedDown = error.message;

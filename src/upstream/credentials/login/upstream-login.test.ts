@@ -1,114 +1,20 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { Authority, send } from '../../../../test/fixtures/authority.ts';
-import { type TestPorts, testPorts } from '../../../../test/fixtures/test-ports.ts';
-import { GatewayError } from '../../../core/errors.ts';
-import { type Login, LoginNeeded } from '../../../core/outgoing.ts';
-import type { Vault } from '../../../core/vault.ts';
+import {
+  ANN,
+  BASE,
+  BOB,
+  cameBack,
+  confirmed,
+  fetched,
+  is,
+  loggedIn,
+  offered,
+  on,
+  world,
+} from '../../../../test/fixtures/login-world.ts';
 import { Cancel } from '../../../lib/cancel.ts';
-import { LoginDesk } from './desk.ts';
-import { TokenBooks } from './token-book.ts';
-import { type LoginConfig, UpstreamLogin } from './upstream-login.ts';
-
-const BASE = 'http://localhost:3000';
-const ANN = 'jwt:https://idp.example|ann';
-const BOB = 'jwt:https://idp.example|bob';
-
-/** Keeps what it is given, and can be closed like a file that is not read yet. */
-class TestVault implements Vault {
-  readonly entries = new Map<string, string>();
-  opened = false;
-
-  async open(): Promise<void> {
-    this.opened = true;
-  }
-
-  get(key: string): string | undefined {
-    return this.opened ? this.entries.get(key) : undefined;
-  }
-
-  async set(key: string, value: string): Promise<void> {
-    this.entries.set(key, value);
-  }
-
-  async delete(key: string): Promise<void> {
-    this.entries.delete(key);
-  }
-
-  close(): void {}
-}
-
-interface World {
-  readonly at: Authority;
-  readonly ports: TestPorts;
-  readonly desk: LoginDesk;
-  readonly vault: TestVault;
-  readonly config: LoginConfig;
-  readonly login: UpstreamLogin;
-}
-
-const CONFIG: LoginConfig = {
-  clientId: undefined,
-  clientSecret: undefined,
-  clientMetadataUrl: undefined,
-  scopes: undefined,
-  authorizationServer: undefined,
-  resource: undefined,
-  publicUrl: undefined,
-  redirectUri: undefined,
-  shared: false,
-};
-
-async function world(t: TestContext, changes: Partial<LoginConfig> = {}): Promise<World> {
-  const at = await Authority.start();
-  t.after(() => at.close());
-  return on({ at, vault: new TestVault(), ports: testPorts(), config: { ...CONFIG, ...changes } });
-}
-
-/** As after a start of the gateway, with what the vault has. */
-function on(given: Pick<World, 'at' | 'vault' | 'ports' | 'config'>): World {
-  const { at, vault, ports, config } = given;
-  const desk = new LoginDesk(ports);
-  const books = new TokenBooks(vault);
-  const server = { name: 'notes', url: at.url };
-  return { ...given, desk, login: new UpstreamLogin({ key: 'k', config, server, books, desk, ports }) };
-}
-
-const fetched = async ({ login }: World, owner: string | undefined = ANN) =>
-  (await login.fetch(owner, new Cancel()))[1];
-
-async function offered(world: World, owner: string | undefined = ANN): Promise<Login> {
-  const error = await world.login.fetch(owner, new Cancel()).then(
-    () => assert.fail('no login is needed'),
-    (cause: unknown) => cause,
-  );
-  assert.ok(error instanceof LoginNeeded, String(error));
-  return error.at(BASE).login;
-}
-
-/** Where the browser is sent. */
-async function confirmed({ desk }: World, { id }: Login): Promise<URL> {
-  return desk.confirm(id, { browser: 'b', base: BASE });
-}
-
-async function cameBack({ desk }: World, sent: URL, more: Record<string, string> = {}) {
-  const state = sent.searchParams.get('state') ?? '';
-  return desk.finish(state, ['b'], new URLSearchParams({ state, code: 'the-code', ...more }));
-}
-
-async function loggedIn(world: World, owner: string | undefined = ANN): Promise<URL> {
-  const sent = await confirmed(world, await offered(world, owner));
-  const outcome = await cameBack(world, sent);
-  assert.equal(outcome.kind, 'done', outcome.kind === 'failed' ? outcome.error.message : '');
-  return sent;
-}
-
-const is = (code: string, pattern: RegExp) => (error: unknown) => {
-  assert.ok(error instanceof GatewayError && !(error instanceof LoginNeeded), String(error));
-  assert.equal(error.code, code);
-  assert.match(error.message, pattern);
-  return true;
-};
 
 test('a login asks for a code with PKCE, state and resource, and keeps what it gets for its owner', async (t) => {
   const it = await world(t);
