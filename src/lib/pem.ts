@@ -6,7 +6,7 @@ export function isPem(text: string): boolean {
 }
 
 /** The certificates of a text, each as PEM, in their order. */
-export function certificatesOf(text: string): string[] {
+function certificatesOf(text: string): string[] {
   return text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
 }
 
