@@ -23,16 +23,9 @@ test('what stands in two places is written once, under its key', () => {
 
 test('two that differ under the same key have names of their own', () => {
   const twice = { anyOf: [long('x'), long('y'), long('x'), long('y')] };
-  const { anyOf, $defs } = withSharedParts({ properties: { a: twice } }).properties?.['a'] as JsonSchema & {
-    $defs?: object;
-  };
-  assert.equal($defs, undefined);
-  assert.deepEqual(anyOf, [
-    { $ref: '#/$defs/choice' },
-    { $ref: '#/$defs/choice-2' },
-    { $ref: '#/$defs/choice' },
-    { $ref: '#/$defs/choice-2' },
-  ]);
+  const names = ['choice', 'choice-2', 'choice', 'choice-2'];
+  const { properties } = withSharedParts({ properties: { a: twice } });
+  assert.deepEqual(properties, { a: { anyOf: names.map((name) => ({ $ref: `#/$defs/${name}` })) } });
 });
 
 test('what is short, or stands once, stays where it is', () => {
