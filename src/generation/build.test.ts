@@ -62,6 +62,14 @@ class World {
       marking('second', 'edge'),
       marking('first', 'edge'),
       marking('middle', 'authorize'),
+      definePolicy<string>({
+        key: 'aboutCalls',
+        phase: 'authorize',
+        attach: ['route', 'backend'],
+        altitudes: ['mcp'],
+        schema: z.string(),
+        build: () => ({}),
+      }),
     ];
     this.definitions = { policies, backends: [echo] };
   }
@@ -216,6 +224,18 @@ describe('a generation', () => {
     assert.deepEqual(world.closed.sort(), ['current of a', 'scope of a']);
     const unknown = one({ path: '/', backends: [{ kind: 'nothing', config: '' }] });
     assert.throws(() => world.build(unknown), code('CONFIG_INVALID'));
+  });
+
+  it('is refused with rules about MCP calls where none can pass: nobody would be held back by them', () => {
+    const policies = { aboutCalls: 'x' };
+    for (const route of [
+      { path: '/', policies, backends: [echo('a')] },
+      { path: '/', backends: [echo('a', { policies })] },
+    ])
+      assert.throws(() => new World().build(one(route)), {
+        code: 'CONFIG_INVALID',
+        message: 'aboutCalls: it is about MCP, and no `mcp` backend lies behind',
+      });
   });
 
   it('has two lifetimes: what ends at the swap, and what ends with the last exchange', async () => {

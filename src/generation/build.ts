@@ -159,6 +159,18 @@ function withClaims(route: RoutePlan, { definitions }: Building): RoutePlan {
   return claimed.length === 0 ? route : { ...route, matches: [...route.matches, ...claimed] };
 }
 
+/** What decides about MCP alone would say nothing where no MCP passes: whoever wrote it believes otherwise. */
+function checkReach(
+  policies: PolicySet,
+  kinds: readonly string[],
+  { definitions }: Pick<Building, 'definitions'>,
+): void {
+  if (kinds.length === 0 || kinds.includes('mcp')) return;
+  for (const { key, altitudes } of definitions.policies)
+    if (policies[key] !== undefined && altitudes?.every((altitude) => altitude === 'mcp'))
+      throw new GatewayError('CONFIG_INVALID', `${key}: it is about MCP, and no \`mcp\` backend lies behind`);
+}
+
 /** 3. Its layers in phase order, then a backend by weight: again for each try. */
 function buildRoute(
   route: RoutePlan,
@@ -166,6 +178,8 @@ function buildRoute(
   building: Building,
 ): Service<Exchange, Answer> {
   const policies: PolicySet = { ...within.listener.policies, ...route.policies };
+  const kinds = route.backends.map(({ kind }) => kind);
+  checkReach(route.policies, kinds, building);
   const backends = route.backends.map((backend) => buildBackend(backend, route, building));
   const name = route.name ?? route.key;
   building.routes.push({ name, backends });
@@ -190,6 +204,7 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
   const definition = definitions.backends.find(({ key }) => key === backend.kind);
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
   const { key, kind } = backend;
+  checkReach(backend.policies, [kind], building);
   const place: Standing = { level: 'backend', key, route: { backends: [kind], matches: route.matches } };
   const parts = (policies: PolicySet, altitude: Altitude, at = place) =>
     policyParts(policies, building, { ...at, altitude });
