@@ -78,7 +78,8 @@ export class RedisConnection implements Closable {
   /** Resolves when the first try to connect is over, whatever came of it. */
   async #open(): Promise<Redis> {
     const { Redis: Client } = await import('ioredis');
-    const client = new Client(this.#options.url(), {
+    const url = this.#options.url();
+    const client = new Client(url, {
       lazyConnect: true,
       connectTimeout: LIMITS.redisConnect.value,
       socketTimeout: LIMITS.redisSilence.value,
@@ -90,10 +91,20 @@ export class RedisConnection implements Closable {
     });
     this.#client = client;
     client.on('error', (error: Error) => this.#lost(error));
-    client.on('close', () => this.#lost(undefined));
+    client.on('close', () => {
+      this.#lost(undefined);
+      // It would connect by the old one for ever.
+      if (this.#options.url() !== url) this.#drop(client);
+    });
     client.on('ready', () => this.#back());
     await this.#within(client.connect(), LIMITS.redisConnect.value).catch(() => undefined);
     return client;
+  }
+
+  /** Who asks next opens another one. */
+  #drop(client: Redis): void {
+    client.disconnect();
+    if (this.#client === client) this.#client = this.#opening = undefined;
   }
 
   #lost(error: Error | undefined): void {

@@ -155,6 +155,19 @@ describe('buckets in a Redis', { skip: NO_REDIS }, () => {
     assert.doesNotMatch(JSON.stringify(ports.logged), /hunter3/);
   });
 
+  test('a password that was changed counts from the next connection on', { timeout: 20_000 }, async () => {
+    let url = redis.url.replace('hunter2', 'hunter3');
+    const ports = { ...testPorts(), clock: systemClock };
+    const connection = new RedisConnection({ url: () => url, ports });
+    connections.push(connection);
+    const [buckets] = shared({ connection }) as [SharedBuckets];
+    assert.equal(await codeOf(buckets.take('a', 1)), 'OVERLOADED');
+    url = redis.url;
+    while ((await codeOf(buckets.take('a', 1))) !== 'taken')
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.match(JSON.stringify(ports.logged), /connected to Redis again/);
+  });
+
   test('whoever asks after the end gets no new connection', async () => {
     const { connection } = connect();
     const [buckets] = shared({ connection }) as [SharedBuckets];
