@@ -46,7 +46,7 @@ before(async () => {
       ],
     }),
     settings: {
-      limits: { headerBytes: '8KiB', headersTime: '1s', bodyPause: '1s', replyPause: '1s', connections: 100 },
+      limits: { headerBytes: '8KiB', headersTime: '2s', bodyPause: '2s', replyPause: '1s', connections: 100 },
     },
     good: { path: '/admin/good', headers: ADMIN },
   });
