@@ -91,6 +91,13 @@ export class Gateway implements Closable {
     return applied;
   }
 
+  /** Builds a plan and lets go of it: throws what would keep `apply` from it, but for ports that are taken. */
+  async check(plan: Plan): Promise<void> {
+    const { current, scope } = await this.#build(this.#placed(plan));
+    await current.close();
+    await scope.close();
+  }
+
   /** Stops accepting, lets exchanges end up to the drain deadline, then closes everything. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -114,9 +121,7 @@ export class Gateway implements Closable {
 
   async #apply(plan: Plan): Promise<void> {
     if (this.#closed) throw new GatewayError('SHUTTING_DOWN', 'the gateway is shutting down');
-    const { definitions, ports } = this.#options;
-    const loaded = await loadedFor(plan, { definitions, ports });
-    const generation = buildGeneration(plan, { definitions, ports, lasting: this.#lasting(), loaded });
+    const generation = await this.#build(plan);
     const fresh = await this.#bindNew(plan).catch(async (error: unknown) => {
       await generation.current.close();
       await generation.scope.close();
@@ -137,6 +142,12 @@ export class Gateway implements Closable {
     this.#closeUnused(plan);
     if (before) await this.#replace(before);
     for (const { backend } of generation.backends) backend.start?.();
+  }
+
+  async #build(plan: Plan): Promise<Generation> {
+    const { definitions, ports } = this.#options;
+    const loaded = await loadedFor(plan, { definitions, ports });
+    return buildGeneration(plan, { definitions, ports, lasting: this.#lasting(), loaded });
   }
 
   /** What must not run beside its successor stops now; the rest when the last exchange is over. */

@@ -9,7 +9,16 @@ import { GatewayError } from './core/errors.ts';
 import { systemClock } from './core/ports.ts';
 import type { ExplainFlags } from './explain/command.ts';
 import { QuestionError } from './explain/question.ts';
-import { type ConfigInput, type Host, quietPorts, type Run, readConfigFile, readWhole, run } from './run.ts';
+import {
+  type ConfigInput,
+  checkPlan,
+  type Host,
+  quietPorts,
+  type Run,
+  readConfigFile,
+  readWhole,
+  run,
+} from './run.ts';
 import { standard } from './standard.ts';
 import { startScreen } from './start-screen.ts';
 import { serveStdio } from './stdio.ts';
@@ -128,6 +137,7 @@ async function serve(flags: Flags): Promise<void> {
 
 async function validate(input: ConfigInput): Promise<void> {
   const read = await readWhole(input, host);
+  await checkPlan(read.plan, quietPorts(host));
   if (read.document.tests.length === 0) return print(`${input.name}: valid\n`);
   const { printedTests, runTests } = await import('./explain/tests.ts');
   const results = await runTests(read, quietPorts(host));

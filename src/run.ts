@@ -107,6 +107,13 @@ export async function readWhole(input: ConfigInput, host: Pick<Host, 'env' | 'cw
   return readDocument({ text, file: name, definitions, loaded, env: host.env, cwd: host.cwd, folder });
 }
 
+/** Throws what only building a plan shows: a policy where nothing is for it to do, a file that cannot be used. */
+export function checkPlan(plan: Plan, ports: Ports): Promise<void> {
+  return new Gateway({ definitions: standard, ports, address: undefined, listen: false, drainMs: 0 }).check(
+    plan,
+  );
+}
+
 /** For what is asked of a configuration without serving it: nothing is logged and counted. */
 export function quietPorts({ env }: Pick<Host, 'env'>): Ports {
   return { clock: systemClock, log: silentLog, env, signals: NO_SIGNALS, random: randomBytes };

@@ -20,12 +20,15 @@ const marking = (key: string, phase: Phase) =>
     phase,
     attach: ['listener', 'route', 'backend'],
     schema: z.string(),
-    build: (config, { route }) => ({
-      exchange: (next) => (exchange) => {
-        marks(exchange).push(`${key} ${config}${route ? ` for ${route.backends}` : ''}`);
-        return next(exchange);
-      },
-    }),
+    build: (config, { route }) => {
+      if (config === 'broken') throw new GatewayError('CONFIG_INVALID', `${key}: broken`);
+      return {
+        exchange: (next) => (exchange) => {
+          marks(exchange).push(`${key} ${config}${route ? ` for ${route.backends}` : ''}`);
+          return next(exchange);
+        },
+      };
+    },
   });
 
 const trails = new WeakMap<Exchange, string[]>();
@@ -228,14 +231,23 @@ describe('a generation', () => {
 
   it('is refused with rules about MCP calls where none can pass: nobody would be held back by them', () => {
     const policies = { aboutCalls: 'x' };
-    for (const route of [
-      { path: '/', policies, backends: [echo('a')] },
-      { path: '/', backends: [echo('a', { policies })] },
-    ])
+    for (const [place, route] of [
+      ['route route-0', { path: '/', policies, backends: [echo('a')] }],
+      ['backend route-0[0]', { path: '/', backends: [echo('a', { policies })] }],
+    ] as const)
       assert.throws(() => new World().build(one(route)), {
         code: 'CONFIG_INVALID',
-        message: 'aboutCalls: it is about MCP, and no `mcp` backend lies behind',
+        message: `${place}: aboutCalls: it is about MCP, and no \`mcp\` backend lies behind`,
       });
+  });
+
+  it('names the place of a policy that cannot be built', () => {
+    const world = new World();
+    const plan = one({ path: '/', policies: { first: 'broken' }, backends: [echo('a')] });
+    assert.throws(() => world.build(plan), {
+      code: 'CONFIG_INVALID',
+      message: 'route route-0: first: broken',
+    });
   });
 
   it('has two lifetimes: what ends at the swap, and what ends with the last exchange', async () => {

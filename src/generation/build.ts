@@ -162,13 +162,16 @@ function withClaims(route: RoutePlan, { definitions }: Building): RoutePlan {
 /** What decides about MCP alone would say nothing where no MCP passes: whoever wrote it believes otherwise. */
 function checkReach(
   policies: PolicySet,
-  kinds: readonly string[],
   { definitions }: Pick<Building, 'definitions'>,
+  { level, key: at, route }: Standing,
 ): void {
+  const kinds = route?.backends ?? [];
   if (kinds.length === 0 || kinds.includes('mcp')) return;
-  for (const { key, altitudes } of definitions.policies)
-    if (policies[key] !== undefined && altitudes?.every((altitude) => altitude === 'mcp'))
-      throw new GatewayError('CONFIG_INVALID', `${key}: it is about MCP, and no \`mcp\` backend lies behind`);
+  for (const { key, altitudes } of definitions.policies) {
+    if (policies[key] === undefined || !altitudes?.every((altitude) => altitude === 'mcp')) continue;
+    const message = `${level} ${at}: ${key}: it is about MCP, and no \`mcp\` backend lies behind`;
+    throw new GatewayError('CONFIG_INVALID', message);
+  }
 }
 
 /** 3. Its layers in phase order, then a backend by weight: again for each try. */
@@ -178,8 +181,7 @@ function buildRoute(
   building: Building,
 ): Service<Exchange, Answer> {
   const policies: PolicySet = { ...within.listener.policies, ...route.policies };
-  const kinds = route.backends.map(({ kind }) => kind);
-  checkReach(route.policies, kinds, building);
+  checkReach(route.policies, building, routePlace(route));
   const backends = route.backends.map((backend) => buildBackend(backend, route, building));
   const name = route.name ?? route.key;
   building.routes.push({ name, backends });
@@ -204,8 +206,8 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
   const definition = definitions.backends.find(({ key }) => key === backend.kind);
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
   const { key, kind } = backend;
-  checkReach(backend.policies, [kind], building);
   const place: Standing = { level: 'backend', key, route: { backends: [kind], matches: route.matches } };
+  checkReach(backend.policies, building, place);
   const parts = (policies: PolicySet, altitude: Altitude, at = place) =>
     policyParts(policies, building, { ...at, altitude });
   const built = definition.build(backend.config, {
@@ -276,7 +278,19 @@ function policyParts(
   const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
   const place = `${level} ${at}`;
   const deps = { ports, lasting, scope, pages, settings: plan.settings, place, level, route };
-  return inOrder.map((policy) => policy.build(policies[policy.key], deps, loaded?.get(policy.key)));
+  return inOrder.map((policy) =>
+    located(place, () => policy.build(policies[policy.key], deps, loaded?.get(policy.key))),
+  );
+}
+
+/** Names the place of what cannot be built: by now nobody knows lines any more. */
+function located<T>(place: string, build: () => T): T {
+  try {
+    return build();
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code !== 'CONFIG_INVALID') throw error;
+    throw new GatewayError('CONFIG_INVALID', `${place}: ${error.message}`, { cause: error });
+  }
 }
 
 function outgoing(parts: readonly PolicyParts[]): Outgoing {

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -109,6 +117,27 @@ test('a valid configuration is called so, wherever it comes from', async (t) => 
   assert.deepEqual(fromInput, { code: 0, stdout: '<stdin>: valid\n', stderr: '' });
   const inline = await agentgateway(['-c', VALID, '--validate-only']);
   assert.deepEqual(inline, { code: 0, stdout: '<inline>: valid\n', stderr: '' });
+});
+
+test('what only building shows is no valid configuration either, and no server is started for that', async (t) => {
+  const started = join(folder(t), 'started');
+  const server = { name: 'one', stdio: { cmd: 'touch', args: [started] } };
+  const config = (route: object) =>
+    JSON.stringify({ binds: [{ port: 3000, listeners: [{ routes: [route] }] }] });
+  const wrong = {
+    policies: { mcpAuthorization: { rules: ['jwt.sub == "ann"'] } },
+    backends: [{ host: 'localhost:8080' }],
+  };
+  const { code, stdout, stderr } = await agentgateway(['-c', config(wrong), '--validate-only']);
+  assert.deepEqual([code, stdout], [2, '']);
+  assert.match(
+    stderr,
+    /^agentgateway: route 3000\/default\/\S.*: mcpAuthorization: .* no `mcp` backend lies behind/,
+  );
+  const right = { ...wrong, backends: [{ mcp: { targets: [server] } }] };
+  const { stdout: told } = await agentgateway(['-c', config(right), '--validate-only']);
+  assert.equal(told, '<inline>: valid\n');
+  assert.equal(existsSync(started), false);
 });
 
 test('a relative path is one from the working directory, and messages show it as it was given', async (t) => {
