@@ -74,7 +74,8 @@ function secrets(text: string, spot: Spot, inside: boolean): Range[] {
   if (spot.scalar) return inside || looksSecret(content(text, spot), undefined) ? [spot] : [];
   let before: string | undefined;
   return [...spot.children].flatMap(([name, child]) => {
-    const named = typeof name === 'string' ? holdsSecret(name) && !isRules(child) : behind(before);
+    const named =
+      typeof name === 'string' ? holdsSecret(name) && !isPlain(name, text, child) : behind(before);
     before = typeof name === 'number' && child.scalar ? content(text, child) : undefined;
     return secrets(text, child, inside || named);
   });
@@ -97,9 +98,12 @@ function content(text: string, { start, end }: Range): string {
   return text.slice(start, end).replace(/^["']|["']$/g, '');
 }
 
-/** `authorization` is a header with a secret, and a policy with rules that people want to see. */
-function isRules({ children }: Spot): boolean {
-  return children.has('rules');
+/** `authorization` is a header with a secret, and a policy with rules that people want to see; `maxTokens: 5` counts. */
+function isPlain(name: string, text: string, spot: Spot): boolean {
+  return (
+    spot.children.has('rules') ||
+    (/tokens$/i.test(name) && /^\d{1,15}$/.test(text.slice(spot.start, spot.end)))
+  );
 }
 
 function blank(text: string): string {

@@ -102,6 +102,12 @@ export const MCP_LIMITS = {
     error: 'UPSTREAM_PROTOCOL',
     what: 'Times one call of a client with a session may come back from its server with further questions.',
   },
+  taskOwners: {
+    value: 10_000,
+    unit: 'count',
+    error: 'UNKNOWN_ITEM',
+    what: 'Tasks of one server whose client is remembered, so that no other client gets at them; the oldest is forgotten.',
+  },
   subscriptions: {
     value: 1024,
     unit: 'count',

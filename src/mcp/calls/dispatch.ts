@@ -11,7 +11,9 @@ import { type ListKind, listOfMethod } from '../catalogue.ts';
 import type { LinkWithInfo } from '../link/opened.ts';
 import { SLOT } from '../message.ts';
 import { named } from '../target/failures.ts';
-import { exposeTask, exposeUris } from '../view/rewrite.ts';
+import type { Target } from '../target/target.ts';
+import { hasTasks } from '../target/task-owners.ts';
+import { begunTask, exposeTask, exposeUris } from '../view/rewrite.ts';
 import type { Member } from '../view/view.ts';
 import type { Caller } from './caller.ts';
 import { limited } from './gates.ts';
@@ -71,7 +73,10 @@ export function dispatch(caller: Caller, call: McpCall): Promise<McpOutcome> {
       return subscribe(caller, call);
     case 'completion/complete':
       return byReference(caller, call);
+    case 'tasks/list':
+      return send(caller, call, allTasks(caller, call));
     case 'tasks/get':
+    case 'tasks/result':
     case 'tasks/update':
     case 'tasks/cancel':
       return send(caller, call, byTask(caller, call));
@@ -163,6 +168,16 @@ function byTask(caller: Caller, call: McpCall): Routed {
   return { member, native, splices, repeatable, repeated: NOT_REPEATED, named };
 }
 
+/** A link that everyone shares lists the tasks of everyone. */
+function allTasks(caller: Caller, call: McpCall): Routed {
+  const routed = passThrough(caller, call);
+  if (routed.member.target.connector.lifecycle !== 'shared') return routed;
+  throw new GatewayError(
+    'METHOD_NOT_FOUND',
+    'Method not found: tasks/list: the server is shared by its clients',
+  );
+}
+
 function byReference(caller: Caller, call: McpCall): Promise<McpOutcome> {
   const { text } = call.message;
   if (text.text(SLOT.refType) === 'ref/resource') return send(caller, call, byUri(caller, call, SLOT.refUri));
@@ -204,7 +219,13 @@ async function send(caller: Caller, call: McpCall, routed: Routed): Promise<McpO
   call.record.target = member.name;
   if (native !== undefined) call.record.name = native;
   permit(caller, call, routed);
+  refuseTaskOfOthers(caller, routed);
   return limited(caller, call, { ...routed, work: () => tries(caller, call, routed) });
+}
+
+function refuseTaskOfOthers({ shown: { owner } }: Caller, { member, named: task }: Routed): void {
+  if (task?.kind !== 'task' || member.target.tasks.mayUse(task.name, owner)) return;
+  throw new GatewayError('UNKNOWN_ITEM', `Unknown task: ${task.exposed}`);
 }
 
 /** Where the route says how often a call is sent again, nothing else does. */
@@ -246,7 +267,7 @@ async function sendOver(links: Links, caller: Caller, sent: Sent): Promise<McpOu
   let open: LinkWithInfo | undefined;
   try {
     open = links.ready(target) ?? (await links.get(target));
-    return shown(await over(open, caller, sent), { call, open, member });
+    return shown(await over(open, caller, sent), { caller, call, open, member });
   } catch (cause) {
     const error = named(member.name, cause);
     if (wantsOtherHeaders(error)) return await withFreshHeaders(links, caller, sent);
@@ -261,7 +282,7 @@ async function lastTry(links: Links, caller: Caller, sent: Sent): Promise<McpOut
   const { member } = routed;
   try {
     const open = await links.get(member.target);
-    return shown(await over(open, caller, sent), { call, open, member });
+    return shown(await over(open, caller, sent), { caller, call, open, member });
   } catch (cause) {
     throw named(member.name, cause);
   }
@@ -284,12 +305,18 @@ async function withFreshHeaders(links: Links, caller: Caller, sent: Sent): Promi
 
 function shown(
   outcome: McpOutcome,
-  { call, open, member }: { call: McpCall; open: LinkWithInfo; member: Member },
+  { caller, call, open, member }: { caller: Caller; call: McpCall; open: LinkWithInfo; member: Member },
 ): McpOutcome {
+  if (call.method === 'tools/call' && hasTasks(open.info)) noteTask(outcome, member.target, caller);
   if (!member.mapsUris || outcome.kind === 'error') return outcome;
   let body = exposeUris(outcome.body, member.name);
   if (open.link.era === 'modern') body = exposeTask(body, member.name, call.method);
   return body === outcome.body ? outcome : { kind: 'result', body };
+}
+
+function noteTask({ kind, body }: McpOutcome, { tasks }: Target, { shown: { owner } }: Caller): void {
+  const id = kind === 'result' ? begunTask(body) : undefined;
+  if (id !== undefined) tasks.begun(id, owner);
 }
 
 /**

@@ -232,6 +232,10 @@ export class Session implements Caller, Closable {
 
   /** A shared target's notification; only what this client asked for reaches it. */
   fromShared(target: Target, message: Message): void {
+    if (message.method === 'notifications/tasks/status') {
+      const id = message.text.text(SLOT.taskId);
+      if (id === undefined || !target.tasks.mayUse(id, this.shown.owner)) return;
+    }
     if (message.method === 'notifications/resources/updated') {
       const uri = message.text.text(SLOT.uri);
       if (uri === undefined || !this.links.isSubscribed(target, uri)) return;

@@ -20,6 +20,7 @@ import { Catalogues, changedList, PROBE_READER } from './catalogues.ts';
 import { Eras, type SessionOpening } from './eras.ts';
 import { named, removed } from './failures.ts';
 import { restored, SharedInterest } from './shared-interest.ts';
+import { TaskOwners } from './task-owners.ts';
 
 export interface TargetOptions {
   readonly name: string;
@@ -59,6 +60,7 @@ export class Target implements Closable {
   readonly catalogues: Catalogues;
   /** What sessions want of the link they share. */
   readonly interest = new SharedInterest(LEVELS, () => this.#announcements?.update());
+  readonly tasks: TaskOwners;
   /** It has asked a client outside of its calls, so nothing says which call a question belongs to. */
   asksOutside = false;
   readonly #options: TargetOptions;
@@ -87,6 +89,7 @@ export class Target implements Closable {
     const { clock, log, random } = options.ports;
     this.name = options.name;
     this.connector = options.connector;
+    this.tasks = new TaskOwners({ complete: options.connector.lifecycle === 'shared' });
     this.#options = options;
     const fraction = (): number => random(4).readUInt32LE() / 2 ** 32;
     this.#backoff = new Backoff({ ...RESTART, random: fraction });

@@ -81,6 +81,25 @@ const TASK_ID = TASK.slot('taskId');
 const RESULT_TYPE = TASK.slot('resultType');
 const TASK_CONTENT = TASK.slot('result', 'content');
 
+const BEGUN = new Shape({ taskId: true, resultType: true, task: { taskId: true } });
+const BEGUN_ID = BEGUN.slot('taskId');
+const BEGUN_TYPE = BEGUN.slot('resultType');
+const BEGUN_LEGACY = BEGUN.slot('task', 'taskId');
+
+/** The id of the task that a call became, in either era. */
+export function begunTask(body: Buffer): string | undefined {
+  if (!TASK_ID_NAME.isIn(body)) return undefined;
+  try {
+    const text = lex(body, BEGUN);
+    if (text.first(BEGUN_LEGACY) === QUOTE) return text.text(BEGUN_LEGACY);
+    const isTask = text.first(BEGUN_TYPE) === QUOTE && text.text(BEGUN_TYPE) === 'task';
+    return isTask && text.first(BEGUN_ID) === QUOTE ? text.text(BEGUN_ID) : undefined;
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return undefined;
+    throw error;
+  }
+}
+
 /** A task that a call became, or the state of one (the tasks extension): its id says whose it is. */
 export function exposeTask(body: Buffer, target: string, method: string): Buffer {
   if (!TASK_ID_NAME.isIn(body)) return body;
