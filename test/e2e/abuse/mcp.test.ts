@@ -41,10 +41,19 @@ before(async () => {
       },
       b: { raw: { results: { 'tools/list': JSON.stringify({ tools: ['secret', 'echo'].map(tool) }) } } },
       work: { target: { stdio: { cmd: process.execPath, args: [FIXTURE, '--stdio'] } } },
+      shared: {
+        target: { stdio: { cmd: process.execPath, args: [FIXTURE, '--stdio'], lifecycle: 'shared' } },
+      },
     },
     policies: {
       jwtAuth: { issuer: ISSUER, audiences: [AUDIENCE], jwks: keySetText(key) },
-      mcpAuthorization: { rules: ['mcp.tool.target == "a" || mcp.tool.target == "work"', '!has(mcp.tool)'] },
+      mcpAuthorization: {
+        rules: [
+          'mcp.tool.target == "a" || mcp.tool.target == "work"',
+          'mcp.tool.target == "shared"',
+          '!has(mcp.tool)',
+        ],
+      },
     },
     settings: { limits: { requestBody: '64KiB', batch: 5, upstreamMessage: '256KiB' } },
   });
@@ -128,18 +137,21 @@ describe('what belongs to one principal', () => {
     ]);
   });
 
-  // Of a server that keeps its clients apart. One that all share knows a task by its id alone.
-  test('a task: another one neither reads, answers nor cancels it', async (t) => {
-    const tasks = { extensions: { [TASKS]: {} } };
-    const [mine, thief] = [modern(t, ann, tasks), modern(t, bob, tasks)];
-    const begun = await mine.call('work_slow_compute', { seconds: 60 });
-    const taskId = String(begun.result?.['taskId']);
-    assert.notEqual(taskId, 'undefined', JSON.stringify(begun));
-    for (const method of ['tasks/get', 'tasks/cancel', 'tasks/update'])
-      assert.ok((await thief.request(method, { taskId, inputResponses: {} })).error, method);
-    assert.equal((await mine.request('tasks/get', { taskId })).result?.['status'], 'working');
-    assert.ok((await mine.request('tasks/cancel', { taskId })).result);
-  });
+  for (const [target, how] of [
+    ['work', 'of its own child'],
+    ['shared', 'of a child that all clients share'],
+  ])
+    test(`a task ${how}: another one neither reads, answers nor cancels it`, async (t) => {
+      const tasks = { extensions: { [TASKS]: {} } };
+      const [mine, thief] = [modern(t, ann, tasks), modern(t, bob, tasks)];
+      const begun = await mine.call(`${target}_slow_compute`, { seconds: 60 });
+      const taskId = String(begun.result?.['taskId']);
+      assert.notEqual(taskId, 'undefined', JSON.stringify(begun));
+      for (const method of ['tasks/get', 'tasks/cancel', 'tasks/update'])
+        assert.ok((await thief.request(method, { taskId, inputResponses: {} })).error, method);
+      assert.equal((await mine.request('tasks/get', { taskId })).result?.['status'], 'working');
+      assert.ok((await mine.request('tasks/cancel', { taskId })).result);
+    });
 });
 
 describe('a name', () => {
