@@ -14,7 +14,15 @@ import type { McpOutcome, Peer } from '../../call.ts';
 import { type Answered, renderError, runCall } from '../../calls/run-call.ts';
 import type { Message } from '../../message.ts';
 import { DEFAULT_REVISION } from '../../revisions.ts';
-import { accepted, clientContext, isChallenge, JSON_HEADERS, judged, traceHeaders } from '../exchange.ts';
+import {
+  accepted,
+  clientContext,
+  isChallenge,
+  JSON_HEADERS,
+  judged,
+  shownWith,
+  traceHeaders,
+} from '../exchange.ts';
 import type { FrontParts } from '../options.ts';
 import { SingleReply } from '../single-reply.ts';
 import { joinBatch, readBatch } from './batch.ts';
@@ -110,7 +118,8 @@ export class StatelessFront {
       const headers = traceHeaders(exchange);
       const refused = UNHEARD.has(message.method) ? CANNOT_HEAR : undefined;
       const judging = judged(endpoint, exchange);
-      const context = { peer, cancel, route, traceId, headers, refused, exchange: judging };
+      const shown = shownWith(exchange, endpoint);
+      const context = { peer, cancel, route, traceId, headers, refused, exchange: judging, shown };
       return await runCall(visitor, message, context);
     } finally {
       visitor.leave();
