@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FrontWorld, JSON_POST } from '../../test/fixtures/scripted-front.ts';
 import { ModernClient } from '../../test/fixtures/scripted-modern.ts';
-import { viewOf } from '../../test/fixtures/scripted-session.ts';
+import { memberOf, viewOf } from '../../test/fixtures/scripted-session.ts';
+import type { TestTarget } from '../../test/fixtures/scripted-target.ts';
 import type { ConnectorScript } from '../../test/fixtures/scripted-wire.ts';
 import { textOf } from '../../test/fixtures/test-exchange.ts';
 import { settled } from '../../test/fixtures/test-ports.ts';
@@ -155,6 +156,54 @@ describe('a single server that wants the client’s own login', () => {
     assert.notEqual(reply.status, 200);
     const shown = world.targets['one']?.connector.wires.flatMap(({ options }) => options.headers);
     assert.deepEqual(shown, []);
+  });
+});
+
+describe('what a client shows of itself', () => {
+  const remote: ConnectorScript = { ...TOOL, takesHeaders: true };
+
+  it('is shown again by a client without a session after a new view', async () => {
+    const world = new FrontWorld({ one: remote, two: remote });
+    const { one, two } = world.targets as Record<'one' | 'two', TestTarget>;
+    const client = new ModernClient(world);
+    const headers = { authorization: 'Bearer good' };
+    for (const [target, name] of [
+      [one, 'one'],
+      [two, 'two'],
+    ] as const) {
+      world.endpoint.rebase(viewOf([target]));
+      assert.ok((await client.json('tools/call', { name: 'a' }, { headers })).result, name);
+      const links = target.connector.wires.filter(({ options }) => options.purpose === 'session');
+      assert.deepEqual(
+        links.map(({ options }) => options.headers),
+        [['authorization', 'Bearer good']],
+        name,
+      );
+    }
+  });
+
+  it('is known again to a session after a new view, be it only who it is', async () => {
+    const world = new FrontWorld({ one: remote });
+    const { target } = world.targets['one'] as TestTarget;
+    const personal = (key: string) => {
+      const credentials = {
+        key,
+        personal: true,
+        names: ['authorization'],
+        ready: () => [],
+        fetch: async () => [],
+        refused: () => false,
+      };
+      return viewOf([], { members: [memberOf(target, { outgoing: { mapping: undefined, credentials } })] });
+    };
+    world.endpoint.rebase(personal('before'));
+    const client = await world.client({ principal: 'ann' });
+    const { session } = client;
+    assert.equal(session.shown.speaksTo(target), true);
+    world.endpoint.rebase(personal('after'));
+    assert.equal(session.shown.speaksTo(target), false);
+    await client.json(1, 'ping');
+    assert.equal(session.shown.speaksTo(target), true);
   });
 });
 

@@ -131,7 +131,8 @@ export class Endpoint implements Closable, TargetWatcher {
       info?.toString('latin1') ?? '',
     ].join('\0');
     const visitor = this.#visitors.get(key, () => this.#visitor(envelope, client, revision));
-    if (shown && visitor.shown.key !== shown.key) visitor.renew(shown);
+    if (visitor.shown.withdrawn) visitor.renew(shown ?? shownBy(this.#view, client));
+    else if (shown && visitor.shown.key !== shown.key) visitor.renew(shown);
     return visitor;
   }
 
@@ -160,6 +161,7 @@ export class Endpoint implements Closable, TargetWatcher {
 
   /** Whether a request shows what its session goes on with; where nothing travels on, any will do. */
   knows(session: Session, client: ClientContext): boolean {
+    if (session.shown.withdrawn) return false;
     if (this.#view.maps) return session.shown.key === shownBy(this.#view, client).key;
     return session.shown.own === ownLogin(this.#view, client);
   }

@@ -97,6 +97,6 @@ test('after a change of what is shown nothing is, until the client comes again',
   const view = viewOf([one]);
   const shown = shownBy(view, clientOf('alice', view));
   assert.deepEqual(shown.seenBy(view), [one]);
-  assert.deepEqual(shown.withdrawn().headersFor(one), []);
-  assert.equal(shown.withdrawn().owner, 'alice');
+  assert.deepEqual(shown.withdraw().headersFor(one), []);
+  assert.equal(shown.withdraw().owner, 'alice');
 });

@@ -39,6 +39,8 @@ export class Shown implements ShownHeaders {
   readonly own: string;
   /** The same for clients that show the same. */
   readonly key: string;
+  /** The next request tells what is shown. */
+  readonly withdrawn: boolean = false;
   readonly #parts: ReadonlyMap<string, Part>;
   readonly #readers = new Map<string, string>();
 
@@ -85,9 +87,13 @@ export class Shown implements ShownHeaders {
   }
 
   /** The view has changed; what is shown is known again with the next request. */
-  withdrawn(): Shown {
-    return new Shown(this.owner);
+  withdraw(): Shown {
+    return new Withdrawn(this.owner);
   }
+}
+
+class Withdrawn extends Shown {
+  override readonly withdrawn = true;
 }
 
 const NOBODY = new Shown('');

@@ -266,7 +266,7 @@ export class Session implements Caller, Closable {
     if (!view.tellsSame(before)) {
       for (const target of this.shown.seenBy(before))
         if (kept.has(target)) void this.links.release(target, withdrawn(target.name));
-      this.shown = this.shown.withdrawn();
+      this.shown = this.shown.withdraw();
     }
     this.view = view;
     this.#dropForbidden();

@@ -225,7 +225,7 @@ export class Visitor implements Caller, Closable {
     if (!view.tellsSame(before)) {
       for (const target of this.shown.seenBy(before))
         if (view.member(target.name)?.target === target) this.#release(target, withdrawn(target.name));
-      this.shown = this.shown.withdrawn();
+      this.shown = this.shown.withdraw();
     }
     this.view = view;
     if (view.showsSame(before)) return;
