@@ -82,19 +82,21 @@ function keySource(jwks: IssuerConfig['jwks'], deps: VerifierDeps): KeySource {
   if ('file' in jwks) return fileKeys(jwks.file, `${policy}.jwks`, ports);
   if ('url' in jwks) return new RemoteKeys(jwks.url, textAt(jwks.url, scope, KEY_SET_BOUNDS), ports);
   const metadata = lastingMetadata(jwks.metadata, deps);
-  const fetchers = new Map<string, FetchText>();
+  let last: { readonly url: string; readonly fetch: FetchText; readonly scope: Scope } | undefined;
   const fetch: FetchText = async (cancel) => {
     const url = endpointOf(await metadata.current(), 'jwks_uri');
     if (url === undefined)
       throw new GatewayError('ISSUER_UNAVAILABLE', 'the metadata of the issuer names no jwks_uri');
-    let at = fetchers.get(url);
-    if (!at) {
+    if (last?.url !== url) {
       // One at a time: an issuer that names another address each time must not fill the memory.
-      fetchers.clear();
-      at = textAt(url, scope, KEY_SET_BOUNDS);
-      fetchers.set(url, at);
+      if (last) {
+        scope.disown(last.scope);
+        await last.scope.close();
+      }
+      const own = scope.own(new Scope());
+      last = { url, scope: own, fetch: textAt(url, own, KEY_SET_BOUNDS) };
     }
-    return at(cancel);
+    return last.fetch(cancel);
   };
   return new RemoteKeys(jwks.metadata.issuer, fetch, ports);
 }

@@ -6,7 +6,7 @@ import { FakeClock, settled } from '../../test/fixtures/test-ports.ts';
 import { systemClock } from '../core/ports.ts';
 import { type Closable, type Lasting, Scope } from '../core/scope.ts';
 import { Cancel } from '../lib/cancel.ts';
-import { textAt } from './text.ts';
+import { textAt, textsOf } from './text.ts';
 
 const stage = new Stage();
 
@@ -94,4 +94,22 @@ describe('a text behind an address', () => {
     cancel.cancel(new Error('enough'));
     await failed;
   });
+});
+
+test('texts of one origin hold one connection pool, however many are asked for', async () => {
+  const { port } = await stage.server((request, reply) => void reply.end(request.url));
+  const scope = new Scope();
+  stage.own(() => scope.close());
+  let held = 0;
+  const counting: Lasting = {
+    hold: (owner, _key, make) => {
+      held += 1;
+      return owner.own(make());
+    },
+  };
+  const origin = `http://127.0.0.1:${port}`;
+  const options = { lasting: counting, scope, clock: systemClock, maxBytes: 1000, timeoutMs: 5000 };
+  const textOn = textsOf(origin, options);
+  for (const path of ['/a', '/b?c', '/a']) assert.equal(await textOn(origin + path)(new Cancel()), path);
+  assert.equal(held, 1);
 });

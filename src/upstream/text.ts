@@ -3,7 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Lasting, Scope } from '../core/scope.ts';
 import type { Cancel } from '../lib/cancel.ts';
-import { httpUpstream, type UpstreamTls } from './http.ts';
+import { type HttpUpstream, httpUpstream, type UpstreamTls } from './http.ts';
 
 export interface TextOptions {
   readonly lasting: Lasting;
@@ -18,10 +18,25 @@ export interface TextOptions {
 
 /** Rejects for anything but a whole 200. A redirect could lead to an address nobody has agreed to (SSRF). */
 export function textAt(url: string, options: TextOptions): (cancel: Cancel) => Promise<string> {
-  const { lasting, scope, clock, maxBytes, timeoutMs, tls } = options;
-  const { protocol, origin, pathname, search } = new URL(url);
-  const allowH2 = protocol === 'https:';
+  return textsOf(new URL(url).origin, options)(url);
+}
+
+/** Of one origin, over one connection pool: who asks for one at each request must not hold one more each time. */
+export function textsOf(
+  origin: string,
+  options: TextOptions,
+): (url: string) => (cancel: Cancel) => Promise<string> {
+  const { lasting, scope, timeoutMs, tls } = options;
+  const allowH2 = origin.startsWith('https:');
   const upstream = httpUpstream(lasting, scope, { origin, tls, connectTimeoutMs: timeoutMs, allowH2 });
+  return (url) => textOver(upstream, new URL(url), options);
+}
+
+function textOver(
+  upstream: HttpUpstream,
+  { pathname, search }: URL,
+  { clock, maxBytes, timeoutMs }: TextOptions,
+): (cancel: Cancel) => Promise<string> {
   const request = {
     method: 'GET',
     path: `${pathname}${search}`,

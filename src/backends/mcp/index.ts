@@ -18,7 +18,7 @@ import { ReplayBudget } from '../../mcp/sessions/replay.ts';
 import { type SessionSettings, SessionTable } from '../../mcp/sessions/session-table.ts';
 import { Target } from '../../mcp/target/target.ts';
 import { type MemberPlan, View } from '../../mcp/view/view.ts';
-import { textAt } from '../../upstream/text.ts';
+import { textsOf } from '../../upstream/text.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
 import { VERSION } from '../../version.ts';
 import { LiveLimits } from './limits.ts';
@@ -112,7 +112,7 @@ function relayOf(
   return new MetadataRelay({
     url,
     path: onlyPath(matches),
-    textAt: (place) => textAt(place, { lasting, scope, clock: ports.clock, tls, ...bounds }),
+    textAt: textsOf(url.origin, { lasting, scope, clock: ports.clock, tls, ...bounds }),
   });
 }
 
