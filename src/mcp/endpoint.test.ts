@@ -4,10 +4,12 @@ import { FrontWorld, JSON_POST } from '../../test/fixtures/scripted-front.ts';
 import { ModernClient } from '../../test/fixtures/scripted-modern.ts';
 import { memberOf, viewOf } from '../../test/fixtures/scripted-session.ts';
 import type { TestTarget } from '../../test/fixtures/scripted-target.ts';
-import type { ConnectorScript } from '../../test/fixtures/scripted-wire.ts';
+import type { ConnectorScript, Received } from '../../test/fixtures/scripted-wire.ts';
 import { textOf } from '../../test/fixtures/test-exchange.ts';
 import { settled } from '../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../core/errors.ts';
+import { header } from '../core/exchange.ts';
+import type { HeaderMapping } from '../core/outgoing.ts';
 import { readMessage } from './message.ts';
 
 const TOOL: ConnectorScript = { tools: [{ name: 'a' }], on: { 'tools/call': () => ({}) } };
@@ -180,6 +182,32 @@ describe('what a client shows of itself', () => {
         name,
       );
     }
+  });
+
+  it('is what its request shows where it asks a server that wants a login what there is', async () => {
+    const on = {
+      'server/discover': ({ wire, id }: Received) => {
+        if (wire.options.headers[1] === 'good')
+          return { supportedVersions: ['2026-07-28'], capabilities: { tools: {} } };
+        wire.end(Number(id), new GatewayError('UPSTREAM_CHALLENGE', 'who are you?', { http: 401 }));
+        return undefined;
+      },
+    };
+    const world = new FrontWorld({ one: { ...remote, speaks: ['modern'], eras: 'apart', on } });
+    const { target } = world.targets['one'] as TestTarget;
+    const mapping: HeaderMapping = {
+      key: 'k',
+      names: ['x-login'],
+      map: (exchange) => ['x-login', header(exchange, 'x-login') ?? ''],
+    };
+    const members = [memberOf(target, { outgoing: { mapping, credentials: undefined } })];
+    world.endpoint.rebase(viewOf([], { members }));
+    const client = new ModernClient(world, { principal: 'ann' });
+    const discover = async (login: string) => {
+      const reply = await client.request('server/discover', {}, { headers: { 'x-login': login } });
+      return (JSON.parse(await textOf(reply)) as { result?: object }).result !== undefined;
+    };
+    assert.deepEqual([await discover('bad'), await discover('good')], [false, true]);
   });
 
   it('is known again to a session after a new view, be it only who it is', async () => {

@@ -154,7 +154,7 @@ export class Endpoint implements Closable, TargetWatcher {
   /** What initialize is answered, and who the client then is; nothing begins. */
   async greet(message: Message, client: ClientContext): Promise<{ agreed: ClientIdentity; body: Buffer }> {
     const identity = readIdentity(message);
-    const infos = await this.#serverInfos(client, 'legacy');
+    const infos = await this.#serverInfos(shownBy(this.#view, client), 'legacy');
     const version = infos.reduce((oldest, { info }) => olderRevision(oldest, info.version), identity.version);
     return { agreed: { ...identity, version }, body: mergeInfo(this.#merging(infos), version) };
   }
@@ -265,7 +265,7 @@ export class Endpoint implements Closable, TargetWatcher {
       makeRoom: () => this.#visitors.freeServer(),
       seal: () => this.sessions.seal,
       ended: (visitor) => this.parked.endOf(visitor, VISIT_OVER),
-      discover: async () => mergeDiscover(this.#merging(await this.#serverInfos(client, 'modern'))),
+      discover: async (shown) => mergeDiscover(this.#merging(await this.#serverInfos(shown, 'modern'))),
     });
   }
 
@@ -286,9 +286,9 @@ export class Endpoint implements Closable, TargetWatcher {
   }
 
   /** What the targets said of themselves; a target that is not up is waited for, and tried again, within its deadline. */
-  async #serverInfos(client: ClientContext, era: Era): Promise<{ name: string; info: ServerInfo }[]> {
+  async #serverInfos(shown: Shown, era: Era): Promise<{ name: string; info: ServerInfo }[]> {
     const { members, failOpen } = this.#view;
-    const asking = { shown: shownBy(this.#view, client), era, version: this.options.version };
+    const asking = { shown, era, version: this.options.version };
     const read = await Promise.all(members.map((member) => infoOf(member, asking)));
     const infos: { name: string; info: ServerInfo }[] = [];
     const failed: GatewayError[] = [];

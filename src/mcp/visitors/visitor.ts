@@ -46,7 +46,7 @@ export interface VisitorOptions {
   makeRoom(): Promise<boolean>;
   /** Its links are gone, and with them the calls that wait for it. */
   ended(visitor: Visitor): void;
-  discover(): Promise<Buffer>;
+  discover(shown: Shown): Promise<Buffer>;
 }
 
 const NOBODY = new GatewayError('METHOD_NOT_FOUND', 'no call of the client is under way that could be asked');
@@ -115,7 +115,7 @@ export class Visitor implements Caller, Closable {
   }
 
   discover(): Promise<Buffer> {
-    return this.options.discover();
+    return this.options.discover(this.shown);
   }
 
   /** The client is who it was, and policies make other headers of its requests. */
