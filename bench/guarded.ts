@@ -2,7 +2,7 @@
  * What it costs to let in only whom one knows, to let them do only what they may, and that only so often: a call with
  * the same token, with and without the policies.
  */
-import { ecKey, ISSUER, keySetText, token } from '../test/fixtures/issuer.ts';
+import { ecKey, ISSUER, type IssuerKey, keySetText, token } from '../test/fixtures/issuer.ts';
 import { callBody, HttpLane, openSessions, Template, withConnection } from './lanes.ts';
 import { gatewayHttp, type Leg, type Running, type Variant } from './legs.ts';
 import type { LoadScenario } from './scenarios.ts';
@@ -16,10 +16,10 @@ interface Doors {
   readonly policies: (keys: string) => Record<string, unknown>;
 }
 
-const jwtAuth = (keys: string) => ({ issuer: ISSUER, audiences: [AUDIENCE], jwks: keys });
+export const jwtAuth = (keys: string) => ({ issuer: ISSUER, audiences: [AUDIENCE], jwks: keys });
 
 /** As people write them: whose, which tool, and what it may be given. */
-const mcpAuthorization = {
+export const mcpAuthorization = {
   rules: [
     { deny: 'mcp.tool.name.startsWith("delete_") && !("admins" in jwt.groups)' },
     { require: 'jwt.scope.contains("tools")' },
@@ -27,7 +27,7 @@ const mcpAuthorization = {
   ],
 };
 
-const localRateLimit = [
+export const localRateLimit = [
   { maxTokens: 100_000_000, tokensPerFill: 100_000_000, fillInterval: '1s', key: 'jwt.sub' },
 ];
 
@@ -51,15 +51,20 @@ function legs(variant: Partial<Variant>): Leg[] {
       ...gatewayHttp({ ...variant, ...own }),
       start: async (behind) => {
         const key = ecKey('bench');
-        const exp = Math.floor(Date.now() / 1000) + 3600;
-        const claims = { aud: AUDIENCE, sub: 'ann', exp, scope: 'tools read', groups: ['guests', 'staff'] };
-        const bearer = await token(key, { claims });
+        const bearer = await bearerOf(key, Date.now());
         const guards = policies(keySetText(key));
         const running = await gatewayHttp({ ...variant, ...own, policies: guards }).start(behind);
         return { ...running, url: withToken(running.url, bearer) };
       },
     };
   });
+}
+
+/** Of a client that all of them let in, for an hour from `now`. */
+export function bearerOf(key: IssuerKey, now: number): Promise<string> {
+  const exp = Math.floor(now / 1000) + 3600;
+  const claims = { aud: AUDIENCE, sub: 'ann', exp, scope: 'tools read', groups: ['guests', 'staff'] };
+  return token(key, { claims });
 }
 
 /** Where `endpoint` finds it. */

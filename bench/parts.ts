@@ -4,9 +4,12 @@
  * became slower with it names the reason.
  */
 import { randomBytes } from 'node:crypto';
+import type { Answer, Exchange, Reply } from '../src/core/exchange.ts';
 import { silentLog } from '../src/core/ports.ts';
 import { type Layer, stack } from '../src/core/service.ts';
 import type { NO_SIGNALS } from '../src/core/signals.ts';
+import { Cancel } from '../src/lib/cancel.ts';
+import { Flow } from '../src/lib/flow.ts';
 import { findAnswer, resultMessage } from '../src/lib/json-rpc.ts';
 import { Seal } from '../src/lib/seal.ts';
 import { numberText, readMessage, SLOT, withMembers } from '../src/mcp/message.ts';
@@ -14,6 +17,10 @@ import { TokenSeal } from '../src/mcp/sessions/token.ts';
 import { createAccessLog } from '../src/observe/access-log.ts';
 import { createMetrics } from '../src/observe/metrics.ts';
 import { createSignals } from '../src/observe/signals.ts';
+import { ecKey, keySetText } from '../test/fixtures/issuer.ts';
+import { policyBench, toolCall } from '../test/fixtures/policy-parts.ts';
+import { testExchange } from '../test/fixtures/test-exchange.ts';
+import { bearerOf, jwtAuth, localRateLimit, mcpAuthorization } from './guarded.ts';
 import { callRecord, exchangeRecord } from './records.ts';
 import { wholeCall } from './whole-call.ts';
 
@@ -112,6 +119,52 @@ function signals(): Part[] {
   ];
 }
 
+/** What is asked of who calls, of a client that has come before. */
+async function doors(): Promise<Part[]> {
+  const key = ecKey('bench');
+  const bench = policyBench('jwtAuth');
+  const bearer = await bearerOf(key, bench.ports.clock.now());
+  let request = exchangeWith(bearer);
+  const answered: Reply = { status: 200, headers: [], body: Flow.empty() };
+  const { exchange: layer } = bench.build(jwtAuth(keySetText(key)));
+  const authenticate = (layer as Layer<Exchange, Answer>)(async () => answered);
+  const { mcp: guard } = policyBench('mcpAuthorization').build(mcpAuthorization);
+  const { gate } = policyBench('localRateLimit').build([
+    { ...localRateLimit[0], key: 'jwt.sub + mcp.tool.name' },
+  ]);
+  const { exchange: limit } = policyBench('localRateLimit').build(localRateLimit);
+  const limited = (limit as Layer<Exchange, Answer>)(async () => answered);
+  await authenticate(request);
+  const known = request;
+  const echo = toolCall('echo');
+  const cancel = new Cancel();
+  return [
+    { name: 'doors: an exchange for the next one, to subtract', run: () => exchangeWith(bearer) },
+    {
+      name: 'doors: jwtAuth, with that exchange',
+      run: () => {
+        request = exchangeWith(bearer);
+        return authenticate(request);
+      },
+    },
+    { name: 'doors: three rules of mcpAuthorization', run: () => guard?.judge(echo, known) },
+    { name: 'doors: a keyed limit on requests', run: () => limited(known) },
+    { name: 'doors: a keyed limit on calls', run: () => gate?.enter(echo, known, cancel) },
+  ];
+}
+
+function exchangeWith(bearer: string): Exchange {
+  const headers = {
+    host: 'localhost',
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    authorization: `Bearer ${bearer}`,
+    'mcp-session-id': 'x'.repeat(200),
+    'content-length': '100',
+  };
+  return testExchange({ method: 'POST', headers });
+}
+
 async function best({ run }: Part): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   const end = performance.now() + SECONDS_EACH * 1000;
@@ -134,6 +187,7 @@ const parts: Part[] = [
   ...sealedIds(),
   ...layers(),
   ...signals(),
+  ...(await doors()),
   ...wholes.map(({ run }, index) => ({
     name: `the whole MCP path of a call, from request to reply: ${pairs[index]?.join('-')}`,
     run,
