@@ -124,6 +124,12 @@ describe('a challenge', () => {
     const challenge = challengeOf(await doors.ask({}, '/a",error="x/b'));
     assert.equal(challenge.match(/"/g)?.length, 2, challenge);
   });
+
+  test('is also given to a request for no path at all', async (t) => {
+    const { doors } = await open(t, {}, { matches: [{ path: { pathPrefix: '/' } }] });
+    const got = await get(doors.port, { path: '*', method: 'OPTIONS' });
+    assert.equal(challengeOf(got), `Bearer resource_metadata="http://127.0.0.1:${doors.port}${PROTECTED}"`);
+  });
 });
 
 describe('a token', () => {

@@ -34,10 +34,11 @@ export class ProtectedResource {
     this.#root = onlyPath(matches) ?? '';
   }
 
-  /** What the gateway calls the resource at `path`; empty: at the root of its metadata. */
+  /** What the gateway calls the resource at `path`; where that is none: at the root of its metadata. */
   url(exchange: Exchange, path: string): string {
     const { resource } = this.#config;
-    return resource ?? canonicalResource(`${originOf(exchange)}${path === '' ? this.#root : path}`);
+    // `OPTIONS *` and CONNECT have something else there, which would become part of the host.
+    return resource ?? canonicalResource(`${originOf(exchange)}${path.startsWith('/') ? path : this.#root}`);
   }
 
   metadata(exchange: Exchange, path: string): Record<string, unknown> {
