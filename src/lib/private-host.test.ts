@@ -21,8 +21,18 @@ test('addresses that are not on the Internet are private, however they are spell
     '[::ffff:10.0.0.1]',
     '[::ffff:a00:1]',
     '[64:ff9b::a9fe:a9fe]',
+    '[64:ff9b:1::7f00:1]',
+    '[::7f00:1]',
+    '[::ffff:0:7f00:1]',
+    '[fec0::1]',
+    '[2002:7f00:1::]',
+    '[ff02::1]',
+    '224.0.0.1',
+    '255.255.255.255',
     'printer.local',
     'metadata.google.internal',
+    'nas.home.arpa',
+    'keycloak',
   ];
   for (const host of spelled) assert.equal(isPrivateHost(host), true, host);
   for (const url of ['http://2130706433/', 'http://0x7f.1/', 'http://0251.0376.0251.0376/'])
