@@ -201,6 +201,16 @@ test('pages are where the client reaches the gateway, if nobody listens in there
   assert.ok(!pending.isAt('http://gateway.example') && !pending.isAt('https://evil.example'));
 });
 
+test('pages are where a client was last told, however many names of the gateway came before', () => {
+  const world = new World();
+  const login = world.desk.offer('key', world.undertaking());
+  for (let count = 0; count < 20; count += 1) login.at?.(`https://false-${count}.example`);
+  login.at?.('https://gateway.example');
+  const pending = world.desk.find(login.id);
+  assert.ok(pending?.isAt('https://gateway.example'));
+  assert.ok(!pending?.isAt('https://false-0.example'));
+});
+
 test('pages are at the public URL where there is one, and browsers come back to where it was written', async () => {
   const world = new World();
   const publicUrl = 'https://gateway.example/prefix';

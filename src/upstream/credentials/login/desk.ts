@@ -215,7 +215,11 @@ function atOrigin(open: Open, origin: string): string {
       'CREDENTIALS_UNAVAILABLE',
       `logins need https, and this gateway is reached at ${origin}: set publicUrl of oauthAuthorizationCode`,
     );
-  if (open.bases.size < MAX_BASES) open.bases.add(origin);
+  // The newest stay: a login for everybody must not be out of reach because somebody has named it by false hosts before.
+  open.bases.delete(origin);
+  open.bases.add(origin);
+  const [oldest] = open.bases;
+  if (open.bases.size > MAX_BASES && oldest !== undefined) open.bases.delete(oldest);
   return origin;
 }
 

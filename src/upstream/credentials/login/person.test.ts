@@ -15,3 +15,10 @@ test('people recognise themselves, however they were authenticated', () => {
   ] as const)
     assert.equal(personOf(principal), person);
 });
+
+test('a name neither hides nor turns around what stands beside it, and is no place for sentences', () => {
+  const bidi = personOf('jwt:https://idp.example|\u202emoc.live\u2066\u200b\n');
+  assert.equal(bidi, `\ufffdmoc.live${'\ufffd'.repeat(3)} (of https://idp.example)`);
+  const long = personOf(`jwt:https://idp.example|${'you '.repeat(1000)}`);
+  assert.ok(long.length < 250 && long.endsWith('… (of https://idp.example)'), long);
+});

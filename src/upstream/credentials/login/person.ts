@@ -1,5 +1,10 @@
 /** A principal as its owner would recognise it: see core/identity.ts for its forms. */
 
+/** Longer names leave room for sentences, which would be read as the gateway's. */
+const MAX_NAME = 200;
+/** Invisible, or turn the text around: a name could look like another one, or hide who vouches for it. */
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
 export function personOf(principal: string): string {
   const [, kind = '', rest = principal] = /^([a-z-]+):(.*)$/s.exec(principal) ?? [];
   switch (kind) {
@@ -8,10 +13,10 @@ export function personOf(principal: string): string {
       const at = rest.indexOf('|');
       if (at < 0) return rest;
       const what = kind === 'jwt' ? '' : 'client ';
-      return `${what}${rest.slice(at + 1)} (of ${rest.slice(0, at)})`;
+      return `${what}${named(rest.slice(at + 1))} (of ${rest.slice(0, at)})`;
     }
     case 'basic':
-      return rest;
+      return named(rest);
     case 'key':
       return `the owner of API key ${rest}`;
     case 'tls':
@@ -21,4 +26,9 @@ export function personOf(principal: string): string {
     default:
       return principal;
   }
+}
+
+function named(text: string): string {
+  const seen = text.replace(UNSEEN, '\ufffd');
+  return seen.length <= MAX_NAME ? seen : `${seen.slice(0, MAX_NAME)}…`;
 }
