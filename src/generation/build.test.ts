@@ -241,6 +241,23 @@ describe('a generation', () => {
       });
   });
 
+  it('gives a backend that several routes name a key in each of them: what is kept there follows their rules', () => {
+    const world = new World();
+    const shared = echo('a', { key: 'backend/shared' });
+    const generation = world.build(
+      one({ path: '/a', backends: [shared, shared] }, { path: '/b', backends: [shared] }),
+    );
+    const keys = ['route-0 backend/shared', 'route-0 backend/shared#2', 'route-1 backend/shared'];
+    assert.deepEqual(
+      world.built.map(({ key }) => key),
+      keys,
+    );
+    assert.deepEqual(
+      generation.backends.map(({ key }) => key),
+      keys,
+    );
+  });
+
   it('names the place of a policy that cannot be built', () => {
     const world = new World();
     const plan = one({ path: '/', policies: { first: 'broken' }, backends: [echo('a')] });

@@ -182,7 +182,7 @@ function buildRoute(
 ): Service<Exchange, Answer> {
   const policies: PolicySet = { ...within.listener.policies, ...route.policies };
   checkReach(route.policies, building, routePlace(route));
-  const backends = route.backends.map((backend) => buildBackend(backend, route, building));
+  const backends = route.backends.map((_, at) => buildBackend(at, route, building));
   const name = route.name ?? route.key;
   building.routes.push({ name, backends });
   const named: Layer<Exchange, Answer> = (next) => (exchange) => {
@@ -200,23 +200,36 @@ function buildRoute(
   return stack([named, guard, ...layersOf(parts)], attempt);
 }
 
+/**
+ * Names what is kept for a backend here: the view and the sessions of one that several routes name are theirs alone, as
+ * their rules are.
+ */
+function instanceKey({ key, backends }: RoutePlan, at: number): string {
+  const { key: named } = backends[at] as RouteBackend;
+  if (named.startsWith(`${key}[`)) return named;
+  const before = backends.slice(0, at).filter((other) => other.key === named).length;
+  return `${key} ${named}${before === 0 ? '' : `#${before + 1}`}`;
+}
+
 /** 4. The backend behind its own layers. */
-function buildBackend(backend: RouteBackend, route: RoutePlan, building: Building): WeightedBackend {
+function buildBackend(at: number, route: RoutePlan, building: Building): WeightedBackend {
+  const backend = route.backends[at] as RouteBackend;
+  const instance = instanceKey(route, at);
   const { definitions, ports, lasting, scope, current, plan } = building;
   const definition = definitions.backends.find(({ key }) => key === backend.kind);
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
   const { key, kind } = backend;
   const place: Standing = { level: 'backend', key, route: { backends: [kind], matches: route.matches } };
   checkReach(backend.policies, building, place);
-  const parts = (policies: PolicySet, altitude: Altitude, at = place) =>
-    policyParts(policies, building, { ...at, altitude });
+  const parts = (policies: PolicySet, altitude: Altitude, where = place) =>
+    policyParts(policies, building, { ...where, altitude });
   const built = definition.build(backend.config, {
     ports,
     lasting,
     scope,
     current,
     settings: plan.settings,
-    key: backend.key,
+    key: instance,
     label: `${route.name ?? route.key} > ${backend.kind}`,
     matches: route.matches,
     policies: mergePolicies(definitions.policies, route.policies, backend.policies),
@@ -230,7 +243,7 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
     retry: () => parts(route.policies, 'mcp', routePlace(route)).find(({ retry }) => retry)?.retry,
     outgoing: (policies) => outgoing(parts(policies, 'outgoing')),
   });
-  building.backends.push({ key: backend.key, backend: built });
+  building.backends.push({ key: instance, backend: built });
   const own = parts(backend.policies, 'exchange');
   const service = stack(layersOf(own), built.handle);
   const health = own.find((part) => part.health)?.health;

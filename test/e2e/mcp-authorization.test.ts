@@ -123,3 +123,26 @@ test('rules that change are told to whoever listens, and hold at once', async (t
   const { error } = await client.request('tools/call', { name: 'test_simple_text', arguments: {} });
   assert.equal(error?.code, -32602);
 });
+
+test('routes that name the same backend have their own rules, whichever of them comes last', async (t) => {
+  const server = await startHttpFixture({ port: 0, eras: 'both' });
+  t.after(() => server.close());
+  const mcp = { targets: [{ name: 'fixture', mcp: { host: server.url } }] };
+  const route = (path: string, policies: object) => ({
+    matches: [{ path: { pathPrefix: path } }],
+    policies,
+    backends: [{ backend: 'tools' }],
+  });
+  const shut = { mcpAuthorization: { rules: [{ deny: 'true' }] } };
+  const routes = [route('/first', shut), route('/open', {}), route('/last', shut)];
+  const gateway = await startGateway(
+    `backends: ${JSON.stringify([{ name: 'tools', mcp }])}\nbinds: [{port: 3000, listeners: [{routes: ${JSON.stringify(routes)}}]}]`,
+  );
+  t.after(() => gateway.stop());
+  const shown = async (path: string) => {
+    const client = await McpHttpClient.open(gateway.url.replace('/mcp', path));
+    t.after(() => client.close());
+    return namesOf(await client.request('tools/list')).length > 0;
+  };
+  assert.deepEqual([await shown('/first'), await shown('/open'), await shown('/last')], [false, true, false]);
+});
