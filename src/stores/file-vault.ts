@@ -3,7 +3,7 @@
  * be read or exchanged. Each change writes a new file beside it and renames that: whoever reads finds the old one or the new
  * one. For one process at a time; two would undo each other's changes.
  */
-import { hkdfSync } from 'node:crypto';
+import { hkdfSync, timingSafeEqual } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GatewayError } from '../core/errors.ts';
@@ -26,6 +26,7 @@ const VERSION = 1;
 
 export class FileVault implements Vault {
   readonly #path: string;
+  readonly #key: Buffer;
   readonly #seal: Seal;
   readonly #ports: FileVaultOptions['ports'];
   readonly #memory: MemoryVault;
@@ -36,8 +37,8 @@ export class FileVault implements Vault {
 
   constructor({ path, secret, ports, max = LIMITS.keptTokens.value }: FileVaultOptions) {
     this.#path = path;
-    const key = hkdfSync('sha256', secret, '', 'agentgateway token vault', 32);
-    this.#seal = new Seal(Buffer.from(key), ports.random, 'token vault');
+    this.#key = keyOf(secret);
+    this.#seal = new Seal(this.#key, ports.random, 'token vault');
     this.#ports = ports;
     this.#memory = new MemoryVault(max);
   }
@@ -50,6 +51,10 @@ export class FileVault implements Vault {
       throw error;
     });
     return this.#opening;
+  }
+
+  isSealedWith(secret: string | Buffer): boolean {
+    return timingSafeEqual(this.#key, keyOf(secret));
   }
 
   get(key: string): string | undefined {
@@ -132,4 +137,8 @@ export class FileVault implements Vault {
     this.#ports.log.error({ file: this.#path, reason }, 'the store of logins cannot be read');
     return new GatewayError('CREDENTIALS_UNAVAILABLE', 'the store of logins cannot be read', { cause });
   }
+}
+
+function keyOf(secret: string | Buffer): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, '', 'agentgateway token vault', 32));
 }

@@ -1,4 +1,5 @@
 /** Builds what `oauthAuthorizationCode` asks for; logins and tokens outlive reloads. */
+import { hash } from 'node:crypto';
 import { secretName, secretOf, sessionKey } from '../../auth/secret.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { UpstreamCredentials } from '../../core/outgoing.ts';
@@ -70,7 +71,9 @@ class Logins implements LocatedCredentials, Closable {
   }
 
   at(server: UpstreamServer): UpstreamCredentials {
-    const key = `${this.key} ${server.url.href}`;
+    // A reload may bring other certificates, or take `insecure` away. Hashed: a private key may be among them.
+    const tls = hash('sha256', canonicalJson(server.tls ?? {}), 'hex');
+    const key = `${this.key} ${server.url.href} ${tls}`;
     let login = this.#servers.get(key);
     if (!login) {
       login = new UpstreamLogin({ ...this.#options, key, server });
@@ -119,9 +122,16 @@ function booksOf({ store }: AuthorizationCodeConfig, deps: PolicyDeps): TokenBoo
     );
   if (secret.length < 32) throw new GatewayError('CONFIG_INVALID', `${what}: expected 32 characters or more`);
   const { file: path } = store;
-  return lasting.hold(
-    scope,
-    `login-books:${path}`,
-    () => new TokenBooks(new FileVault({ path, secret, ports })),
-  );
+  const held = lasting.hold(scope, `login-books:${path}`, () => {
+    const vault = new FileVault({ path, secret, ports });
+    return { vault, books: new TokenBooks(vault), close: () => vault.close() };
+  });
+  // Under the old key it would go on being written although whoever changed the key believes otherwise.
+  if (!held.vault.isSealedWith(secret))
+    throw new GatewayError(
+      'CONFIG_INVALID',
+      `backendAuth.oauthAuthorizationCode.store: ${path} is in use with another key; ` +
+        'to change the key, stop the gateway and remove the file, or write another file',
+    );
+  return held.books;
 }
