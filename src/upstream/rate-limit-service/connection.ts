@@ -29,16 +29,11 @@ export class ServiceConnection implements Closable {
     this.#clock = clock;
   }
 
-  async request(
-    method: string,
-    path: string,
-    headers: OutgoingHttpHeaders,
-    options: object,
-  ): Promise<ClientHttp2Stream> {
+  async request(method: string, path: string, headers: OutgoingHttpHeaders): Promise<ClientHttp2Stream> {
     if (this.#closed) throw new Error('no longer in use');
     const current = this.#current;
     const session = current && !current.closed && !current.destroyed ? current : this.#open();
-    const stream = session.request({ ...headers, ':method': method, ':path': path }, options);
+    const stream = session.request({ ...headers, ':method': method, ':path': path });
     this.#check(session);
     return stream;
   }
