@@ -48,7 +48,11 @@ async function authenticate(authentication: Authentication, exchange: Exchange):
   } catch (error) {
     if (refused && isAboutCredential(error))
       tell(authentication, exchange, { outcome: 'refused', message: error.message });
-    if (mode === 'permissive' && isAboutCredential(error)) return;
+    if (mode === 'permissive' && isAboutCredential(error)) {
+      // It may be valid, and good at this gateway: a server must not come by it whenever its issuer is out of reach.
+      if (error.code === 'KEYS_UNAVAILABLE') place.remove(exchange);
+      return;
+    }
     throw error instanceof GatewayError && error.code === 'UNAUTHENTICATED'
       ? challenged(error, (problem) => challenge(problem, exchange))
       : error;
