@@ -20,6 +20,7 @@ import { Catalogues, changedList, PROBE_READER } from './catalogues.ts';
 import { Eras, type SessionOpening } from './eras.ts';
 import { named, removed } from './failures.ts';
 import { restored, SharedInterest } from './shared-interest.ts';
+import type { TargetState } from './state.ts';
 import { TaskOwners } from './task-owners.ts';
 
 export interface TargetOptions {
@@ -42,11 +43,6 @@ export interface TargetWatcher {
   /** A notification of the shared link that belongs to no call. */
   notification(target: Target, message: Message): void;
 }
-
-export type TargetState =
-  | { readonly kind: 'starting' }
-  | { readonly kind: 'up' }
-  | { readonly kind: 'down'; readonly error: GatewayError; readonly since: number };
 
 /** A restarting server keeps its catalogue this long, so that a blink does not empty everyone's lists. */
 const BLINK_MS = 30_000;
