@@ -146,7 +146,7 @@ function buildListener(
 }
 
 /** What belongs to a route by its policies and backends, beside what it matches by itself. */
-function withClaims(route: RoutePlan, { definitions }: Building): RoutePlan {
+function withClaims(route: RoutePlan, { definitions }: Building) {
   const byPolicies = definitions.policies.flatMap(({ key, claims }) => {
     const config = route.policies[key];
     return (config !== undefined && claims?.(config, route.matches)) || [];
@@ -155,8 +155,7 @@ function withClaims(route: RoutePlan, { definitions }: Building): RoutePlan {
     const definition = definitions.backends.find(({ key }) => key === kind);
     return definition?.claims?.(config, route) ?? [];
   });
-  const claimed = [...byPolicies, ...byBackends];
-  return claimed.length === 0 ? route : { ...route, matches: [...route.matches, ...claimed] };
+  return { ...route, claims: [...byPolicies, ...byBackends] };
 }
 
 /** What decides about MCP alone would say nothing where no MCP passes: whoever wrote it believes otherwise. */

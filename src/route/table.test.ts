@@ -32,6 +32,20 @@ function found(routes: readonly Route[], request: Partial<Routable> = {}): numbe
   return routeTable({ routes }).find({ ...REQUEST, ...request });
 }
 
+test('what a route claims besides goes behind what is written, whichever route comes first', () => {
+  const place = match('/.well-known/x', { kind: 'exact' });
+  const claiming = {
+    ...route(match('/mcp')),
+    claims: [place, match('/.well-known/x/mcp', { kind: 'exact' })],
+  };
+  const table = routeTable({ routes: [claiming, route(place), { ...claiming, hostnames: ['other'] }] });
+  const find = (path: string, authority = 'h') => table.find({ ...REQUEST, path, authority });
+  assert.deepEqual(
+    [find('/.well-known/x'), find('/.well-known/x/mcp'), find('/mcp'), find('/.well-known/x', 'other')],
+    [1, 0, 0, 2],
+  );
+});
+
 describe('precedence', () => {
   test('an exact path goes before any pattern, however long', () => {
     const routes = [

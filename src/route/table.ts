@@ -70,7 +70,10 @@ function takesAll({ hostnames, matches }: Routed): boolean {
   );
 }
 
-type Routed = Pick<RoutePlan, 'hostnames' | 'matches'>;
+interface Routed extends Pick<RoutePlan, 'hostnames' | 'matches'> {
+  /** What it serves besides. Of equal matches those that somebody has written go first, whichever route they are of. */
+  readonly claims?: readonly RouteMatch[];
+}
 
 interface Entry {
   readonly route: number;
@@ -80,15 +83,17 @@ interface Entry {
 
 function groupByHost(routes: readonly Routed[]): HostMap<readonly Entry[]> {
   const groups = new Map<string | undefined, Entry[]>();
-  routes.forEach((route, index) => {
-    const entries = route.matches.map((match) => ({ route: index, match, matches: compileMatch(match) }));
-    const hosts = route.hostnames.length > 0 ? route.hostnames.map(hostPattern) : [undefined];
+  const add = (route: number, { hostnames }: Routed, all: readonly RouteMatch[] = []): void => {
+    const entries = all.map((match) => ({ route, match, matches: compileMatch(match) }));
+    const hosts = hostnames.length > 0 ? hostnames.map(hostPattern) : [undefined];
     for (const host of new Set(hosts)) {
       const group = groups.get(host);
       if (group) group.push(...entries);
       else groups.set(host, [...entries]);
     }
-  });
+  };
+  for (const [index, route] of routes.entries()) add(index, route, route.matches);
+  for (const [index, route] of routes.entries()) add(index, route, route.claims);
   // The sort is stable: what is equal keeps the order of the document.
   for (const group of groups.values()) group.sort((one, other) => compareMatches(one.match, other.match));
   return hostMap(groups);
