@@ -1,0 +1,61 @@
+/** The `a2a` key: the route, or the backend, is an agent. */
+import { z } from 'zod';
+import { type HostPattern, parseHostPattern, type WebhookRules } from '../../a2a/webhook.ts';
+
+export interface A2aConfig {
+  /** Without a slash at the end. */
+  readonly publicUrl: string | undefined;
+  readonly webhooks: WebhookRules;
+}
+
+function isPlace(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && `${username}${password}${search}${hash}` === '';
+}
+
+const hostSchema = z
+  .string()
+  .transform((text, context): HostPattern => {
+    const pattern = parseHostPattern(text);
+    if (pattern) return pattern;
+    const message = 'expected a host name, *.name, an IP address or a network such as 10.0.0.0/8';
+    context.addIssue({ code: 'custom', message, input: text });
+    return z.NEVER;
+  })
+  .meta({ description: 'A host name, `*.name` for all below it, an IP address or a network.' });
+
+const webhooksSchema = z
+  .strictObject({
+    hosts: z
+      .array(hostSchema)
+      .optional()
+      .transform((hosts) => hosts ?? [])
+      .meta({ description: 'Hosts that are allowed even where they lie in a private network.' }),
+    others: z
+      .enum(['public', 'none'])
+      .optional()
+      .transform((others) => others ?? ('public' as const))
+      .meta({
+        description:
+          'What other hosts may be: `public` (default), or `none` of them. Names are not resolved: one that leads to a private address is not recognised.',
+      }),
+  })
+  .optional()
+  .transform((webhooks) => webhooks ?? { hosts: [], others: 'public' as const })
+  .meta({ description: 'Where clients may have the agent send push notifications.' });
+
+export const a2aSchema = z
+  .strictObject({
+    publicUrl: z
+      .string()
+      .refine(isPlace, 'expected an http:// or https:// URL without query')
+      .transform((text) => text.replace(/\/+$/, ''))
+      .optional()
+      .meta({
+        description:
+          'Where clients reach the gateway, e.g. https://agents.example.com, where something stands in front of it; default: scheme and host of each request. Paths of routes follow it.',
+      }),
+    webhooks: webhooksSchema,
+  })
+  .transform(({ publicUrl, webhooks }): A2aConfig => ({ publicUrl, webhooks }));
