@@ -1,101 +1,21 @@
-/** Agents and clients made with the official SDK, with the gateway between them: what crosses it and what does not. */
+/** Agents and clients made with the official SDK, with the gateway between them: what crosses it and how. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import {
-  type Client,
-  ClientFactory,
-  DefaultAgentCardResolver,
-  JsonRpcTransportFactory,
-  RestTransportFactory,
-} from '@a2a-js/sdk/client';
+import { type StreamResponse, TaskState } from '@a2a-js/sdk';
+import type { Client } from '@a2a-js/sdk/client';
 import { type Agent, message, startAgent } from '../fixtures/a2a-agent.ts';
+import {
+  all,
+  configWith,
+  originOf,
+  routeTo,
+  sending,
+  VERSIONS,
+  visit,
+  WAYS,
+  type Way,
+} from '../fixtures/a2a-client.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
-
-interface Call {
-  readonly method: string;
-  readonly path: string;
-  readonly request: string;
-  readonly status: number;
-  reply: string;
-}
-
-/** `fetch` that keeps what it sends and gets. */
-function recordingFetch(calls: Call[], settled: Promise<unknown>[]): typeof fetch {
-  return async (input, init) => {
-    const url = new URL(input instanceof Request ? input.url : input);
-    const reply = await fetch(input, init);
-    const { method = 'GET', body = '' } = init ?? {};
-    const call = {
-      method,
-      path: url.pathname + url.search,
-      request: String(body ?? ''),
-      status: reply.status,
-      reply: '',
-    };
-    calls.push(call);
-    settled.push(
-      reply
-        .clone()
-        .text()
-        .then((text) => {
-          call.reply = text;
-        }),
-    );
-    return reply;
-  };
-}
-
-const BINDINGS = ['JSONRPC', 'HTTP+JSON'] as const;
-const VERSIONS = ['1.0', '0.3'] as const;
-
-interface Way {
-  readonly binding: (typeof BINDINGS)[number];
-  readonly version: (typeof VERSIONS)[number];
-}
-
-const WAYS = VERSIONS.flatMap((version) => BINDINGS.map((binding): Way => ({ binding, version })));
-
-interface Visitor {
-  readonly client: Client;
-  readonly calls: readonly Call[];
-  /** Everything that was sent has been answered. */
-  settled(): Promise<unknown>;
-}
-
-/** A client that has found the agent by the card at `base`. */
-async function visit(base: string, { binding, version }: Way): Promise<Visitor> {
-  const calls: Call[] = [];
-  const waiting: Promise<unknown>[] = [];
-  const options = { fetchImpl: recordingFetch(calls, waiting), legacyCompat: { enabled: true } };
-  const card = await new DefaultAgentCardResolver({ legacyCompat: { enabled: true } }).resolve(base);
-  const interfaces = card.supportedInterfaces.filter(
-    (each) => each.protocolBinding === binding && each.protocolVersion === version,
-  );
-  const factory = new ClientFactory({
-    transports: [new JsonRpcTransportFactory(options), new RestTransportFactory(options)],
-    preferredTransports: [binding],
-  });
-  const client = await factory.createFromAgentCard({ ...card, supportedInterfaces: interfaces });
-  return { client, calls, settled: () => Promise.all(waiting) };
-}
-
-async function all<T>(events: AsyncIterable<T>): Promise<T[]> {
-  const got: T[] = [];
-  for await (const event of events) got.push(event);
-  return got;
-}
-
-/** One listener with these routes. */
-const configWith = (...routes: object[]): string =>
-  `binds:\n  - port: 3000\n    listeners: ${JSON.stringify([{ routes }])}\n`;
-
-const routeTo = (agent: Agent, policies: object, more: object = {}): object => ({
-  policies,
-  backends: [{ host: new URL(agent.url).host }],
-  ...more,
-});
-
-const originOf = (gateway: GatewayProcess): string => new URL(gateway.url).origin;
 
 describe('an agent behind the gateway', () => {
   let agent: Agent;
@@ -195,4 +115,61 @@ async function everyOperation(client: Client, { version }: Way): Promise<void> {
   await client.deleteTaskPushNotificationConfig({ tenant: '', taskId: id, id: 'c1' });
   await assert.rejects(client.getTask({ tenant: '', id: 'unknown', historyLength: undefined }));
   await client.getAgentCard();
+}
+
+describe('a call that takes its time', () => {
+  let agent: Agent;
+  let gateway: GatewayProcess;
+
+  before(async () => {
+    agent = await startAgent();
+    gateway = await startGateway({ config: configWith(routeTo(agent, { a2a: {} })) });
+  });
+  after(async () => {
+    await gateway?.stop();
+    await agent?.close();
+  });
+
+  for (const way of WAYS) {
+    test(`events arrive while the agent is still at work: ${way.binding} ${way.version}`, async () => {
+      const { client } = await visit(originOf(gateway), way);
+      const events = client.sendMessageStream(sending('wait'));
+      const states: unknown[] = [];
+      for await (const event of events) {
+        states.push(stateOf(event));
+        // Nothing more would come if what came had been held back.
+        if (stateOf(event) === TaskState.TASK_STATE_WORKING) agent.release();
+      }
+      assert.equal(states.at(-1), TaskState.TASK_STATE_COMPLETED);
+    });
+
+    test(`it can be joined by another client, and cancelled: ${way.binding} ${way.version}`, async () => {
+      const [first, second] = [await visit(originOf(gateway), way), await visit(originOf(gateway), way)];
+      const events = first.client.sendMessageStream(sending('wait'));
+      const id = taskOf((await events.next()).value);
+      const joined = second.client.resubscribeTask({ tenant: '', id });
+      assert.equal(taskOf((await joined.next()).value), id);
+      const cancelled = await second.client.cancelTask({ tenant: '', id, metadata: undefined });
+      assert.equal(cancelled.status?.state, TaskState.TASK_STATE_CANCELED);
+      for (const each of [events, joined]) assert.equal(await lastState(each), TaskState.TASK_STATE_CANCELED);
+    });
+  }
+});
+
+type Events = AsyncGenerator<StreamResponse, void, undefined>;
+
+function stateOf({ payload }: StreamResponse): TaskState | undefined {
+  if (payload?.$case === 'task' || payload?.$case === 'statusUpdate') return payload.value.status?.state;
+  return undefined;
+}
+
+function taskOf(event: unknown): string {
+  const { payload } = event as StreamResponse;
+  return payload?.$case === 'task' ? payload.value.id : '';
+}
+
+async function lastState(events: Events): Promise<TaskState | undefined> {
+  let last: TaskState | undefined;
+  for (let next = await events.next(); !next.done; next = await events.next()) last = stateOf(next.value);
+  return last;
 }

@@ -1,6 +1,7 @@
 /** The way of one exchange with an agent. What is protocol lies in a2a/; here is when it is asked. */
 import { restError, rpcError } from '../../a2a/error.ts';
 import { GET_CARD, GET_EXTENDED_CARD } from '../../a2a/operations.ts';
+import { parseHostPattern } from '../../a2a/webhook.ts';
 import { Attempt } from '../../core/attempt.ts';
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import { type Answer, type Exchange, isTunnel, type Reply } from '../../core/exchange.ts';
@@ -15,12 +16,14 @@ export interface A2aLimits {
 }
 
 export function a2aLayer(config: A2aConfig, { requestBytes }: A2aLimits): Layer<Exchange, Answer> {
+  const { hosts, others } = config.webhooks;
+  const webhooks = { hosts: hosts.flatMap((text) => parseHostPattern(text) ?? []), others };
   return (next) => async (exchange) => {
     if (exchange.upgrade !== undefined) return next(exchange);
     const question = questionOf(exchange);
     exchange.record.a2a = question.facts;
     try {
-      const body = await readBody(exchange, question, { limit: requestBytes, webhooks: config.webhooks });
+      const body = await readBody(exchange, question, { limit: requestBytes, webhooks });
       exchange.record.a2a = question.facts;
       const inner = new Attempt(exchange, { body });
       const isCard = asksForCard(question);

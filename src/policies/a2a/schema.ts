@@ -1,11 +1,14 @@
 /** The `a2a` key: the route, or the backend, is an agent. */
 import { z } from 'zod';
-import { type HostPattern, parseHostPattern, type WebhookRules } from '../../a2a/webhook.ts';
+import { parseHostPattern } from '../../a2a/webhook.ts';
 
 export interface A2aConfig {
   /** Without a slash at the end. */
   readonly publicUrl: string | undefined;
-  readonly webhooks: WebhookRules;
+  readonly webhooks: {
+    readonly hosts: readonly string[];
+    readonly others: 'public' | 'none';
+  };
 }
 
 function isPlace(text: string): boolean {
@@ -16,13 +19,10 @@ function isPlace(text: string): boolean {
 
 const hostSchema = z
   .string()
-  .transform((text, context): HostPattern => {
-    const pattern = parseHostPattern(text);
-    if (pattern) return pattern;
-    const message = 'expected a host name, *.name, an IP address or a network such as 10.0.0.0/8';
-    context.addIssue({ code: 'custom', message, input: text });
-    return z.NEVER;
-  })
+  .refine(
+    (text) => parseHostPattern(text) !== undefined,
+    'expected a host name, *.name, an IP address or a network such as 10.0.0.0/8',
+  )
   .meta({ description: 'A host name, `*.name` for all below it, an IP address or a network.' });
 
 const webhooksSchema = z
