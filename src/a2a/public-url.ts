@@ -29,10 +29,11 @@ function publicPath(path: string, { asked, sent, mount, serves }: Mount): string
   const moved = sent === asked ? undefined : replaced(path, asked, sent);
   if (moved !== undefined) return moved;
   if (serves(path)) return path;
-  // An agent that knows nothing of the prefix it is served below.
   if (mount === undefined) return asked;
+  if (mount === '') return path;
+  // An agent that knows nothing of the prefix it is served below.
   const below = `${mount}${path}`;
-  return serves(below) ? below : mount === '' ? '/' : mount;
+  return serves(below) ? below : mount;
 }
 
 /** `asked` became `sent` on its way; what would have become `path`. */

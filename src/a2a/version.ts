@@ -20,7 +20,7 @@ function plainVersion(text: string): string | undefined {
 }
 
 function parameters(query: string): string[] {
-  if (!/version/i.test(query)) return [];
+  if (!/version|%/i.test(query)) return [];
   return [...new URLSearchParams(query)].flatMap(([name, value]) =>
     name.toLowerCase() === 'a2a-version' ? [value] : [],
   );

@@ -130,6 +130,15 @@ describe('a call that takes its time', () => {
     await agent?.close();
   });
 
+  test('a stream has a connection of its own, so that streams never keep calls waiting', async () => {
+    const { client, settled } = await visit(originOf(gateway), { binding: 'JSONRPC', version: '1.0' });
+    await client.sendMessage(sending('hello'));
+    await all(client.sendMessageStream(sending('hello')));
+    await settled();
+    const [call, stream] = agent.seen.filter(({ url }) => url === '/rpc');
+    assert.notEqual(call?.port, stream?.port);
+  });
+
   for (const way of WAYS) {
     test(`events arrive while the agent is still at work: ${way.binding} ${way.version}`, async () => {
       const { client } = await visit(originOf(gateway), way);
