@@ -217,3 +217,50 @@ test('a backend can be an agent on its own, and the gateway have another address
   const head = await fetch(`${originOf(gateway)}/.well-known/agent-card.json`, { method: 'HEAD' });
   assert.equal(head.headers.get('etag'), null);
 });
+
+test('agents behind one host are found by its catalogue', async (t) => {
+  const agents = [
+    await startAgent({ mount: '/agents/x', name: 'X' }),
+    await startAgent({ mount: '/y', name: 'Y' }),
+  ];
+  t.after(() => Promise.all(agents.map((agent) => agent.close())));
+  const [x, y] = agents as [Agent, Agent];
+  const catalog = { name: 'Agent X', description: 'Says things', tags: ['echo'] };
+  const hidden = { matches: [{ path: { pathPrefix: '/hidden' } }] };
+  const elsewhere = { matches: [{ path: { pathPrefix: '/z' } }], hostnames: ['z.example.com'] };
+  const gateway = await startGateway({
+    config: configWith(
+      routeTo(x, { a2a: { catalog } }, AT_X),
+      routeTo(y, { a2a: { catalog: { name: 'Agent Y' } } }, { matches: [{ path: { pathPrefix: '/y/' } }] }),
+      routeTo(x, { a2a: {} }, hidden),
+      routeTo(x, { a2a: { catalog: { name: 'Agent Z' } } }, elsewhere),
+    ),
+  });
+  t.after(() => gateway.stop());
+  const origin = originOf(gateway);
+  const reply = await fetch(`${origin}/.well-known/ai-catalog.json`);
+  assert.equal(reply.headers.get('content-type'), 'application/ai-catalog+json');
+  const { specVersion, entries } = (await reply.json()) as {
+    specVersion: string;
+    entries: Record<string, unknown>[];
+  };
+  assert.equal(specVersion, '1.0');
+  const type = 'application/a2a-agent-card+json';
+  const urls = ['/agents/x', '/y'].map((at) => `${origin}${at}/.well-known/agent-card.json`);
+  assert.deepEqual(entries, [
+    { identifier: urls[0], displayName: 'Agent X', type, mediaType: type, url: urls[0], ...without(catalog) },
+    { identifier: urls[1], displayName: 'Agent Y', type, mediaType: type, url: urls[1] },
+  ]);
+  const names = await Promise.all(
+    urls.map(async (url) => ((await (await fetch(url)).json()) as { name: string }).name),
+  );
+  assert.deepEqual(names, ['X', 'Y']);
+  const etag = reply.headers.get('etag') ?? '';
+  const again = await fetch(`${origin}/.well-known/ai-catalog.json`, { headers: { 'if-none-match': etag } });
+  assert.equal(again.status, 304);
+  assert.equal((await fetch(`${origin}/.well-known/ai-catalog.json`, { method: 'POST' })).status, 405);
+});
+
+function without({ name: _, ...rest }: { name: string }): object {
+  return rest;
+}

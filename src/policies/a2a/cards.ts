@@ -60,11 +60,16 @@ export async function answerCard(reply: Reply, place: CardPlace): Promise<Reply>
   const bytes = rewritten(before, place);
   if (facts.transport === 'JSONRPC')
     return finished(status, [...withoutHeaders(headers, OF_BYTES), ...sizeOf(bytes)], bytes);
+  return tagged(exchange, withoutHeaders(headers, OF_BYTES), bytes);
+}
+
+/** With an ETag; without what the client has already. */
+export function tagged(exchange: Exchange, headers: readonly string[], bytes: Buffer): Reply {
   const etag = `"${hash('sha256', bytes, 'base64url').slice(0, 27)}"`;
-  const kept = [...withoutHeaders(headers, OF_BYTES), 'etag', etag];
+  const kept = [...headers, 'etag', etag];
   if (matches(header(exchange, 'if-none-match'), etag))
     return finished(304, withoutHeaders(kept, ['content-type', 'content-language']), NOTHING);
-  return finished(status, [...kept, ...sizeOf(bytes)], bytes);
+  return finished(200, [...kept, ...sizeOf(bytes)], bytes);
 }
 
 const NOTHING = Buffer.alloc(0);

@@ -213,3 +213,37 @@ test('two that stand one behind the other change a card as one does', async () =
   const reply = replyOf(await outer(inner(async () => json(CARD)))(card()));
   assert.equal(await textOf(reply), '{"name":"a","url":"https://public.example/pre/rpc"}');
 });
+
+test('gRPC passes unread over HTTP/2, and only there', async () => {
+  const call = (httpVersion: Exchange['httpVersion']): Exchange =>
+    Object.assign(
+      post('\0\0\0\0\0', '/lf.a2a.v1.A2AService/SendMessage', { 'content-type': 'application/grpc' }),
+      {
+        httpVersion,
+      },
+    );
+  const exchange = call('2.0');
+  await served((inner) => {
+    assert.equal(inner.body, exchange.body);
+    return { ...json(''), headers: ['content-type', 'application/grpc'] };
+  })(exchange);
+  assert.deepEqual([exchange.record.a2a?.method, exchange.record.a2a?.transport], ['SendMessage', 'GRPC']);
+  await assert.rejects(served(() => json(''))(call('1.1')), codeOf('PARSE_ERROR'));
+});
+
+test('the catalogue is the route’s, and needs a place where the card is', () => {
+  const { build } = policyBench('a2a');
+  const config = { catalog: { name: 'a' } };
+  const match = (kind: 'exact' | 'prefix' | 'regex', value: string) => ({
+    backends: ['host'],
+    matches: [{ path: { kind, value }, method: undefined, headers: [], query: [] }],
+  });
+  assert.ok(build(config, { route: match('prefix', '/a') }).exchange);
+  assert.ok(build(config, { route: match('exact', '/a/.well-known/agent-card.json') }).exchange);
+  assert.throws(() => build(config, { route: match('exact', '/rpc') }), codeOf('CONFIG_INVALID'));
+  assert.throws(() => build(config, { route: match('regex', '/a.*') }), codeOf('CONFIG_INVALID'));
+  assert.throws(
+    () => build(config, { level: 'backend', route: match('prefix', '/a') }),
+    codeOf('CONFIG_INVALID'),
+  );
+});

@@ -9,6 +9,13 @@ export interface A2aConfig {
     readonly hosts: readonly string[];
     readonly others: 'public' | 'none';
   };
+  readonly catalog: CatalogConfig | undefined;
+}
+
+export interface CatalogConfig {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
 }
 
 function isPlace(text: string): boolean {
@@ -45,6 +52,18 @@ const webhooksSchema = z
   .transform((webhooks) => webhooks ?? { hosts: [], others: 'public' as const })
   .meta({ description: 'Where clients may have the agent send push notifications.' });
 
+const catalogSchema = z
+  .strictObject({
+    name: z.string().min(1).meta({ description: 'What the agent is called there.' }),
+    description: z.string().optional().meta({ description: 'What it is good for.' }),
+    tags: z.array(z.string().min(1)).optional().meta({ description: 'Words to find it by.' }),
+  })
+  .optional()
+  .meta({
+    description:
+      'Lists the agent in the catalogue of its listener, `/.well-known/ai-catalog.json`, which is served where a route has this key.',
+  });
+
 export const a2aSchema = z
   .strictObject({
     publicUrl: z
@@ -57,5 +76,6 @@ export const a2aSchema = z
           'Where clients reach the gateway, e.g. https://agents.example.com, where something stands in front of it; default: scheme and host of each request. Paths of routes follow it.',
       }),
     webhooks: webhooksSchema,
+    catalog: catalogSchema,
   })
-  .transform(({ publicUrl, webhooks }): A2aConfig => ({ publicUrl, webhooks }));
+  .transform(({ publicUrl, webhooks, catalog }): A2aConfig => ({ publicUrl, webhooks, catalog }));
