@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { grpcOperation, mountOf, operationOf, pathCall } from './operations.ts';
+import { mountOf, operationOf, pathCall } from './operations.ts';
 
 test('methods of older versions have the names of 1.0, and unknown ones their own', () => {
   assert.equal(operationOf('message/stream'), 'SendStreamingMessage');
@@ -51,10 +51,4 @@ test('what stands before a card is where the agent is mounted', () => {
   assert.equal(mountOf('/agents/x/v1/card'), '/agents/x');
   assert.equal(mountOf('/rest/extendedAgentCard'), '/rest');
   assert.equal(mountOf('/rpc'), undefined);
-});
-
-test('methods of gRPC are those of its service, whatever its package', () => {
-  assert.equal(grpcOperation('/lf.a2a.v1.A2AService/SendMessage'), 'SendMessage');
-  assert.equal(grpcOperation('/a2a.v1.A2AService/GetTask'), 'GetTask');
-  assert.equal(grpcOperation('/grpc.health.v1.Health/Check'), undefined);
 });

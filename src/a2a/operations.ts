@@ -1,6 +1,6 @@
 /**
  * The operations of A2A under one name each, that of version 1.0, whichever version and transport a request comes by:
- * JSON-RPC method, path (HTTP+JSON) or gRPC method. Pure.
+ * JSON-RPC method or path (HTTP+JSON); gRPC has a file of its own. Pure.
  */
 
 /** A card at a well-known place; the protocol has no name for it. */
@@ -102,11 +102,6 @@ export function pathCall(method: string, path: string): PathCall | undefined {
 /** What stands before the place of a card: where the agent is mounted. undefined: `path` is no such place. */
 export function mountOf(path: string): string | undefined {
   return (CARDS.exec(path) ?? EXTENDED_CARDS.exec(path))?.[1];
-}
-
-/** `/lf.a2a.v1.A2AService/SendMessage`, and the same of older packages. */
-export function grpcOperation(path: string): string | undefined {
-  return /^\/(?:[\w.]+\.)?A2AService\/(\w+)$/.exec(path)?.[1];
 }
 
 /** Routers decode before they compare. */

@@ -214,21 +214,52 @@ test('two that stand one behind the other change a card as one does', async () =
   assert.equal(await textOf(reply), '{"name":"a","url":"https://public.example/pre/rpc"}');
 });
 
-test('gRPC passes unread over HTTP/2, and only there', async () => {
-  const call = (httpVersion: Exchange['httpVersion']): Exchange =>
+test('gRPC is what HTTP/2 says it is, and a method that A2A does not have passes unread', async () => {
+  const call = (httpVersion: Exchange['httpVersion'], method: string): Exchange =>
     Object.assign(
-      post('\0\0\0\0\0', '/lf.a2a.v1.A2AService/SendMessage', { 'content-type': 'application/grpc' }),
+      post('\0\0\0\0\0', `/lf.a2a.v1.A2AService/${method}`, { 'content-type': 'application/grpc' }),
       {
         httpVersion,
       },
     );
-  const exchange = call('2.0');
-  await served((inner) => {
-    assert.equal(inner.body, exchange.body);
-    return { ...json(''), headers: ['content-type', 'application/grpc'] };
-  })(exchange);
+  const grpc = served((inner) => ({
+    ...json(''),
+    headers: ['x-same', String(inner.body === exchange.body)],
+  }));
+  let exchange = call('2.0', 'Vendor');
+  assert.deepEqual((await grpc(exchange)).headers, ['x-same', 'true']);
+  exchange = call('2.0', 'SendMessage');
+  assert.deepEqual((await grpc(exchange)).headers, ['x-same', 'false']);
   assert.deepEqual([exchange.record.a2a?.method, exchange.record.a2a?.transport], ['SendMessage', 'GRPC']);
-  await assert.rejects(served(() => json(''))(call('1.1')), codeOf('PARSE_ERROR'));
+  await assert.rejects(grpc(call('1.1', 'SendMessage')), codeOf('PARSE_ERROR'));
+});
+
+test('webhooks are found in gRPC, too', async () => {
+  const field = (number: number, bytes: Buffer | string): Buffer => {
+    const content = Buffer.from(bytes);
+    return Buffer.concat([Buffer.from([number * 8 + 2, content.length]), content]);
+  };
+  const url = 'http://127.0.0.1/';
+  for (const [path, message] of [
+    ['/lf.a2a.v1.A2AService/CreateTaskPushNotificationConfig', field(4, url)],
+    ['/lf.a2a.v1.A2AService/SendMessage', field(3, field(2, field(4, url)))],
+    [
+      '/lf.a2a.v1.A2AService/SendStreamingMessage',
+      Buffer.concat([field(3, ''), field(3, field(2, field(4, url)))]),
+    ],
+    ['/a2a.v1.A2AService/CreateTaskPushNotificationConfig', field(3, field(2, field(2, url)))],
+    ['/a2a.v1.A2AService/SendMessage', field(2, field(2, field(2, url)))],
+  ] as const) {
+    const body = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+    const exchange = testExchange({
+      method: 'POST',
+      path,
+      headers: { 'content-type': 'application/grpc' },
+      body,
+    });
+    const call = served(() => json(''))(Object.assign(exchange, { httpVersion: '2.0' as const }));
+    await assert.rejects(call, codeOf('INVALID_PARAMS'), path);
+  }
 });
 
 test('the catalogue is the route’s, and needs a place where the card is', () => {

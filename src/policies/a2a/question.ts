@@ -1,5 +1,6 @@
 /** What a request asks of an agent: by its path where that tells, else by its body, which is read for that. */
-import { grpcOperation, operationOf, pathCall } from '../../a2a/operations.ts';
+import { type GrpcFields, GrpcMessageError, grpcCall, readGrpc } from '../../a2a/grpc.ts';
+import { operationOf, pathCall } from '../../a2a/operations.ts';
 import { AmbiguousRequest, type Asked, readRequest, webhookUrls } from '../../a2a/request.ts';
 import { versionOf } from '../../a2a/version.ts';
 import { type WebhookRules, webhookFault } from '../../a2a/webhook.ts';
@@ -17,6 +18,8 @@ export interface Question {
   readonly isAgentCall: boolean;
   /** What the path says; undefined: nothing. */
   readonly byPath: boolean;
+  /** What its message over gRPC has to tell; undefined: it is no such message, or none that is known. */
+  readonly grpc: GrpcFields | undefined;
 }
 
 export interface BodyRules {
@@ -29,10 +32,10 @@ export interface BodyRules {
 export function questionOf(exchange: Exchange): Question {
   const { method, path, query } = exchange;
   const version = versionOf(header(exchange, 'a2a-version'), query) ?? '';
-  const grpc = isGrpc(exchange) ? grpcOperation(path) : undefined;
+  const grpc = isGrpc(exchange) ? grpcCall(path) : undefined;
   const call = grpc === undefined ? pathCall(method, path) : undefined;
   const isRpc = call === undefined && grpc === undefined && method === 'POST';
-  const operation = grpc ?? call?.operation;
+  const operation = (grpc ?? call)?.operation;
   return {
     facts: {
       method: operation,
@@ -49,10 +52,11 @@ export function questionOf(exchange: Exchange): Question {
     id: undefined,
     isAgentCall: operation !== undefined || isRpc,
     byPath: operation !== undefined,
+    grpc: grpc?.fields,
   };
 }
 
-/** gRPC streams both ways and is no JSON; over HTTP/1.1 nothing of the kind exists. */
+/** Over HTTP/1.1 there is no such thing. */
 function isGrpc(exchange: Exchange): boolean {
   const type = header(exchange, 'content-type') ?? '';
   return exchange.httpVersion === '2.0' && /^application\/grpc(?:[+;]|$)/i.test(type);
@@ -72,14 +76,39 @@ export async function readBody(
   if (question.facts.version === '')
     throw new GatewayError('UNSUPPORTED_VERSION', 'A2A-Version is malformed: expected one Major.Minor');
   const { body, method } = exchange;
-  if (question.facts.transport === 'GRPC' || !WITH_BODY.has(method) || body.length === 0) return body;
+  if (question.facts.transport === 'GRPC') return readGrpcBody(body, question, { limit, webhooks });
+  if (!WITH_BODY.has(method) || body.length === 0) return body;
   const coding = header(exchange, 'content-encoding');
   if (coding !== undefined && !/^\s*(?:identity)?\s*$/i.test(coding))
     throw new GatewayError('UNSUPPORTED_MEDIA_TYPE', 'requests to an agent are not taken compressed');
   const bytes = await body.read(limit);
   if (bytes.length > 0) {
     learn(question, asked(bytes));
-    checkWebhooks(bytes, webhooks);
+    checkWebhooks(webhookUrls(bytes), webhooks);
+  }
+  return new WholeBody(bytes);
+}
+
+/** One message, whose calls are all of one; a method that A2A does not have streams on unread. */
+async function readGrpcBody(
+  body: RequestBody,
+  question: Question,
+  { limit, webhooks }: BodyRules,
+): Promise<RequestBody> {
+  const { facts, grpc } = question;
+  if (!grpc) return body;
+  const bytes = await body.read(limit);
+  try {
+    const { taskId, contextId, webhooks: urls } = readGrpc(bytes, grpc);
+    question.facts = { ...facts, taskId, contextId };
+    // An empty text is a field that is not there.
+    checkWebhooks(
+      urls.filter((url) => url !== ''),
+      webhooks,
+    );
+  } catch (error) {
+    if (!(error instanceof GrpcMessageError)) throw error;
+    throw new GatewayError('INVALID_REQUEST', error.message);
   }
   return new WholeBody(bytes);
 }
@@ -110,8 +139,8 @@ function learn(question: Question, { isRpc, id, method, taskId, contextId, skill
   };
 }
 
-function checkWebhooks(bytes: Buffer, rules: WebhookRules): void {
-  for (const url of webhookUrls(bytes)) {
+function checkWebhooks(urls: readonly string[], rules: WebhookRules): void {
+  for (const url of urls) {
     const fault = webhookFault(url, rules);
     if (fault !== undefined)
       throw new GatewayError('INVALID_PARAMS', `the webhook for push notifications ${fault}`);
