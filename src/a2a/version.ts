@@ -1,7 +1,7 @@
 /** Which version of A2A a request speaks (specification 3.6). Pure. */
 
 /** What a request without a version speaks. */
-export const OLDEST_VERSION = '0.3';
+const OLDEST_VERSION = '0.3';
 
 /**
  * `Major.Minor` of the header `A2A-Version` or the query parameter of the same name. undefined: malformed, or the two
