@@ -113,11 +113,11 @@ const PLACES: Readonly<Record<string, Place>> = {
     inside: POLICIES,
   },
   routePolicies: {
-    keys: 'ai apiKey authorization backendAuth backendTLS backendTunnel basicAuth buffer cors csrf delay directResponse extAuthz extProc jwtAuth localRateLimit mcpAuthentication mcpAuthorization mcpGuardrails oidc remoteRateLimit requestHeaderModifier requestMirror requestRedirect responseHeaderModifier retry timeout transformations urlRewrite',
+    keys: 'a2a ai apiKey authorization backendAuth backendTLS backendTunnel basicAuth buffer cors csrf delay directResponse extAuthz extProc jwtAuth localRateLimit mcpAuthentication mcpAuthorization mcpGuardrails oidc remoteRateLimit requestHeaderModifier requestMirror requestRedirect responseHeaderModifier retry timeout transformations urlRewrite',
     inside: { ...POLICIES, backendAuth: 'backendAuth', backendTLS: 'backendTLS' },
   },
   backendPolicies: {
-    keys: 'ai authorization backendAuth backendTLS backendTunnel extAuthz health http inferenceRouting mcpAuthorization mcpGuardrails requestHeaderModifier requestRedirect responseHeaderModifier sessionAffinity tcp transformations',
+    keys: 'a2a ai authorization backendAuth backendTLS backendTunnel extAuthz health http inferenceRouting mcpAuthorization mcpGuardrails requestHeaderModifier requestRedirect responseHeaderModifier sessionAffinity tcp transformations',
     inside: { backendAuth: 'backendAuth', transformations: 'transformations', backendTLS: 'backendTLS' },
   },
   targetPolicies: {
