@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { rewriteCard, rewriteCardResult } from './card.ts';
 
 const ours = (url: string): string => url.replace('http://agent', 'https://gw');
@@ -48,4 +49,39 @@ test('a card that is the result of a call is changed, an error is not', () => {
 test('broken cards are no cards', () => {
   for (const card of ['{"url":', '{"url":"a"} x', '{"a":[1,]}', '{"supportedInterfaces":[{"url"}]}'])
     assert.throws(() => rewrite(card), { name: 'JsonSyntaxError' }, card);
+});
+
+test('whatever else a card has is the same for whoever parses it', () => {
+  const interfaces = fc.array(fc.record({ url: fc.string(), n: fc.jsonValue() }, { requiredKeys: [] }), {
+    maxLength: 3,
+  });
+  const parts = {
+    url: fc.string(),
+    signatures: fc.jsonValue(),
+    supportedInterfaces: interfaces,
+    additionalInterfaces: fc.oneof(interfaces, fc.jsonValue()),
+    other: fc.jsonValue(),
+  };
+  const named = (each: unknown): unknown =>
+    typeof each === 'object' && each !== null && typeof (each as { url?: unknown }).url === 'string'
+      ? { ...each, url: '/ours' }
+      : each;
+  fc.assert(
+    fc.property(
+      fc.record(parts, { requiredKeys: [] }),
+      fc.constantFrom(undefined, 1, '\t'),
+      (card, indent) => {
+        const text = JSON.stringify(card, undefined, indent);
+        const before = JSON.parse(text) as Record<string, unknown>;
+        const after = JSON.parse(rewriteCard(Buffer.from(text), () => '/ours').toString());
+        const expected = Object.entries(before).flatMap(([name, value]) => {
+          if (name === 'signatures') return [];
+          if (name === 'url') return [[name, '/ours']];
+          return [[name, name.endsWith('Interfaces') && Array.isArray(value) ? value.map(named) : value]];
+        });
+        assert.deepEqual(after, Object.fromEntries(expected));
+      },
+    ),
+    { numRuns: 300 },
+  );
 });

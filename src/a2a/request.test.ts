@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import { JsonSyntaxError } from '../lib/json-text.ts';
 import { AmbiguousRequest, readRequest, webhookUrls } from './request.ts';
 
 const read = (body: unknown) =>
@@ -67,12 +69,15 @@ test('every url outside of content is a webhook, however it is nested or spelt',
     { params: { configuration: { push_notification_config: { URL: url } } } },
     { params: { configuration: { pushNotificationConfigs: [{ url }] } } },
     { configuration: { pushNotification: { url } } },
+    { configuration: { message: { url } } },
+    { params: { configuration: { params: { metadata: { url } } } } },
     { url },
   ])
     assert.deepEqual(urls(body), [url], JSON.stringify(body));
   assert.deepEqual(webhookUrls(Buffer.from('{"url":"a","\\u0075rl":"b","url":["c"],"url":7}')), [
     'a',
     'b',
+    'c',
     '7',
   ]);
 });
@@ -81,4 +86,44 @@ test('urls that users send are no webhooks', () => {
   const part = { url: 'http://127.0.0.1/', file: { url: 'http://127.0.0.1/' } };
   assert.deepEqual(urls({ params: { message: { parts: [part], metadata: part }, metadata: part } }), []);
   assert.deepEqual(urls({ message: { parts: [part] }, request: part }), []);
+});
+
+test('whatever is sent, it is read or refused, and a webhook is found wherever it is nested', () => {
+  const name = fc.constantFrom(
+    'jsonrpc',
+    'method',
+    'params',
+    'taskId',
+    'Configuration',
+    'push_notification',
+    'url',
+    'x',
+  );
+  const tree = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      fc.jsonValue(),
+      fc.dictionary(name, tie('value'), { maxKeys: 4 }),
+      fc.array(tie('value'), { maxLength: 3 }),
+    ),
+  })).value;
+  fc.assert(
+    fc.property(
+      tree,
+      fc.array(fc.constantFrom('configuration', 'taskPushNotificationConfig', 'a', 'b'), { maxLength: 5 }),
+      (value, path) => {
+        const url = path.reduceRight<unknown>((below, each) => ({ [each]: below }), {
+          URL: 'http://127.0.0.1/',
+        });
+        const body = Buffer.from(JSON.stringify({ params: { extra: value, nested: url } }));
+        try {
+          readRequest(body);
+        } catch (error) {
+          assert.ok(error instanceof AmbiguousRequest || error instanceof JsonSyntaxError);
+        }
+        assert.ok(webhookUrls(body).includes('http://127.0.0.1/'));
+      },
+    ),
+    { numRuns: 300 },
+  );
 });

@@ -2,7 +2,7 @@
  * What the body of a request says that rules and logs want to know, read without changing a byte of it. Names in
  * snake_case are the same to servers that read ProtoJSON. Pure.
  */
-import { elements, type JsonText, lex, members, Shape } from '../lib/json-text.ts';
+import { elements, type JsonText, lex, members, Shape, type Span } from '../lib/json-text.ts';
 
 export interface Asked {
   /** It is a JSON-RPC request, or claims to be. */
@@ -113,7 +113,7 @@ function skillOf(text: JsonText, slots: readonly number[]): string | undefined {
   return found.size === 1 ? [...found][0] : undefined;
 }
 
-/** What users put into a message is theirs; what stands elsewhere is for the agent. */
+/** What users put into a message is theirs: members of the parameters, or of a body of HTTP+JSON. */
 const CONTENT: ReadonlySet<string> = new Set(['message', 'request', 'metadata']);
 
 /**
@@ -121,26 +121,29 @@ const CONTENT: ReadonlySet<string> = new Set(['message', 'request', 'metadata'])
  * nests them. `bytes` have been read by `readRequest`. One that is no text is named as JSON.
  */
 export function webhookUrls(bytes: Buffer): string[] {
-  const urls: string[] = [];
-  collectUrls(bytes, { start: 0, end: bytes.length }, urls);
-  return urls;
+  return urlsOf(bytes, { start: 0, end: bytes.length }, true);
 }
 
-function collectUrls(bytes: Buffer, span: { start: number; end: number }, urls: string[]): void {
-  const first = bytes[span.start];
-  if (first === OPEN_BRACKET) {
-    const spans = elements(bytes, span.start, span.end);
-    for (let at = 0; at < spans.length; at += 2)
-      collectUrls(bytes, { start: spans[at] as number, end: spans[at + 1] as number }, urls);
-    return;
-  }
-  for (const { name, start, end } of members(bytes, span)) {
+/** `withContent`: content may stand there. */
+function urlsOf(bytes: Buffer, span: Span, withContent: boolean): string[] {
+  return members(bytes, span).flatMap(({ name, start, end }) => {
     const key = folded(name);
-    if (CONTENT.has(key)) continue;
-    const begins = bytes[start];
-    if (begins === OPEN_BRACE || begins === OPEN_BRACKET) collectUrls(bytes, { start, end }, urls);
-    else if (key === 'url') urls.push(textAt(bytes, start, end));
+    if (withContent && CONTENT.has(key)) return [];
+    return urlsIn(bytes, { start, end }, { key, withContent: withContent && key === 'params' });
+  });
+}
+
+function urlsIn(bytes: Buffer, span: Span, at: { key: string; withContent: boolean }): string[] {
+  const { start, end } = span;
+  if (bytes[start] === OPEN_BRACE) return urlsOf(bytes, span, at.withContent);
+  if (bytes[start] !== OPEN_BRACKET) return at.key === 'url' ? [textAt(bytes, start, end)] : [];
+  const urls: string[] = [];
+  const spans = elements(bytes, start, end);
+  for (let each = 0; each < spans.length; each += 2) {
+    const element = { start: spans[each] as number, end: spans[each + 1] as number };
+    urls.push(...urlsIn(bytes, element, { ...at, withContent: false }));
   }
+  return urls;
 }
 
 function textAt(bytes: Buffer, start: number, end: number): string {
