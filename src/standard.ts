@@ -6,6 +6,7 @@ import { policySetSchema } from './config/policies.ts';
 import type { BackendDefinition } from './core/backend.ts';
 import type { PolicyDefinition } from './core/policy.ts';
 import type { TargetDefinition } from './mcp/definition.ts';
+import { a2a } from './policies/a2a/index.ts';
 import { apiKey } from './policies/api-key/index.ts';
 import { authorization } from './policies/authorization/index.ts';
 import { backendAuth } from './policies/backend-auth/index.ts';
@@ -53,6 +54,7 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     jwtAuth,
     basicAuth,
     apiKey,
+    a2a,
     authorization,
     mcpAuthorization,
     localRateLimit,

@@ -105,6 +105,8 @@ export interface ErrorDetail {
   readonly http?: number;
   /** `error.data` of the JSON-RPC error; plain JSON. */
   readonly data?: Readonly<Record<string, unknown>>;
+  /** The body of the HTTP reply, where what is served here has errors of its own form. */
+  readonly body?: { readonly type: string; readonly bytes: Buffer };
 }
 
 export class GatewayError extends Error {

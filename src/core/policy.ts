@@ -44,6 +44,9 @@ export interface RouteFacts {
   readonly backends: readonly string[];
   /** What the route matches, as configured. */
   readonly matches?: readonly RouteMatch[];
+  /** Of the route itself, not of its backends: its hosts (none: any), and the listener it shares with others. */
+  readonly hostnames?: readonly string[];
+  readonly listener?: string;
 }
 
 export interface PolicyDeps {

@@ -23,6 +23,28 @@ export interface ExchangeRecord {
   reason: string | undefined;
   error: string | undefined;
   traceId: string | undefined;
+  /** Where the route or its backend speaks A2A. */
+  a2a?: A2aRecord;
+}
+
+/** What a request to an agent is about, and what came of it. */
+export interface A2aRecord {
+  /** By its name in A2A 1.0, whatever the version; undefined: none that could be read. */
+  readonly method: string | undefined;
+  readonly transport: 'JSONRPC' | 'HTTP+JSON' | 'GRPC';
+  /** `Major.Minor`. */
+  readonly version: string;
+  /** What the client says it wants. */
+  readonly skill: string | undefined;
+  /** Of the request, else of the answer. */
+  taskId: string | undefined;
+  contextId: string | undefined;
+  /** undefined: nothing has come of it yet. */
+  outcome: 'ok' | 'error' | undefined;
+  /** Of a JSON-RPC error. */
+  errorCode: number | undefined;
+  resultKind: 'task' | 'message' | undefined;
+  taskState: string | undefined;
 }
 
 export interface CallRecord {

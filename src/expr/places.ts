@@ -133,12 +133,24 @@ const MCP = record('The MCP call.', {
   task: record('The task; null for anything else.', item('Id as the target knows it.')),
 });
 
+const A2A = record('The request to an agent, where `a2a` stands at the route or backend; null elsewhere.', {
+  method: text(
+    'Its operation by the name of A2A 1.0 (`SendMessage`), whichever version and transport it comes by.',
+  ),
+  transport: text('`JSONRPC`, `HTTP+JSON` or `GRPC`.'),
+  version: text('`1.0`, `0.3`, ...: what the client says.'),
+  taskId: text('The task it is about; null when it names none.'),
+  contextId: text('The context it is about; null when it names none.'),
+  skill: text('The skill it is for, as its metadata say; null when they do not.'),
+});
+
 const CONNECTION_ROOTS: Variables = { source: SOURCE };
 const HTTP_ROOTS: Variables = {
   request: REQUEST,
   jwt: JWT,
   apiKey: API_KEY,
   basicAuth: BASIC_AUTH,
+  a2a: A2A,
   ...CONNECTION_ROOTS,
 };
 

@@ -26,6 +26,18 @@ const exchange: Exchange = {
     certificate: 'PEM',
   },
 };
+exchange.record.a2a = {
+  method: 'SendMessage',
+  transport: 'JSONRPC',
+  version: '1.0',
+  skill: 'route',
+  taskId: 't1',
+  contextId: 'c1',
+  outcome: undefined,
+  errorCode: undefined,
+  resultKind: undefined,
+  taskState: undefined,
+};
 
 const run = (source: string, scope: Scope, place: Place = PLACES.log): unknown =>
   expr.compile(source, place).evaluate(scope);

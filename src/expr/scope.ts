@@ -85,6 +85,11 @@ class ExchangeScope {
     return this.#extras.mcp;
   }
 
+  get a2a(): LazyRecord | undefined {
+    const { a2a } = this.#exchange.record;
+    return a2a && new LazyRecord(FIELDS.a2a, (name) => a2a[name as keyof typeof a2a]);
+  }
+
   get response(): LazyRecord | undefined {
     const { response } = this.#extras;
     if (!response) return undefined;
@@ -131,6 +136,7 @@ class ExchangeScope {
 const FIELDS = {
   request: declared(PLACES.http.roots.request?.fields),
   source: declared(PLACES.http.roots.source?.fields),
+  a2a: declared(PLACES.http.roots.a2a?.fields),
   response: declared(PLACES.response.roots.response.fields),
 };
 

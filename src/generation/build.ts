@@ -194,7 +194,10 @@ function buildRoute(
     hostNamed: within.listener.hostname !== undefined || route.hostnames.length > 0,
     originAllowed: cors ? originAllowed(cors) : () => false,
   });
-  const parts = policyParts(route.policies, building, { ...routePlace(route), altitude: 'exchange' });
+  const place = routePlace(route);
+  const { hostnames } = route;
+  const facts = { ...place.route, hostnames, listener: `${within.bind.port}/${within.listener.name}` };
+  const parts = policyParts(route.policies, building, { ...place, route: facts, altitude: 'exchange' });
   const attempt = stack(attempts(parts), weighted(backends));
   return stack([named, guard, ...layersOf(parts)], attempt);
 }
@@ -269,7 +272,7 @@ interface Standing {
   readonly route?: RouteFacts;
 }
 
-function routePlace({ key, backends, matches }: RoutePlan): Standing {
+function routePlace({ key, backends, matches }: RoutePlan): Standing & { readonly route: RouteFacts } {
   return { level: 'route', key, route: { backends: backends.map(({ kind }) => kind), matches } };
 }
 

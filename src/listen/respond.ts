@@ -42,8 +42,12 @@ export function errorReply(error: unknown, record: ExchangeRecord): Reply {
   const failure = asGatewayError(error);
   record.status = failure.http;
   note(record, failure);
-  const headers = ['content-type', 'application/json', ...(failure.detail.headers ?? [])];
-  return { status: failure.http, headers, body: Flow.of(errorBody(failure)) };
+  const { headers = [], body } = failure.detail;
+  return {
+    status: failure.http,
+    headers: ['content-type', body?.type ?? 'application/json', ...headers],
+    body: Flow.of(body?.bytes ?? errorBody(failure)),
+  };
 }
 
 export function errorBody({ code, message }: GatewayError): Buffer {

@@ -3,7 +3,7 @@
  * existing queries and dashboards keep working. It only shapes records into fields; where the line goes is the Log's.
  */
 import type { Log } from '../core/ports.ts';
-import type { CallRecord, ExchangeRecord } from '../core/signals.ts';
+import type { A2aRecord, CallRecord, ExchangeRecord } from '../core/signals.ts';
 import { redactText, shortSession } from '../lib/secrets.ts';
 import { markClean } from './redact.ts';
 
@@ -35,7 +35,27 @@ export function exchangeFields(record: ExchangeRecord): Fields {
   fields['http.status'] = record.status;
   fields['http.response.bytes'] = record.bytesOut;
   put(fields, 'mcp.session.id', record.session === undefined ? undefined : shortSession(record.session));
+  if (record.a2a) putA2a(fields, record.a2a);
   return ending(fields, record);
+}
+
+function putA2a(fields: Fields, a2a: A2aRecord): void {
+  fields['protocol'] = 'a2a';
+  put(fields, 'a2a.method', short(a2a.method));
+  fields['a2a.transport'] = a2a.transport;
+  put(fields, 'a2a.version', a2a.version === '' ? undefined : a2a.version);
+  put(fields, 'a2a.skill', short(a2a.skill));
+  put(fields, 'a2a.task.id', short(a2a.taskId));
+  put(fields, 'a2a.context.id', short(a2a.contextId));
+  put(fields, 'a2a.response.outcome', a2a.outcome);
+  put(fields, 'a2a.response.error_code', a2a.errorCode);
+  put(fields, 'a2a.result.kind', a2a.resultKind);
+  put(fields, 'a2a.task.state', short(a2a.taskState));
+}
+
+/** What others wrote, however long they made it. */
+function short(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : redactText(text.slice(0, 128));
 }
 
 export function callFields(record: CallRecord): Fields {

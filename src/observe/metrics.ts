@@ -3,7 +3,7 @@
  * tally.ts; OpenTelemetry only writes the text, and is loaded (exposition.ts) at the first scrape.
  * Resource URIs are no labels (they are endless), tool and prompt names are.
  */
-import type { CallRecord, ExchangeRecord, Gauge, Signals } from '../core/signals.ts';
+import type { A2aRecord, CallRecord, ExchangeRecord, Gauge, Signals } from '../core/signals.ts';
 import { exposition, type Instrument } from './exposition.ts';
 import { OTHER, Series } from './tally.ts';
 
@@ -63,6 +63,14 @@ const MCP_METHODS = new Set([
   ],
 ]);
 
+/** observe/ knows no protocol room, so their names stand here once more; a test holds them against a2a/. */
+export const A2A_METHODS: ReadonlySet<string> = new Set([
+  ...['GetAgentCard', 'GetExtendedAgentCard', 'SendMessage', 'SendStreamingMessage'],
+  ...['GetTask', 'ListTasks', 'CancelTask', 'SubscribeToTask'],
+  ...['CreateTaskPushNotificationConfig', 'GetTaskPushNotificationConfig'],
+  ...['ListTaskPushNotificationConfigs', 'DeleteTaskPushNotificationConfig'],
+]);
+
 export function createMetrics(): Metrics {
   const fixed = fixedSeries();
   const counters = new Map<string, Instrument>();
@@ -73,6 +81,7 @@ export function createMetrics(): Metrics {
       const method = HTTP_METHODS.has(record.method) ? record.method : OTHER;
       fixed.requests.add([listener, route, backend, method, String(record.status), reason]);
       fixed.requestSeconds.observe([listener, route], record.ms / 1000);
+      if (record.a2a) agentCall(fixed, record, record.a2a);
     },
     callEnded(record: CallRecord) {
       const { kind = '', target: server = '', outcome } = record;
@@ -97,6 +106,16 @@ export function createMetrics(): Metrics {
   };
 }
 
+function agentCall(
+  { agentCalls, agentCallSeconds }: ReturnType<typeof fixedSeries>,
+  { route = '', ms }: ExchangeRecord,
+  { method: asked = '', transport, outcome }: A2aRecord,
+): void {
+  const method = asked === '' || A2A_METHODS.has(asked) ? asked : OTHER;
+  agentCalls.add([method, transport, route, outcome ?? '']);
+  agentCallSeconds.observe([method, route], ms / 1000);
+}
+
 function fixedSeries() {
   return {
     requests: new Series({
@@ -109,6 +128,8 @@ function fixedSeries() {
       open: 'resource',
     }),
     callSeconds: new Series({ labels: ['method', 'server'], bounds: CALL_BOUNDS, open: 'server' }),
+    agentCalls: new Series({ labels: ['method', 'transport', 'route', 'outcome'], open: 'route' }),
+    agentCallSeconds: new Series({ labels: ['method', 'route'], bounds: CALL_BOUNDS, open: 'route' }),
   };
 }
 
@@ -125,6 +146,12 @@ function named(series: ReturnType<typeof fixedSeries>): Instrument[] {
       name: 'mcp_request_duration_seconds',
       help: 'Time from an MCP call to its outcome.',
       series: series.callSeconds,
+    },
+    { name: 'a2a_requests_total', help: 'Requests to agents.', series: series.agentCalls },
+    {
+      name: 'a2a_request_duration_seconds',
+      help: 'Time from a request to an agent to the end of its answer, which may be a stream.',
+      series: series.agentCallSeconds,
     },
   ];
 }

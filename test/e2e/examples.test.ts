@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { check as a2a } from '../../examples/a2a/check.ts';
 import { check as basic } from '../../examples/basic/check.ts';
 import { check as loadBalancing } from '../../examples/load-balancing/check.ts';
 import { check as multiplex } from '../../examples/multiplex/check.ts';
@@ -10,6 +11,7 @@ import { check as stdio } from '../../examples/stdio/check.ts';
 import { exampleFolder } from '../fixtures/example.ts';
 
 const CHECKS: Readonly<Record<string, (t: TestContext) => Promise<void>>> = {
+  a2a,
   basic,
   'load-balancing': loadBalancing,
   multiplex,

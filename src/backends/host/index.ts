@@ -89,6 +89,13 @@ function outgoing(exchange: Exchange, { mapping }: Place): Omit<UpstreamRequest,
     path: url,
     headers: mapping ? [...withoutHeaders(headers, mapping.names), ...mapping.map(exchange)] : headers,
     cancel,
-    long: method === 'GET' && exchange.headers['accept']?.includes('text/event-stream') === true,
+    long: asksForStream(exchange),
   };
+}
+
+/** Nothing but a stream will do, or it is what GET asks for: it may last, and must not take a connection from calls. */
+function asksForStream({ method, headers }: Exchange): boolean {
+  const { accept } = headers;
+  if (accept?.includes('text/event-stream') !== true) return false;
+  return method === 'GET' || /^\s*text\/event-stream\s*(?:;[^,]*)?$/i.test(String(accept));
 }

@@ -98,4 +98,16 @@ export const POLICY_LIMITS = {
     error: undefined,
     what: 'Time a backend is evicted (`health`), which grows from one eviction to the next, unless its `duration` is longer.',
   },
+  agentCard: {
+    value: 1 * MIB,
+    unit: 'bytes',
+    error: 'UPSTREAM_MESSAGE_TOO_LARGE',
+    what: "An agent's card (`a2a`), which is changed on its way.",
+  },
+  agentReply: {
+    value: 64 * KIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'A JSON answer of an agent that is looked into for the log (`a2a`) as it passes; a longer one, and any stream, is not.',
+  },
 } as const satisfies Record<string, Limit>;

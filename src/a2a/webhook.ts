@@ -1,0 +1,62 @@
+/**
+ * Where an agent may be told to send push notifications. The agent opens the connection, with its own place in the
+ * network: whoever may name any address can make it ask there (SSRF). Names are not resolved. Pure.
+ */
+import { type Cidr, containsIp, parseCidr, parseIp } from '../lib/ip.ts';
+import { isPrivateHost } from '../lib/private-host.ts';
+
+export interface WebhookRules {
+  /** Allowed whatever they are. */
+  readonly hosts: readonly HostPattern[];
+  /** Whether others are, as long as they are on the Internet. */
+  readonly others: 'public' | 'none';
+}
+
+export type HostPattern =
+  | { readonly kind: 'name'; readonly name: string }
+  /** Names below it. */
+  | { readonly kind: 'below'; readonly suffix: string }
+  | { readonly kind: 'network'; readonly network: Cidr };
+
+/** A name, `*.name`, an IP address or a network; undefined: none of these. */
+export function parseHostPattern(text: string): HostPattern | undefined {
+  const lower = text.toLowerCase();
+  const address = parseIp(lower.replace(/^\[(.*)\]$/, '$1'));
+  if (address) return { kind: 'network', network: { address, prefix: address.length * 8 } };
+  const network = parseCidr(lower);
+  if (network) return { kind: 'network', network };
+  const [, star, name] = /^(\*\.)?([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)$/.exec(lower) ?? [];
+  if (name === undefined || name.includes('..')) return undefined;
+  return star === undefined ? { kind: 'name', name } : { kind: 'below', suffix: `.${name}` };
+}
+
+/** Why a webhook is refused; undefined: it is not. */
+export function webhookFault(text: string, { hosts, others }: WebhookRules): string | undefined {
+  // Agents read URLs with parsers of their own; only what all of them read alike is let through.
+  if (!/^https?:\/\/[\x21-\x5b\x5d-\x7e]+$/i.test(text) || !URL.canParse(text))
+    return 'is no absolute http or https URL in plain ASCII';
+  const { hostname, username, password } = new URL(text);
+  if (username !== '' || password !== '' || /^[^/]*\/\/[^/?#]*@/.test(text)) return 'has a user in its URL';
+  const host = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+  if (hosts.some((pattern) => fits(pattern, host))) return undefined;
+  if (others === 'none') return 'leads to a host that is not in the list';
+  return isWithin(host) ? 'leads into a private network' : undefined;
+}
+
+function fits(pattern: HostPattern, host: string): boolean {
+  switch (pattern.kind) {
+    case 'name':
+      return host === pattern.name;
+    case 'below':
+      return host.endsWith(pattern.suffix) && host.length > pattern.suffix.length;
+    default: {
+      const address = parseIp(host);
+      return address !== undefined && containsIp(pattern.network, address);
+    }
+  }
+}
+
+/** Names of one label are of the network around: containers, a Kubernetes namespace, an office. */
+function isWithin(host: string): boolean {
+  return isPrivateHost(host) || (parseIp(host) === undefined && !host.includes('.'));
+}

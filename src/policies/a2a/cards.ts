@@ -1,0 +1,158 @@
+/**
+ * Cards on their way back. They are changed, so they are asked for whole and unencoded, have an ETag of their own, and
+ * conditional requests are answered here.
+ */
+import { hash } from 'node:crypto';
+import { rewriteCard, rewriteCardResult } from '../../a2a/card.ts';
+import { GET_EXTENDED_CARD, mountOf } from '../../a2a/operations.ts';
+import { type Mount, publicUrl } from '../../a2a/public-url.ts';
+import { originOf } from '../../auth/well-known.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { type Exchange, header, type Reply } from '../../core/exchange.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { withoutHeaders } from '../../core/outgoing.ts';
+import { Flow, FlowLimitError } from '../../lib/flow.ts';
+import { JsonSyntaxError } from '../../lib/json-text.ts';
+import type { Question } from './question.ts';
+import type { A2aConfig } from './schema.ts';
+
+export interface CardPlace {
+  readonly exchange: Exchange;
+  /** What went to the agent. */
+  readonly inner: Exchange;
+  readonly question: Question;
+  readonly config: A2aConfig;
+}
+
+const CONDITIONAL = [
+  'if-none-match',
+  'if-modified-since',
+  'if-match',
+  'if-unmodified-since',
+  'if-range',
+  'range',
+];
+/** What is said of the bytes that came. */
+const OF_BYTES = [
+  'content-length',
+  'etag',
+  'last-modified',
+  'content-md5',
+  'content-digest',
+  'repr-digest',
+  'digest',
+  'accept-ranges',
+];
+
+/** Headers of the request for a card. */
+export function cardRequest(rawHeaders: readonly string[]): readonly string[] {
+  return [...withoutHeaders(rawHeaders, ['accept-encoding', ...CONDITIONAL]), 'accept-encoding', 'identity'];
+}
+
+export async function answerCard(reply: Reply, place: CardPlace): Promise<Reply> {
+  const { exchange, question } = place;
+  const { facts } = question;
+  facts.outcome = reply.status < 400 ? 'ok' : 'error';
+  const { status, headers } = privateOnly(reply, question);
+  if (exchange.method === 'HEAD') return { ...reply, headers: withoutHeaders(headers, OF_BYTES) };
+  if (status !== 200) return reply;
+  const before = await wholeCard(reply);
+  const bytes = rewritten(before, place);
+  if (facts.transport === 'JSONRPC')
+    return finished(status, [...withoutHeaders(headers, OF_BYTES), ...sizeOf(bytes)], bytes);
+  return tagged(exchange, withoutHeaders(headers, OF_BYTES), bytes);
+}
+
+/** With an ETag; without what the client has already. */
+export function tagged(exchange: Exchange, headers: readonly string[], bytes: Buffer): Reply {
+  const etag = `"${hash('sha256', bytes, 'base64url').slice(0, 27)}"`;
+  const kept = [...headers, 'etag', etag];
+  if (matches(header(exchange, 'if-none-match'), etag))
+    return finished(304, withoutHeaders(kept, ['content-type', 'content-language']), NOTHING);
+  return finished(200, [...kept, ...sizeOf(bytes)], bytes);
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function finished(status: number, headers: readonly string[], bytes: Buffer): Reply {
+  return { status, headers, body: Flow.of(bytes) };
+}
+
+function sizeOf({ length }: Buffer): string[] {
+  return ['content-length', String(length)];
+}
+
+async function wholeCard({ headers, body }: Reply): Promise<Buffer> {
+  const coding = replyHeader(headers, 'content-encoding');
+  if (coding !== undefined && coding.toLowerCase() !== 'identity') {
+    const error = new GatewayError('UPSTREAM_PROTOCOL', `the agent sent its card as ${coding}, unasked`);
+    body.cancel(error);
+    throw error;
+  }
+  try {
+    return await body.collect(LIMITS.agentCard.value);
+  } catch (error) {
+    if (!(error instanceof FlowLimitError)) throw error;
+    throw new GatewayError(
+      'UPSTREAM_MESSAGE_TOO_LARGE',
+      `the agent's ${error.message}`.replace('body', 'card'),
+    );
+  }
+}
+
+/** A page that is no JSON at all is no card, and nobody can take it for one. */
+function rewritten(bytes: Buffer, place: CardPlace): Buffer {
+  if (!/^\s*[{[]/.test(bytes.toString('latin1', 0, 256))) return bytes;
+  const mount = mountAt(place);
+  const urlOf = (url: string): string => publicUrl(url, mount);
+  try {
+    return place.question.facts.transport === 'JSONRPC'
+      ? rewriteCardResult(bytes, urlOf)
+      : rewriteCard(bytes, urlOf);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw new GatewayError('UPSTREAM_PROTOCOL', `the agent's card is no JSON: ${error.message}`);
+  }
+}
+
+function mountAt({ exchange, inner, config }: CardPlace): Mount {
+  const { path } = exchange;
+  const sent = inner.outbound?.url ?? inner.url;
+  return {
+    base: config.publicUrl ?? originOf(exchange),
+    asked: path,
+    sent: sent.split('?', 1)[0] as string,
+    mount: mountOf(path),
+    serves: (other) => exchange.serves(exchange, other),
+  };
+}
+
+/** An extended card is for who asks: no cache between may keep it for others. */
+function privateOnly(reply: Reply, { facts }: Question): Reply {
+  if (facts.method !== GET_EXTENDED_CARD || facts.transport === 'JSONRPC') return reply;
+  const said = replyHeader(reply.headers, 'cache-control');
+  if (said !== undefined && /(?:^|,)\s*(?:private\s*(?:,|$)|no-store)/i.test(said)) return reply;
+  const kept = (said ?? '')
+    .split(',')
+    .map((directive) => directive.trim())
+    .filter((directive) => directive !== '' && !/^(?:public|private|s-maxage)\b/i.test(directive));
+  const headers = [
+    ...withoutHeaders(reply.headers, ['cache-control']),
+    'cache-control',
+    ['private', ...kept].join(', '),
+  ];
+  return { ...reply, headers };
+}
+
+/** RFC 9110 section 13.1.2: compared weakly. */
+function matches(asked: string | undefined, etag: string): boolean {
+  if (asked === undefined) return false;
+  if (asked.trim() === '*') return true;
+  return asked.split(',').some((each) => each.trim().replace(/^W\//, '') === etag);
+}
+
+function replyHeader(headers: readonly string[], name: string): string | undefined {
+  for (let at = 0; at + 1 < headers.length; at += 2)
+    if ((headers[at] as string).toLowerCase() === name) return headers[at + 1];
+  return undefined;
+}

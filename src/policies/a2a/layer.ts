@@ -1,0 +1,64 @@
+/** The way of one exchange with an agent. What is protocol lies in a2a/; here is when it is asked. */
+import { restError, rpcError } from '../../a2a/error.ts';
+import { GET_CARD, GET_EXTENDED_CARD } from '../../a2a/operations.ts';
+import { parseHostPattern } from '../../a2a/webhook.ts';
+import { Attempt } from '../../core/attempt.ts';
+import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import { type Answer, type Exchange, isTunnel, type Reply } from '../../core/exchange.ts';
+import type { Layer } from '../../core/service.ts';
+import { answerCard, cardRequest } from './cards.ts';
+import { observed } from './observed.ts';
+import { type Question, questionOf, readBody } from './question.ts';
+import type { A2aConfig } from './schema.ts';
+
+export interface A2aLimits {
+  readonly requestBytes: number;
+}
+
+export function a2aLayer(config: A2aConfig, { requestBytes }: A2aLimits): Layer<Exchange, Answer> {
+  const { hosts, others } = config.webhooks;
+  const webhooks = { hosts: hosts.flatMap((text) => parseHostPattern(text) ?? []), others };
+  return (next) => async (exchange) => {
+    if (exchange.upgrade !== undefined) return next(exchange);
+    const question = questionOf(exchange);
+    exchange.record.a2a = question.facts;
+    try {
+      const body = await readBody(exchange, question, { limit: requestBytes, webhooks });
+      exchange.record.a2a = question.facts;
+      const inner = new Attempt(exchange, { body });
+      const isCard = asksForCard(question);
+      if (isCard) inner.rawHeaders = cardRequest(exchange.rawHeaders);
+      const answer = await next(inner);
+      if (isTunnel(answer)) return answer;
+      return isCard
+        ? await answerCard(answer, { exchange, inner, question, config })
+        : settled(answer, question);
+    } catch (error) {
+      throw rendered(error, question);
+    }
+  };
+}
+
+function asksForCard({ facts }: Question): boolean {
+  return facts.method === GET_CARD || (facts.method === GET_EXTENDED_CARD && facts.transport !== 'GRPC');
+}
+
+function settled(reply: Reply, { facts }: Question): Reply {
+  facts.outcome = reply.status < 400 ? 'ok' : 'error';
+  return facts.transport === 'GRPC' ? reply : observed(reply, facts);
+}
+
+/** As clients of the transport read errors. */
+function rendered(error: unknown, { facts, id, isAgentCall }: Question): unknown {
+  facts.outcome = 'error';
+  const failure = asGatewayError(error);
+  const { code, detail } = failure;
+  if (!isAgentCall || facts.transport === 'GRPC' || code === 'CANCELLED' || detail.body) return error;
+  const isRpc = facts.transport === 'JSONRPC';
+  const bytes = isRpc ? rpcError(failure, id) : restError(failure);
+  return new GatewayError(code, failure.message, {
+    ...detail,
+    ...(failure.cause !== undefined && { cause: failure.cause }),
+    body: { type: 'application/json', bytes },
+  });
+}
