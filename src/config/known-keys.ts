@@ -114,7 +114,13 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
   routePolicies: {
     keys: 'a2a ai apiKey authorization backendAuth backendTLS backendTunnel basicAuth buffer cors csrf delay directResponse extAuthz extProc jwtAuth localRateLimit mcpAuthentication mcpAuthorization mcpGuardrails oidc remoteRateLimit requestHeaderModifier requestMirror requestRedirect responseHeaderModifier retry timeout transformations urlRewrite',
-    inside: { ...POLICIES, backendAuth: 'backendAuth', backendTLS: 'backendTLS' },
+    inside: {
+      ...POLICIES,
+      backendAuth: 'backendAuth',
+      backendTLS: 'backendTLS',
+      transformations: 'transformations',
+      requestMirror: 'requestMirror',
+    },
   },
   backendPolicies: {
     keys: 'a2a ai authorization backendAuth backendTLS backendTunnel extAuthz health http inferenceRouting mcpAuthorization mcpGuardrails requestHeaderModifier requestRedirect responseHeaderModifier sessionAffinity tcp transformations',
@@ -151,9 +157,19 @@ const PLACES: Readonly<Record<string, Place>> = {
   passthrough: { keys: 'location', inside: { location: 'location' } },
   transformations: {
     keys: 'conditional request response',
+    inside: {
+      request: 'transformation',
+      response: 'transformation',
+      conditional: 'conditionalTransformation',
+    },
+  },
+  conditionalTransformation: {
+    keys: 'condition request response',
     inside: { request: 'transformation', response: 'transformation' },
   },
   transformation: { keys: 'add body metadata remove replace set', inside: {} },
+  requestMirror: { keys: 'backend percentage', inside: { backend: 'mirrorBackend' } },
+  mirrorBackend: { keys: 'backend host service', inside: {} },
   gateways: { keys: '', inside: {}, each: 'gateway' },
 };
 

@@ -27,6 +27,7 @@ const MEMBERS: Readonly<Record<keyof Exchange, true>> = {
   credentials: true,
   certificate: true,
   tls: true,
+  outbound: true,
   tried: true,
   serves: true,
   witness: true,
@@ -34,7 +35,8 @@ const MEMBERS: Readonly<Record<keyof Exchange, true>> = {
 
 test('an attempt is the exchange, but for its cancellation', () => {
   const exchange = testExchange({ method: 'POST', query: 'a=1', headers: { a: '1' }, principal: 'p' });
-  const rest = { identity: {}, credentials: [], certificate: {}, tls: {}, tried: new Set(), witness: {} };
+  const parts = { identity: {}, credentials: [], certificate: {}, tls: {} };
+  const rest = { ...parts, outbound: {}, tried: new Set(), witness: {} };
   const whole = Object.assign(exchange, rest) as unknown as Exchange;
   const attempt = new Attempt(whole);
   for (const name of Object.keys(MEMBERS) as (keyof Exchange)[])

@@ -3,7 +3,7 @@
  * follows the cancellation of the one around it; what layers change about the request stays within it.
  */
 import type { Cancel } from '../lib/cancel.ts';
-import type { ConnectionTls, Endpoint, Exchange, RequestBody } from './exchange.ts';
+import type { ConnectionTls, Endpoint, Exchange, Outbound, RequestBody } from './exchange.ts';
 import type { Credential, Identity, PeerCertificate } from './identity.ts';
 import type { ExchangeRecord } from './signals.ts';
 import type { Witness } from './witness.ts';
@@ -27,6 +27,7 @@ export class Attempt implements Exchange {
   principal?: string;
   identity?: Identity;
   credentials?: Credential[];
+  outbound?: Outbound;
   tried?: Set<string>;
 
   constructor(of: Exchange, { body = of.body, header }: AttemptOptions = {}) {
@@ -40,6 +41,7 @@ export class Attempt implements Exchange {
     if (of.principal !== undefined) this.principal = of.principal;
     if (of.identity) this.identity = of.identity;
     if (of.credentials) this.credentials = of.credentials;
+    if (of.outbound) this.outbound = of.outbound;
     if (of.tried) this.tried = of.tried;
     if (header) this.#set(header);
   }

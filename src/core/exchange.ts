@@ -35,6 +35,20 @@ export interface ConnectionTls {
   readonly identity: Identity | undefined;
 }
 
+/**
+ * What policies have rewritten: read where the request leaves for a server over plain HTTP, and nowhere else. Routing, rules,
+ * expressions and logs go on seeing what came. Replaced, never changed: tries share it.
+ */
+export interface Outbound {
+  readonly method?: string | undefined;
+  /** Path and query. */
+  readonly url?: string | undefined;
+  /** Host header; without it the upstream's own name. */
+  readonly host?: string | undefined;
+  /** Not encoded, whatever the client says of its own. */
+  readonly body?: Buffer | undefined;
+}
+
 export interface Exchange {
   /** Unique in this process, for logs. */
   readonly id: string;
@@ -71,6 +85,8 @@ export interface Exchange {
   readonly certificate?: PeerCertificate | undefined;
   /** undefined: the connection is not over TLS. */
   readonly tls?: ConnectionTls | undefined;
+  /** What its upstream is asked instead of that; absent: nothing. */
+  outbound?: Outbound;
   /** Keys of backends that have failed this exchange: a further try goes to another one where there is one. */
   tried?: Set<string>;
   /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */

@@ -548,6 +548,36 @@ export const LIMITS = {
     error: 'EXPRESSION_FAILED',
     what: 'A text that an expression makes, in UTF-16 characters.',
   },
+  policyBody: {
+    value: 2 * MIB,
+    unit: 'bytes',
+    error: 'BODY_TOO_LARGE',
+    what: 'Body of a request, or of a reply (UPSTREAM_MESSAGE_TOO_LARGE), that an expression of a policy over plain HTTP reads; `buffer` sets another.',
+  },
+  conditions: {
+    value: 64,
+    unit: 'count',
+    error: 'CONFIG_INVALID',
+    what: 'Entries of `conditional`.',
+  },
+  mirroredBody: {
+    value: 1 * MIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'Body of a request that `requestMirror` copies; a longer one is not mirrored.',
+  },
+  mirrored: {
+    value: 64,
+    unit: 'count',
+    error: undefined,
+    what: 'Copies that one `requestMirror` is sending at the same time; further requests are not mirrored.',
+  },
+  mirrorTime: {
+    value: 30 * SECOND,
+    unit: 'ms',
+    error: undefined,
+    what: 'Time a copied request may take, its upload included.',
+  },
   retryPause: {
     value: 10 * SECOND,
     unit: 'ms',

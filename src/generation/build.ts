@@ -268,6 +268,7 @@ function outgoing(parts: readonly PolicyParts[]): Outgoing {
   return {
     mapping: allMappings(parts.flatMap(({ mapping }) => mapping ?? [])),
     credentials: parts.find(({ credentials }) => credentials)?.credentials,
+    mirror: parts.find(({ mirror }) => mirror)?.mirror,
   };
 }
 

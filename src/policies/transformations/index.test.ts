@@ -5,7 +5,7 @@ import { testExchange } from '../../../test/fixtures/test-exchange.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Exchange } from '../../core/exchange.ts';
 import type { HeaderMapping } from '../../core/outgoing.ts';
-import { transformationsSchema } from './schema.ts';
+import { targetSchema, transformationsSchema } from './schema.ts';
 
 function world(request: object) {
   const { build, ports } = policyBench('transformations');
@@ -96,19 +96,24 @@ test('one client never gets what was made for another', () => {
 
 test('expressions that cannot be read are mistakes with a place', () => {
   const { problems, build } = policyBench('transformations');
-  const config = {
-    request: { set: { a: 'jwt.sub', b: 'jwt.' }, add: { c: 'mcp.tool.name', d: 'request.body' } },
-  };
+  const config = { request: { set: { a: 'jwt.sub', b: 'jwt.' }, add: { c: 'mcp.tool.name' } } };
   const found = problems(config);
   assert.deepEqual(
     found.map((problem) => problem.split(':')[0]),
-    ['request.set.b', 'request.add.c', 'request.add.d'],
+    ['request.set.b', 'request.add.c'],
   );
-  assert.match(found[2] ?? '', /streamed/);
   assert.throws(() => build(config), /transformations/);
 });
 
-test('headers of connections, of framing and of the protocol cannot be changed', () => {
+test('before MCP servers no body is read', () => {
+  const config = { request: { set: { a: 'string(request.body)' } } };
+  const { build, problems } = policyBench('transformations');
+  const [problem] = problems(config, 'target');
+  assert.match(problem ?? '', /^request\.set\.a: .*streamed/);
+  assert.throws(() => build(config, { route: { backends: ['mcp'] } }), /bodies cannot be read/);
+});
+
+test('towards an MCP server headers of connections, of framing and of the protocol cannot be changed', () => {
   for (const name of [
     'Host',
     'content-length',
@@ -130,13 +135,10 @@ test('headers of connections, of framing and of the protocol cannot be changed',
     'x\n',
   ])
     for (const request of [{ set: { [name]: '"a"' } }, { add: { [name]: '"a"' } }, { remove: [name] }])
-      assert.throws(() => transformationsSchema.parse({ request }), JSON.stringify(request));
-  for (const wrong of [
-    {},
-    { response: {} },
-    { request: { body: '"a"' } },
-    { request: { set: { a: '' } } },
-    { request: { set: { a: '"1"', A: '"2"' } } },
-  ])
-    assert.throws(() => transformationsSchema.parse(wrong), JSON.stringify(wrong));
+      assert.throws(() => targetSchema.parse({ request }), JSON.stringify(request));
+  for (const wrong of [{ response: {} }, { request: { body: '"a"' } }])
+    assert.throws(() => targetSchema.parse(wrong), JSON.stringify(wrong));
+  for (const wrong of [{}, { request: { set: { a: '' } } }, { request: { set: { a: '"1"', A: '"2"' } } }])
+    for (const schema of [targetSchema, transformationsSchema])
+      assert.throws(() => schema.parse(wrong), JSON.stringify(wrong));
 });
