@@ -23,7 +23,7 @@ const MAX_VALUE = 8 * 1024;
 /** Why a header of this name cannot be changed. */
 export function headerProblem(name: string): string | undefined {
   if (name.startsWith(':'))
-    return 'pseudo-headers are set by `transformations` alone, and only towards plain HTTP';
+    return 'pseudo-headers can be set by `transformations` towards plain HTTP, and nowhere else';
   if (!NAME.test(name)) return 'expected the name of a header';
   return HOP.test(name) ? 'this header belongs to one connection; the gateway says it itself' : undefined;
 }

@@ -10,12 +10,9 @@ const originSchema = z
   .transform((origin) => origin.toLowerCase());
 
 export const csrfSchema = z.strictObject({
-  additionalOrigins: z
-    .array(originSchema)
-    .default([])
-    .meta({
-      description: 'Origins whose pages may send changing requests, beside that of the route itself.',
-    }),
+  additionalOrigins: z.array(originSchema).default([]).meta({
+    description: 'Origins whose pages may send changing requests, beside that of the route itself.',
+  }),
 });
 
 export type CsrfConfig = z.output<typeof csrfSchema>;

@@ -105,7 +105,7 @@ function statusOf({ pseudo }: CompiledChanges, scope: Scope, { values }: Transfo
   const expression = pseudo.get(':status');
   if (!expression) return undefined;
   const check = (text: string) => (/^[2-5]\d\d$/.test(text) ? undefined : 'it is no status from 200 to 599');
-  return Number(values.text(expression, scope, { name: '":status"', check }));
+  return Number(values.text(expression, scope, { name: ':status', check }));
 }
 
 function scopeOf(

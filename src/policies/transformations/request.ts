@@ -19,7 +19,7 @@ export function rewritten(
   if (pseudo.size === 0 && !body) return undefined;
   const text = (name: string, check: (value: string) => string | undefined): string | undefined => {
     const expression: Expression | undefined = pseudo.get(name);
-    return expression && values.text(expression, scope, { name: `"${name}"`, check });
+    return expression && values.text(expression, scope, { name, check });
   };
   const made = {
     method: text(':method', (value) => methodProblem(value, exchange.method)),
