@@ -211,7 +211,8 @@ function buildBackend(backend: RouteBackend, route: RoutePlan, building: Buildin
       return allGates([ofRoute, gateOf(parts(backend.policies, 'mcp'))]);
     },
     retry: () => parts(route.policies, 'mcp', routePlace(route)).find(({ retry }) => retry)?.retry,
-    outgoing: (policies) => outgoing(parts(policies, 'outgoing')),
+    outgoing: (policies, wider = {}) =>
+      outgoing(parts(mergePolicies(definitions.policies, wider, policies), 'outgoing')),
   });
   building.backends.push({ key: backend.key, backend: built });
   const own = parts(backend.policies, 'exchange');

@@ -94,29 +94,35 @@ interface Collecting {
 function collect(stream: Readable, { cancel, send, over }: Collecting): void {
   const chunks: Buffer[] = [];
   let size = 0;
+  let begun = false;
   const onData = (chunk: Buffer): void => {
     size += chunk.length;
     if (size > LIMITS.mirroredBody.value) stop('too_large');
     else chunks.push(chunk);
   };
   const onEnd = (): void => {
+    // Without a reader it was thrown away, because the request has failed.
+    if (!begun) return stop(undefined);
     detach();
     send(Buffer.concat(chunks));
   };
   const onClose = (): void => stop(undefined);
-  const onResume = (): void => {
-    stream.on('data', onData);
+  // Not at 'resume': a stream may hand on data before it says that.
+  const onListener = (event: string | symbol): void => {
+    if (event !== 'data') return;
+    begun = true;
+    stream.off('newListener', onListener).on('data', onData);
   };
   const forget = cancel.onCancel(() => stop('failed'));
   const detach = (): void => {
-    stream.off('resume', onResume).off('data', onData).off('end', onEnd).off('close', onClose);
+    stream.off('newListener', onListener).off('data', onData).off('end', onEnd).off('close', onClose);
     forget();
   };
   const stop = (fate: Fate | undefined): void => {
     detach();
     over(fate);
   };
-  stream.once('resume', onResume).on('end', onEnd).on('close', onClose);
+  stream.on('newListener', onListener).on('end', onEnd).on('close', onClose);
 }
 
 function head({ method, path, headers }: OutgoingRequest): Omit<UpstreamRequest, 'body'> {
