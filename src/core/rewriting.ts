@@ -18,7 +18,8 @@ export type AuthorityRewrite =
 export function pathProblem(path: string): string | undefined {
   if (!path.startsWith('/')) return 'expected a path that begins with /';
   if (!PATH.test(path)) return 'expected a path without query, with unusual characters percent-encoded';
-  return pathFault(path);
+  const fault = pathFault(path);
+  return fault && `such a path is not served: ${fault}`;
 }
 
 /** Why a text is no authority. */

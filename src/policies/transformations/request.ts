@@ -25,7 +25,11 @@ export function rewritten(
     method: text(':method', (value) => methodProblem(value, exchange.method)),
     url: text(':path', urlProblem),
     host: text(':authority', authorityProblem),
-    body: body && values.body(body, scope, 'the body of the request').bytes,
+    // A handshake has none.
+    body:
+      body && exchange.upgrade === undefined
+        ? values.body(body, scope, 'the body of the request').bytes
+        : undefined,
   };
   return { ...exchange.outbound, ...given(made) };
 }
