@@ -3,14 +3,9 @@ import { z } from 'zod';
 import { LIMITS } from '../core/limits.ts';
 import type { Entry } from './conditions.ts';
 
-const condition = z
-  .string()
-  .min(1)
-  .max(LIMITS.expressionSource.value)
-  .optional()
-  .meta({
-    description: 'CEL about the request: whether this entry is the one. Only the last may be without.',
-  });
+const condition = z.string().min(1).max(LIMITS.expressionSource.value).optional().meta({
+  description: 'CEL about the request: whether this entry is the one. Only the last may be without.',
+});
 
 type Value<S extends z.ZodRawShape> = z.output<z.ZodObject<S, z.core.$strict>>;
 type Check<S extends z.ZodRawShape> = (value: Value<S>, context: z.RefinementCtx) => void;

@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createSecureServer } from 'node:http2';
+import type { Server as NetServer } from 'node:net';
 import { before, describe, test } from 'node:test';
+import { cert, key } from '../fixtures/tls.ts';
 import { closing, collect, listening, signal } from './http-harness.ts';
-import { codeOf, gatewayTo, type Running, type Seen, upstream } from './policy-world.ts';
+import { codeOf, gatewayTo, opened, type Running, type Seen, upstream } from './policy-world.ts';
 
 describe('buffering', async () => {
   const server = await upstream((response, { url, body }) => {
@@ -265,4 +268,41 @@ describe('transformations', async () => {
     const got = await running.get('/t', { method: 'POST', body: 'x'.repeat(2 * 1024 * 1024 + 1) });
     assert.equal(got.status, 413);
   });
+});
+
+test('over HTTP/2 the server gets the same: name, path, method, body, and a mirror its copy', async () => {
+  const server = createSecureServer({ cert, key });
+  const sessions = new Set<{ destroy(): void }>();
+  const asked: unknown[][] = [];
+  server.on('session', (session) => sessions.add(session.on('error', () => {})));
+  server.on('stream', async (stream, headers) => {
+    stream.on('error', () => {});
+    const body = (await collect(stream)).toString();
+    asked.push([headers[':authority'], headers[':method'], headers[':path'], headers['x-a'], body]);
+    stream.respond({ ':status': 200, 'content-type': 'text/plain' });
+    stream.end('from the server');
+  });
+  const port = await listening(server as unknown as NetServer);
+  opened.push(async () => {
+    for (const session of sessions) session.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const shadow = await upstream();
+  const policies = {
+    requestMirror: { backend: { host: `127.0.0.1:${shadow.port}` } },
+    transformations: {
+      request: {
+        set: { ':authority': '"items.internal:1"', ':path': '"/items"', ':method': '"PUT"', 'x-a': '"1"' },
+        body: '"<" + string(request.body) + ">"',
+      },
+      response: { body: 'string(response.body).upperAscii()' },
+    },
+  };
+  const backend = { backendTLS: { root: cert, hostname: 'upstream.test' } };
+  const running = await gatewayTo({ '/h2': { policies, backend, to: { port } } });
+  const got = await running.get('/h2', { method: 'POST', body: 'body' });
+  assert.equal(got.body, 'FROM THE SERVER');
+  assert.deepEqual(asked, [['items.internal:1', 'PUT', '/items', '1', '<body>']]);
+  const [copy] = await shadow.whole(1);
+  assert.deepEqual([copy?.method, copy?.url, copy?.body], ['PUT', '/items', '<body>']);
 });
