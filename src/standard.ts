@@ -12,9 +12,12 @@ import { authorization } from './policies/authorization/index.ts';
 import { backendAuth } from './policies/backend-auth/index.ts';
 import { backendTls } from './policies/backend-tls/index.ts';
 import { basicAuth } from './policies/basic-auth/index.ts';
+import { buffer } from './policies/buffer/index.ts';
 import { concurrencyLimit } from './policies/concurrency-limit/index.ts';
 import { cors } from './policies/cors/index.ts';
+import { csrf } from './policies/csrf/index.ts';
 import { delay } from './policies/delay/index.ts';
+import { directResponse } from './policies/direct-response/index.ts';
 import { health } from './policies/health/index.ts';
 import { jwtAuth } from './policies/jwt-auth/index.ts';
 import { localRateLimit } from './policies/local-rate-limit/index.ts';
@@ -22,9 +25,13 @@ import { mcpAuthentication } from './policies/mcp-authentication/index.ts';
 import { mcpAuthorization } from './policies/mcp-authorization/index.ts';
 import { remoteRateLimit } from './policies/remote-rate-limit/index.ts';
 import { requestHeaderModifier } from './policies/request-header-modifier/index.ts';
+import { requestMirror } from './policies/request-mirror/index.ts';
+import { requestRedirect } from './policies/request-redirect/index.ts';
+import { responseHeaderModifier } from './policies/response-header-modifier/index.ts';
 import { retry } from './policies/retry/index.ts';
 import { timeout } from './policies/timeout/index.ts';
 import { transformations } from './policies/transformations/index.ts';
+import { urlRewrite } from './policies/url-rewrite/index.ts';
 import { mcpTarget } from './targets/mcp/index.ts';
 import { sseTarget } from './targets/sse/index.ts';
 import { stdioTarget } from './targets/stdio/index.ts';
@@ -50,6 +57,7 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
   const { policy = same, target = same, backend = same } = replacing;
   const policies = [
     cors,
+    csrf,
     mcpAuthentication,
     jwtAuth,
     basicAuth,
@@ -62,10 +70,16 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     concurrencyLimit,
     backendTls,
     backendAuth,
+    buffer,
     transformations,
     requestHeaderModifier,
+    responseHeaderModifier,
+    urlRewrite,
+    requestRedirect,
     timeout,
     delay,
+    directResponse,
+    requestMirror,
     retry,
     health,
     ...(additions.policies ?? []),

@@ -132,6 +132,8 @@ const PLACES: Readonly<Record<string, Place>> = {
       localRateLimit: 'localRateLimit',
       remoteRateLimit: 'remoteRateLimit',
       mcpAuthentication: 'mcpAuthentication',
+      transformations: 'transformations',
+      requestMirror: 'requestMirror',
     },
   },
   backendPolicies: {
@@ -173,9 +175,19 @@ const PLACES: Readonly<Record<string, Place>> = {
   passthrough: { keys: 'location', inside: { location: 'location' } },
   transformations: {
     keys: 'conditional request response',
+    inside: {
+      request: 'transformation',
+      response: 'transformation',
+      conditional: 'conditionalTransformation',
+    },
+  },
+  conditionalTransformation: {
+    keys: 'condition request response',
     inside: { request: 'transformation', response: 'transformation' },
   },
   transformation: { keys: 'add body metadata remove replace set', inside: {} },
+  requestMirror: { keys: 'backend percentage', inside: { backend: 'mirrorBackend' } },
+  mirrorBackend: { keys: 'backend host service', inside: {} },
   gateways: { keys: '', inside: {}, each: 'gateway' },
 };
 

@@ -8,7 +8,8 @@ export function policyShape(
 ): Record<string, z.ZodType> {
   const shape: Record<string, z.ZodType> = {};
   for (const policy of policies)
-    if (policy.attach.includes(level)) shape[policy.key] = policy.schema.optional();
+    if (policy.attach.includes(level))
+      shape[policy.key] = (policy.schemaAt?.[level] ?? policy.schema).optional();
   return shape;
 }
 

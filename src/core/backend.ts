@@ -66,8 +66,8 @@ export interface BackendDeps {
   gate(target?: { readonly name: string; readonly policies: PolicySet }): McpGate | undefined;
   /** How often the route has MCP calls sent again; undefined: not at all. */
   retry(): CallRetry | undefined;
-  /** What requests to the upstream carry by them. */
-  outgoing(policies: PolicySet): Outgoing;
+  /** What requests to the upstream carry by them, and by those of the place they lie within. */
+  outgoing(policies: PolicySet, wider?: PolicySet): Outgoing;
 }
 
 export interface BackendDefinition<C = unknown> {

@@ -3,6 +3,7 @@
  * gateway has or gets itself. Made by policies, used by whoever connects. Nothing of a client's own reaches an MCP
  * server unless one of these says so.
  */
+import type { Readable } from 'node:stream';
 import type { Cancel } from '../lib/cancel.ts';
 import { GatewayError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
@@ -89,9 +90,26 @@ export class LoginNeeded extends GatewayError {
   }
 }
 
+/** A request as it goes upstream, credentials of the gateway aside. */
+export interface OutgoingRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  /** Flat list, without those of one connection. */
+  readonly headers: readonly string[];
+  readonly body: Readable | Buffer | undefined;
+}
+
+/** Gets copies of requests. Neither waits nor fails: what it cannot keep up with it leaves out. */
+export interface Mirror {
+  /** Before the request is sent: a body that streams is copied as its reader takes it. */
+  copy(request: OutgoingRequest): void;
+}
+
 export interface Outgoing {
   readonly mapping: HeaderMapping | undefined;
   readonly credentials: UpstreamCredentials | undefined;
+  readonly mirror?: Mirror | undefined;
 }
 
 export const NOTHING_OUTGOING: Outgoing = { mapping: undefined, credentials: undefined };

@@ -2,7 +2,7 @@
 import type { ZodType } from 'zod';
 import type { Answer, Exchange } from './exchange.ts';
 import type { McpGate, McpGuard } from './guard.ts';
-import type { HeaderMapping, UpstreamCredentials } from './outgoing.ts';
+import type { HeaderMapping, Mirror, UpstreamCredentials } from './outgoing.ts';
 import type { Pages } from './pages.ts';
 import type { PolicySet, RouteMatch, SettingsPlan } from './plan.ts';
 import type { Ports } from './ports.ts';
@@ -36,6 +36,7 @@ export interface PolicyParts {
   /** What requests to the upstream carry. */
   readonly mapping?: HeaderMapping;
   readonly credentials?: UpstreamCredentials;
+  readonly mirror?: Mirror;
 }
 
 /** What a policy may know of what it stands before. */
@@ -76,6 +77,8 @@ export interface PolicyDefinition<C = unknown, L = unknown> {
   readonly phase: Phase;
   readonly attach: readonly AttachLevel[];
   readonly schema: ZodType<C>;
+  /** Where less may be said than `schema` takes. */
+  readonly schemaAt?: Partial<Readonly<Record<AttachLevel, ZodType<C>>>>;
   /** Default: `exchange` alone. With several it is built once for each, so what it counts belongs into `lasting`. */
   readonly altitudes?: readonly Altitude[];
   /** Further requests that its route serves, beside those that match: metadata at well-known places. */

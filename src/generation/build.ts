@@ -243,7 +243,8 @@ function buildBackend(at: number, route: RoutePlan, building: Building): Weighte
       return allGates([ofRoute, gateOf(parts(backend.policies, 'mcp'))]);
     },
     retry: () => parts(route.policies, 'mcp', routePlace(route)).find(({ retry }) => retry)?.retry,
-    outgoing: (policies) => outgoing(parts(policies, 'outgoing')),
+    outgoing: (policies, wider = {}) =>
+      outgoing(parts(mergePolicies(definitions.policies, wider, policies), 'outgoing')),
   });
   building.backends.push({ key: instance, backend: built });
   const own = parts(backend.policies, 'exchange');
@@ -312,6 +313,7 @@ function outgoing(parts: readonly PolicyParts[]): Outgoing {
   return {
     mapping: allMappings(parts.flatMap(({ mapping }) => mapping ?? [])),
     credentials: parts.find(({ credentials }) => credentials)?.credentials,
+    mirror: parts.find(({ mirror }) => mirror)?.mirror,
   };
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { PathMatch, RouteMatch } from '../core/plan.ts';
-import { compileMatch, pathFault, type Routable, RouteQuestion } from './match.ts';
+import { compileMatch, type Routable, RouteQuestion } from './match.ts';
 
 const REQUEST: Routable = {
   method: 'GET',
@@ -94,47 +94,5 @@ describe('other conditions', () => {
     const match = { method: 'POST', headers: [{ name: 'a', kind: 'exact', value: '1' }] } as const;
     assert.ok(matches(match, { method: 'POST', headers: { a: '1' } }));
     assert.ok(!matches(match, { method: 'POST' }));
-  });
-});
-
-describe('a path that can be read in two ways', () => {
-  const faults: Record<string, string> = {
-    '/public/../admin': 'dot segment',
-    '/public/..': 'dot segment',
-    '/./admin': 'dot segment',
-    '/.': 'dot segment',
-    '//admin': 'empty segment',
-    '/a//b': 'empty segment',
-    '/a\\..\\b': 'character that no path may contain',
-    '/a#b': 'character that no path may contain',
-    '/%2e%2e/admin': 'encoded character that needs no encoding',
-    '/%2E/admin': 'encoded character that needs no encoding',
-    '/%61dmin': 'encoded character that needs no encoding',
-    '/%7Euser': 'encoded character that needs no encoding',
-    '/a%2fb': 'encoded separator or control character',
-    '/a%5Cb': 'encoded separator or control character',
-    '/a%00': 'encoded separator or control character',
-    '/a%0d%0a': 'encoded separator or control character',
-    '/100%': 'malformed percent-encoding',
-    '/%zz': 'malformed percent-encoding',
-  };
-  for (const [path, fault] of Object.entries(faults)) {
-    test(`is found out: ${path}`, () => assert.equal(pathFault(path), fault));
-  }
-
-  test('is not a path that merely looks unusual', () => {
-    const plain = [
-      '/',
-      '*',
-      '/.well-known/x',
-      '/a.b',
-      '/...',
-      '/a..b/',
-      '/caf%C3%A9',
-      '/a%20b',
-      '/a%25',
-      "/a;b=c,d'(e)!~",
-    ];
-    for (const path of plain) assert.equal(pathFault(path), undefined, path);
   });
 });

@@ -3,6 +3,7 @@
  */
 import { GatewayError } from '../core/errors.ts';
 import type { PathMatch, RouteMatch, ValueMatch } from '../core/plan.ts';
+import { canonicalPath } from '../lib/request-path.ts';
 import { wholeRegExp } from '../lib/whole-regexp.ts';
 
 /** What routing reads of an exchange. */
@@ -90,30 +91,4 @@ function compileRegExp(source: string): RegExp {
   } catch (error) {
     throw new GatewayError('CONFIG_INVALID', `"${source}" is not a regular expression`, { cause: error });
   }
-}
-
-/**
- * Why a path is refused before any rule is asked, or undefined when it is plain. Rules are written for one spelling;
- * an upstream that normalises (dot segments, `//`, `\`, encoded separators, needlessly encoded letters: RFC 3986
- * section 6.2.2) would serve another resource than the one the rules have seen. So such paths are not served at all.
- */
-export function pathFault(path: string): string | undefined {
-  if (!SUSPICIOUS.test(path)) return undefined;
-  if (path.includes('//')) return 'empty segment';
-  if (path.includes('\\') || path.includes('#')) return 'character that no path may contain';
-  if (/%(?![0-9a-f]{2})/i.test(path)) return 'malformed percent-encoding';
-  if (/%(?:2f|5c|[01][0-9a-f]|7f)/i.test(path)) return 'encoded separator or control character';
-  if (/%(?:3[0-9]|[46][1-9a-f]|[57][0-9a]|2d|2e|5f|7e)/i.test(path))
-    return 'encoded character that needs no encoding';
-  if (/\/\.\.?(?:\/|$)/.test(path)) return 'dot segment';
-  return undefined;
-}
-
-/** Nearly every path passes with this one look. */
-const SUSPICIOUS = /%|\/\/|\/\.|[\\#]/;
-
-/** Percent-encoding in one case, so that `%c3%a9` and `%C3%A9` are one path. */
-function canonicalPath(path: string): string {
-  if (!path.includes('%')) return path;
-  return path.replace(/%[0-9a-f]{2}/gi, (code) => code.toUpperCase());
 }

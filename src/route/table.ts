@@ -5,8 +5,9 @@
  */
 import { GatewayError } from '../core/errors.ts';
 import type { ListenerPlan, PathMatch, RouteMatch, RoutePlan } from '../core/plan.ts';
+import { pathFault } from '../lib/request-path.ts';
 import { type HostMap, hostCandidates, hostMap, hostPattern, requestHost } from './host.ts';
-import { compileMatch, type Matcher, pathFault, type Routable, RouteQuestion } from './match.ts';
+import { compileMatch, type Matcher, type Routable, RouteQuestion } from './match.ts';
 
 export interface ListenerTable {
   /** Index into the listeners: exact host, then the longest wildcard, then one for every host. */

@@ -1,20 +1,32 @@
-/** Schema of changes to the headers of a request towards an upstream: what may be set, added and taken away. */
+/** Schema of changes to headers: what may be set, added and taken away. */
 import { z } from 'zod';
-import { headerProblem } from './request-headers.ts';
+import { headerProblem, mcpHeaderProblem } from './request-headers.ts';
 
-const nameSchema = z.string().superRefine((name, context) => {
-  const problem = headerProblem(name);
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, input: name });
-});
+/** `mcp`: requests to an MCP server, whose protocol the gateway speaks itself. */
+export type HeadersOf = 'http' | 'mcp';
 
-/** `value`: what stands behind a name, with a description of its own. */
-export function headersSchema<T extends z.ZodType>(value: T) {
-  const table = z.record(nameSchema, value).superRefine(oneSpelling).default({});
+/** `value`: what stands behind a name, with a description of its own. `pseudo`: what may be set as if it were a header. */
+export function headersSchema<T extends z.ZodType>(
+  value: T,
+  { of = 'http', pseudo = [] }: { readonly of?: HeadersOf; readonly pseudo?: readonly string[] } = {},
+) {
+  const name = nameSchema(of, []);
+  const table = (key: z.ZodType<string, string>) => z.record(key, value).superRefine(oneSpelling).default({});
   return {
-    set: table.meta({ description: 'Headers in place of those of the same name.' }),
-    add: table.meta({ description: 'Headers beside those of the same name.' }),
-    remove: z.array(nameSchema).default([]).meta({ description: 'Headers that do not go upstream.' }),
+    set: table(pseudo.length === 0 ? name : nameSchema(of, pseudo)).meta({
+      description: 'Headers in place of those of the same name.',
+    }),
+    add: table(name).meta({ description: 'Headers beside those of the same name.' }),
+    remove: z.array(name).default([]).meta({ description: 'Headers that do not travel on.' }),
   };
+}
+
+function nameSchema(of: HeadersOf, pseudo: readonly string[]) {
+  return z.string().superRefine((name, context) => {
+    if (pseudo.includes(name)) return;
+    const problem = headerProblem(name) ?? (of === 'mcp' ? mcpHeaderProblem(name) : undefined);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, input: name });
+  });
 }
 
 function oneSpelling(table: Readonly<Record<string, unknown>>, context: z.RefinementCtx): void {

@@ -1,7 +1,8 @@
 /**
- * Changes to the headers of a request towards an upstream: which names may be changed, which values fit, and the
+ * Changes to headers, of a request towards an upstream above all: which names may be changed, which values fit, and the
  * mapping that makes them. Where values come from is the business of policies.
  */
+import { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { HeaderMapping } from '../core/outgoing.ts';
 
@@ -21,10 +22,24 @@ const MAX_VALUE = 8 * 1024;
 
 /** Why a header of this name cannot be changed. */
 export function headerProblem(name: string): string | undefined {
-  if (name.startsWith(':')) return 'pseudo-headers cannot be changed yet';
+  if (name.startsWith(':'))
+    return 'pseudo-headers can be set by `transformations` towards plain HTTP, and nowhere else';
   if (!NAME.test(name)) return 'expected the name of a header';
-  if (HOP.test(name)) return 'this header belongs to one connection; the gateway says it itself';
+  return HOP.test(name) ? 'this header belongs to one connection; the gateway says it itself' : undefined;
+}
+
+/** Why it cannot be where MCP is spoken. */
+export function mcpHeaderProblem(name: string): string | undefined {
   return PROTOCOL.test(name) ? 'this header is part of the protocol; the gateway says it itself' : undefined;
+}
+
+/** Throws CONFIG_INVALID for a header that cannot be changed before an MCP backend. */
+export function checkMcpHeaders(policy: string, { set, add, remove }: HeaderChanges<unknown>): void {
+  for (const name of [...Object.keys(set), ...Object.keys(add), ...remove]) {
+    const problem = mcpHeaderProblem(name);
+    if (problem !== undefined)
+      throw new GatewayError('CONFIG_INVALID', `${policy}: ${name}: with an \`mcp\` backend ${problem}`);
+  }
 }
 
 /**

@@ -38,11 +38,12 @@ const KEY = { backendAuth: { key: 'hunter2' } };
 const SET = { transformations: { request: { set: { 'x-user': 'jwt.sub' } } } };
 const STATIC = { requestHeaderModifier: { set: { 'x-env': 'hunter2' } } };
 
-test('keys stand at routes, backends and targets, headers at backends and targets', async () => {
+test('keys and headers stand at routes, backends and targets', async () => {
   for (const places of [
     { route: KEY },
     { backend: KEY },
     { target: KEY },
+    { route: { ...SET, ...STATIC } },
     { backend: SET },
     { target: SET },
     { backend: STATIC },
@@ -56,11 +57,10 @@ test('what the Rust gateway has beyond this is said to be missing yet', async ()
   for (const kind of ['gcp', 'aws', 'azure', 'copilot', 'jwtSign', 'oauthTokenExchange', 'crossAppAccess'])
     assert.match(await told({ target: { backendAuth: { [kind]: {} } } }), later, kind);
   assert.match(await told({ target: { backendAuth: { key: 'k', credentials: [] } } }), later);
-  assert.match(await told({ route: SET }), later);
-  assert.match(await told({ route: STATIC }), later);
   assert.match(await told({ target: { transformations: { response: {} } } }), later);
   assert.match(await told({ target: { transformations: { request: { body: '"x"' } } } }), later);
-  assert.match(await told({ target: { transformations: { request: { set: { ':path': '"/x"' } } } } }), /yet/);
+  const path = { transformations: { request: { set: { ':path': '"/x"' } } } };
+  assert.match(await told({ target: path }), /towards plain HTTP, and nowhere else/);
 });
 
 test('a target that is a process takes none of them, and says where', async () => {

@@ -2,7 +2,6 @@
  * Sends a request with credentials of the gateway on it, and once more with fresh ones where the upstream says 401 and
  * the body is still there. A 401 that stays passes through like any other answer.
  */
-import type { Readable } from 'node:stream';
 import type { Exchange } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { LoginNeeded, type UpstreamCredentials } from '../../core/outgoing.ts';
@@ -33,13 +32,6 @@ export async function sendWith(
   const second = await send(withCredentials(request, credentials, fresh));
   if (second.status === 401) credentials.refused(owner, fresh);
   return second;
-}
-
-/** Short ones whole, so that they can be sent twice. */
-export async function bodyToSendAgain({ body }: Exchange): Promise<Buffer | Readable> {
-  const { length } = body;
-  const most = LIMITS.replayedBody.value;
-  return length !== undefined && length <= most ? body.read(most) : body.stream();
 }
 
 function isWhole(body: UpstreamRequest['body']): boolean {

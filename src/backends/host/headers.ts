@@ -33,7 +33,7 @@ const REQUEST_OWN = new Set([
 const KEPT = new Set(['content-length', 'host', 'set-cookie', 'cookie', 'authorization']);
 
 export function requestHeaders(exchange: Exchange): string[] {
-  const { rawHeaders, headers } = exchange;
+  const { rawHeaders, headers, outbound } = exchange;
   const listed = connectionNames(headers['connection']);
   const result: string[] = [];
   let cookies: string | undefined;
@@ -41,6 +41,7 @@ export function requestHeaders(exchange: Exchange): string[] {
     const name = rawHeaders[i] as string;
     const lower = name.toLowerCase();
     if (REQUEST_OWN.has(lower) || listed?.has(lower)) continue;
+    if (lower === 'content-encoding' && outbound?.body) continue;
     const value = rawHeaders[i + 1] as string;
     // HTTP/2 splits cookies into several headers; HTTP/1.1 allows one (RFC 9113 section 8.2.3).
     if (lower === 'cookie') cookies = cookies === undefined ? value : `${cookies}; ${value}`;
@@ -49,7 +50,8 @@ export function requestHeaders(exchange: Exchange): string[] {
   if (cookies !== undefined) result.push('cookie', cookies);
   // gRPC servers insist on it; the other codings TE may name are for one hop.
   if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(text(headers['te']) ?? '')) result.push('te', 'trailers');
-  const { length } = exchange.body;
+  if (outbound?.host !== undefined) result.push('host', outbound.host);
+  const { length } = outbound?.body ?? exchange.body;
   if (length !== undefined && length > 0) result.push('content-length', String(length));
   return forwarded(exchange, result);
 }

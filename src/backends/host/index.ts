@@ -16,7 +16,7 @@ import {
   type UpstreamUpgrade,
 } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
-import { bodyToSendAgain, sendWith } from './credentials.ts';
+import { sendWith } from './credentials.ts';
 import { replyHeaders, requestHeaders } from './headers.ts';
 import { type HostConfig, hostSchema } from './schema.ts';
 import { splice } from './tunnel.ts';
@@ -55,14 +55,24 @@ async function proxy(exchange: Exchange, place: Place): Promise<Answer> {
   exchange.record.endpoint = upstream.origin;
   if (exchange.upgrade === 'connect')
     throw new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here');
-  const { body, upgrade: protocol } = exchange;
-  const content =
-    body.length === 0 ? undefined : credentials ? await bodyToSendAgain(exchange) : body.stream();
+  const { upgrade: protocol } = exchange;
+  const content = await contentOf(exchange, credentials !== undefined);
   const request = { ...outgoing(exchange, place), body: content };
+  // Once, however often it is tried.
+  if (protocol === undefined && !exchange.tried?.size) place.mirror?.copy(request);
   const send = (one: UpstreamRequest): Promise<UpstreamReply | UpstreamUpgrade> =>
     protocol === undefined ? upstream.request(one) : upstream.upgrade({ ...one, protocol });
   const answer = credentials ? await sendWith(credentials, { exchange, request, send }) : await send(request);
   return 'socket' in answer ? tunnel(answer, protocol ?? '') : forward(answer);
+}
+
+/** `again`: whole where it is short, so that it can be sent twice. */
+async function contentOf({ body, outbound }: Exchange, again: boolean): Promise<UpstreamRequest['body']> {
+  if (outbound?.body) return outbound.body;
+  const { length } = body;
+  const most = LIMITS.replayedBody.value;
+  if (length === 0) return undefined;
+  return again && length !== undefined && length <= most ? body.read(most) : body.stream();
 }
 
 function tunnel({ status, headers, socket, head }: UpstreamUpgrade, protocol: string): Answer {
@@ -82,11 +92,11 @@ function forward({ status, headers, body }: UpstreamReply): Answer {
 }
 
 function outgoing(exchange: Exchange, { mapping }: Place): Omit<UpstreamRequest, 'body'> {
-  const { method, url, cancel } = exchange;
+  const { method, url, cancel, outbound } = exchange;
   const headers = requestHeaders(exchange);
   return {
-    method,
-    path: url,
+    method: outbound?.method ?? method,
+    path: outbound?.url ?? url,
     headers: mapping ? [...withoutHeaders(headers, mapping.names), ...mapping.map(exchange)] : headers,
     cancel,
     long: asksForStream(exchange),

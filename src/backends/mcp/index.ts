@@ -166,7 +166,7 @@ function sessionSettings({ settings, ports }: BackendDeps): SessionSettings {
 function memberOf(config: TargetConfig, backend: McpConfig, context: Context): MemberPlan {
   const { deps } = context;
   const own = config.policies ?? {};
-  const outgoing = deps.outgoing({ ...deps.policies, ...own });
+  const outgoing = deps.outgoing(own, deps.policies);
   const maxMs = backend.maxCallDuration ?? LIMITS.maxCall.value;
   const callMs =
     config.callTimeout ?? backend.callTimeout ?? backend.tool_call_timeout_ms ?? LIMITS.call.value;

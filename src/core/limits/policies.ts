@@ -110,4 +110,34 @@ export const POLICY_LIMITS = {
     error: undefined,
     what: 'A JSON answer of an agent that is looked into for the log (`a2a`) as it passes; a longer one, and any stream, is not.',
   },
+  policyBody: {
+    value: 2 * MIB,
+    unit: 'bytes',
+    error: 'BODY_TOO_LARGE',
+    what: 'Body of a request, or of a reply (UPSTREAM_MESSAGE_TOO_LARGE), that an expression of a policy over plain HTTP reads; `buffer` sets another.',
+  },
+  conditions: {
+    value: 64,
+    unit: 'count',
+    error: 'CONFIG_INVALID',
+    what: 'Entries of `conditional`.',
+  },
+  mirroredBody: {
+    value: 1 * MIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'Body of a request that `requestMirror` copies; a longer one is not mirrored.',
+  },
+  mirrored: {
+    value: 64,
+    unit: 'count',
+    error: undefined,
+    what: 'Copies that one `requestMirror` is sending at the same time; further requests are not mirrored.',
+  },
+  mirrorTime: {
+    value: 30 * SECOND,
+    unit: 'ms',
+    error: undefined,
+    what: 'Time a copied request may take, its upload included.',
+  },
 } as const satisfies Record<string, Limit>;

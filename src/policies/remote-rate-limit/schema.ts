@@ -2,23 +2,13 @@
 import { z } from 'zod';
 import { LIMITS } from '../../core/limits.ts';
 import { durationSchema } from '../../core/schema.ts';
-import { formatAddress, parseAddress } from '../../lib/address.ts';
+import { originSchema } from '../../upstream/origin-schema.ts';
 
 const expression = z.string().min(1).max(LIMITS.expressionSource.value);
 
-const hostSchema = z
-  .string()
-  .transform((text, context) => {
-    const url = urlOf(text);
-    if (url !== undefined) return url;
-    context.addIssue({
-      code: 'custom',
-      message: 'expected host:port, http://host:port or https://host',
-      input: text,
-    });
-    return z.NEVER;
-  })
-  .meta({ description: 'The service: `host:port` (HTTP/2 without TLS), or `https://host:port`.' });
+const hostSchema = originSchema.meta({
+  description: 'The service: `host:port` (HTTP/2 without TLS), or `https://host:port`.',
+});
 
 const entrySchema = z.strictObject({
   key: z.string().min(1).meta({ description: 'Name of the entry, as the service has it configured.' }),
@@ -57,17 +47,3 @@ export const remoteRateLimitSchema = z.strictObject({
 
 export type RemoteRateLimitConfig = z.output<typeof remoteRateLimitSchema>;
 export type DescriptorConfig = RemoteRateLimitConfig['descriptors'][number];
-
-function urlOf(text: string): string | undefined {
-  if (!/^https?:\/\//i.test(text)) {
-    const address = parseAddress(text);
-    return address?.kind === 'tcp' && address.host !== undefined
-      ? `http://${formatAddress(address)}`
-      : undefined;
-  }
-  if (!URL.canParse(text)) return undefined;
-  const { protocol, host, username, password, pathname, search, hash } = new URL(text);
-  return `${username}${password}${search}${hash}` === '' && pathname === '/'
-    ? `${protocol}//${host}`
-    : undefined;
-}

@@ -1,12 +1,16 @@
 /** The `requestHeaderModifier` key. */
 import { z } from 'zod';
-import { valueProblem } from '../../upstream/request-headers.ts';
+import { headerValueSchema } from '../../upstream/header-value-schema.ts';
+import type { HeaderChanges } from '../../upstream/request-headers.ts';
 import { headersSchema } from '../../upstream/request-headers-schema.ts';
 
-const valueSchema = z.string().superRefine((value, context) => {
-  const problem = valueProblem(value);
-  if (problem !== undefined)
-    context.addIssue({ code: 'custom', message: `not the value of a header: ${problem}`, input: '' });
-});
+/** One after the other: those of the route, then those of the backend. */
+export type RequestHeaderModifierConfig = readonly HeaderChanges<string>[];
 
-export const requestHeaderModifierSchema = z.strictObject(headersSchema(valueSchema));
+export const requestHeaderModifierSchema: z.ZodType<RequestHeaderModifierConfig> = z
+  .strictObject(headersSchema(headerValueSchema))
+  .transform((changes) => [changes]);
+
+export const targetSchema: z.ZodType<RequestHeaderModifierConfig> = z
+  .strictObject(headersSchema(headerValueSchema, { of: 'mcp' }))
+  .transform((changes) => [changes]);

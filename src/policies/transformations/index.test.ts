@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
+import { expr } from '../../../test/fixtures/expressions.ts';
 import { asUser, policyBench } from '../../../test/fixtures/policy-parts.ts';
-import { testExchange } from '../../../test/fixtures/test-exchange.ts';
+import { type ExchangeScript, replyOf, testExchange } from '../../../test/fixtures/test-exchange.ts';
+import { testPorts } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
-import type { Exchange } from '../../core/exchange.ts';
+import type { Answer, Exchange, Reply } from '../../core/exchange.ts';
 import type { HeaderMapping } from '../../core/outgoing.ts';
-import { transformationsSchema } from './schema.ts';
+import type { PolicyDeps } from '../../core/policy.ts';
+import { Flow } from '../../lib/flow.ts';
+import { transformations } from './index.ts';
+import { targetSchema, transformationsSchema } from './schema.ts';
 
 function world(request: object) {
   const { build, ports } = policyBench('transformations');
@@ -96,19 +101,24 @@ test('one client never gets what was made for another', () => {
 
 test('expressions that cannot be read are mistakes with a place', () => {
   const { problems, build } = policyBench('transformations');
-  const config = {
-    request: { set: { a: 'jwt.sub', b: 'jwt.' }, add: { c: 'mcp.tool.name', d: 'request.body' } },
-  };
+  const config = { request: { set: { a: 'jwt.sub', b: 'jwt.' }, add: { c: 'mcp.tool.name' } } };
   const found = problems(config);
   assert.deepEqual(
     found.map((problem) => problem.split(':')[0]),
-    ['request.set.b', 'request.add.c', 'request.add.d'],
+    ['request.set.b', 'request.add.c'],
   );
-  assert.match(found[2] ?? '', /streamed/);
   assert.throws(() => build(config), /transformations/);
 });
 
-test('headers of connections, of framing and of the protocol cannot be changed', () => {
+test('before MCP servers no body is read', () => {
+  const config = { request: { set: { a: 'string(request.body)' } } };
+  const { build, problems } = policyBench('transformations');
+  const [problem] = problems(config, 'target');
+  assert.match(problem ?? '', /^request\.set\.a: .*streamed/);
+  assert.throws(() => build(config, { route: { backends: ['mcp'] } }), /bodies cannot be read/);
+});
+
+test('towards an MCP server headers of connections, of framing and of the protocol cannot be changed', () => {
   for (const name of [
     'Host',
     'content-length',
@@ -130,13 +140,161 @@ test('headers of connections, of framing and of the protocol cannot be changed',
     'x\n',
   ])
     for (const request of [{ set: { [name]: '"a"' } }, { add: { [name]: '"a"' } }, { remove: [name] }])
-      assert.throws(() => transformationsSchema.parse({ request }), JSON.stringify(request));
+      assert.throws(() => targetSchema.parse({ request }), JSON.stringify(request));
+  for (const wrong of [{ response: {} }, { request: { body: '"a"' } }])
+    assert.throws(() => targetSchema.parse(wrong), JSON.stringify(wrong));
+  for (const wrong of [{}, { request: { set: { a: '' } } }, { request: { set: { a: '"1"', A: '"2"' } } }])
+    for (const schema of [targetSchema, transformationsSchema])
+      assert.throws(() => schema.parse(wrong), JSON.stringify(wrong));
+});
+
+describe('a layer', () => {
+  const reply = (text = '{"id": 1}', headers: readonly string[] = ['x-old', '1']): Reply => ({
+    status: 200,
+    headers,
+    body: Flow.of(text),
+  });
+  async function through(config: object, script: ExchangeScript = {}, answer: Answer = reply()) {
+    const { build, ports } = policyBench('transformations');
+    const layer = build(config).exchange ?? assert.fail('no layer');
+    const seen: Exchange[] = [];
+    const exchange = testExchange(script);
+    const serve = layer(async (one) => {
+      seen.push(one);
+      return answer;
+    });
+    return { answered: serve(exchange), seen, exchange, ports };
+  }
+
+  test('puts what is rewritten beside what came', async () => {
+    const set = { ':path': '"/x"', ':method': '"PUT"', ':authority': 'request.host' };
+    const body = 'string(request.body) + "!"';
+    const script = { method: 'POST', path: '/a', query: 'q=1', body: 'text' };
+    const { answered, seen } = await through({ request: { set, body } }, script);
+    await answered;
+    const [one] = seen;
+    const { outbound } = one as Exchange;
+    assert.deepEqual([one?.url, one?.method, String(await one?.body.read(10))], ['/a?q=1', 'POST', 'text']);
+    assert.deepEqual(
+      { ...outbound, body: String(outbound?.body) },
+      {
+        url: '/x',
+        method: 'PUT',
+        host: 'localhost',
+        body: 'text!',
+      },
+    );
+  });
+
+  test('refuses what is no method, path or authority', async () => {
+    for (const [name, value] of [
+      [':method', 'A B'],
+      [':method', 'CONNECT'],
+      [':method', 'HEAD'],
+      [':path', '/a/../b'],
+      [':path', '/a?b c'],
+      [':path', '/a?b#c'],
+      [':path', 'http://evil.example/'],
+      [':authority', 'a/b'],
+      [':authority', 'a\r\nx-b: c'],
+      [':authority', ''],
+    ] as const) {
+      const set = { [name]: 'request.headers["x-value"]' };
+      const { answered, seen } = await through({ request: { set } }, { headers: { 'x-value': value } });
+      await assert.rejects(answered, { code: 'EXPRESSION_FAILED' }, `${name} ${value}`);
+      assert.deepEqual(seen, []);
+    }
+  });
+
+  test('reads no body that no expression reads', async () => {
+    const { answered, seen, exchange } = await through({
+      request: { set: { ':path': '"/x"', 'x-a': 'request.path' } },
+      response: { set: { 'x-b': 'string(response.code)' }, remove: ['X-Old'] },
+    });
+    const body = new Flow();
+    assert.equal(seen[0], exchange);
+    assert.deepEqual((await answered).headers, ['x-b', '200']);
+    const streaming = await through({ response: { set: { 'x-b': '"1"' } } }, {}, { ...reply(), body });
+    assert.equal(replyOf(await streaming.answered).body, body);
+  });
+
+  test('leaves a reply that cannot be made to nobody', async () => {
+    const told: string[] = [];
+    const source = { pause() {}, resume() {}, cancel: (reason: Error) => void told.push(reason.message) };
+    const { answered } = await through(
+      { response: { set: { 'x-a': 'jwt.sub' } } },
+      {},
+      {
+        ...reply(),
+        body: new Flow(source),
+      },
+    );
+    await assert.rejects(answered, { code: 'EXPRESSION_FAILED' });
+    assert.equal(told.length, 1, 'the upstream learns that nobody reads it');
+  });
+
+  test('makes no other status than a final one', async () => {
+    for (const status of ['"100"', '600', '"abc"', '200.5']) {
+      const { answered } = await through({ response: { set: { ':status': status } } });
+      await assert.rejects(answered, { code: 'EXPRESSION_FAILED' }, status);
+    }
+    assert.equal((await (await through({ response: { set: { ':status': '404' } } })).answered).status, 404);
+  });
+
+  test('changes of a tunnel, of a stream and of a reply to HEAD no body', async () => {
+    const config = { response: { set: { 'x-a': '"1"', 'x-b': 'string(response.body)' }, body: '"b"' } };
+    const tunnel: Answer = { status: 101, headers: [], attach() {} };
+    assert.deepEqual(await (await through(config, {}, tunnel)).answered, {
+      ...tunnel,
+      headers: ['x-a', '1'],
+    });
+    const events = reply('data: 1', ['content-type', 'text/event-stream']);
+    const made = replyOf(await (await through(config, {}, events)).answered);
+    assert.equal(made.body, events.body);
+    const sized = reply('', ['content-length', '9', 'etag', '"1"']);
+    const head = await (await through(config, { method: 'HEAD' }, sized)).answered;
+    assert.deepEqual(head.headers, ['x-a', '1']);
+  });
+});
+
+test('a condition decides for headers as for the rest, and not by chance', () => {
+  const { build, problems } = policyBench('transformations');
+  const config = {
+    conditional: [
+      { condition: 'request.headers["x-tenant"] == "blue"', request: { set: { 'x-a': '"1"' } } },
+      { request: { set: { 'x-b': '"2"' } } },
+    ],
+  };
+  const mapping = build(config).mapping as HeaderMapping;
+  assert.deepEqual(mapping.names, ['x-a', 'x-b'], 'neither is ever the own one of a client');
+  assert.deepEqual(mapping.map(user()), ['x-a', '1']);
+  assert.deepEqual(mapping.map(testExchange({})), ['x-b', '2']);
+  const chance = { conditional: [{ condition: 'random() < 0.5', request: { set: { a: '"1"' } } }] };
+  assert.match(problems(chance)[0] ?? '', /^conditional\.0\.condition: .*chance/);
+});
+
+test('those of a route and of its backend come one after the other', () => {
+  const { schema, merge, build } = transformations;
+  const [route, backend] = [
+    schema.parse({ request: { set: { a: '"route"', b: '"route"' } } }),
+    schema.parse({ request: { set: { a: '"backend"' }, add: { b: '"backend"' } } }),
+  ];
+  const deps = { ports: testPorts() } as unknown as PolicyDeps;
+  const { mapping } = build(merge?.(route, backend), deps, expr);
+  assert.deepEqual(mapping?.map(testExchange({})), ['b', 'route', 'a', 'backend', 'b', 'backend']);
+});
+
+test('before MCP servers only headers change', () => {
+  const { build } = policyBench('transformations');
+  const route = { backends: ['mcp'] };
+  build({ request: { set: { 'x-a': '"1"' } }, response: { set: { 'x-b': '"2"' } } }, { route });
   for (const wrong of [
-    {},
-    { response: {} },
     { request: { body: '"a"' } },
-    { request: { set: { a: '' } } },
-    { request: { set: { a: '"1"', A: '"2"' } } },
+    { response: { body: '"a"' } },
+    { request: { set: { ':path': '"/a"' } } },
+    { response: { set: { ':status': '200' } } },
+    { response: { set: { 'x-a': 'string(response.body)' } } },
+    { response: { remove: ['Mcp-Session-Id'] } },
   ])
-    assert.throws(() => transformationsSchema.parse(wrong), JSON.stringify(wrong));
+    assert.throws(() => build(wrong, { route }), { code: 'CONFIG_INVALID' }, JSON.stringify(wrong));
 });

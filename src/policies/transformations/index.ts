@@ -1,110 +1,109 @@
 /**
- * The `transformations` policy: headers towards an upstream with values from who sends the request. Where a value
- * cannot be made the request is refused: an upstream that tells clients apart by a header must not get one without.
+ * The `transformations` policy: requests and replies as expressions make them. Headers of requests are made where the
+ * request leaves (mapping.ts), the rest in a layer. Bodies are read where an expression reads them, and only then.
  */
-import { hash } from 'node:crypto';
 import { GatewayError } from '../../core/errors.ts';
-import type { Exchange } from '../../core/exchange.ts';
+import type { Answer, Exchange } from '../../core/exchange.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { allMappings } from '../../core/outgoing.ts';
 import { definePolicy, type PolicyProblem } from '../../core/policy.ts';
-import type { Log } from '../../core/ports.ts';
-import { comesTo, type Expr, ExprError, type Expression } from '../../expr/expression.ts';
+import { type Layer, stack } from '../../core/service.ts';
+import { withWholeBody } from '../../core/whole-body.ts';
+import { bodilessProblems } from '../../expr/bodiless.ts';
+import { textProblems } from '../../expr/conditions.ts';
+import type { Expr } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
-import { asksForSecrets, exchangeScope, secretsOf } from '../../expr/scope.ts';
-import { MASKED } from '../../expr/secret.ts';
-import { canonicalJson } from '../../lib/canonical-json.ts';
-import { type HeaderChanges, headerMapping, valueProblem } from '../../upstream/request-headers.ts';
-import { transformationsSchema } from './schema.ts';
-
-const KEY = 'transformations';
-const BODY = 'request.body';
+import { Values } from '../../expr/values.ts';
+import { checkMcpHeaders } from '../../upstream/request-headers.ts';
+import { type CompiledChanges, type CompiledStage, compileStage, KEY, textsOf } from './compiled.ts';
+import { requestScope, stageMapping } from './mapping.ts';
+import { transformedReply } from './reply.ts';
+import { rewritten } from './request.ts';
+import { type Stage, type TransformationsConfig, targetSchema, transformationsSchema } from './schema.ts';
 
 export const transformations = definePolicy({
   key: KEY,
   phase: 'transform',
-  attach: ['backend', 'target'],
-  altitudes: ['outgoing'],
+  attach: ['route', 'backend', 'target'],
+  altitudes: ['exchange', 'outgoing'],
   schema: transformationsSchema,
+  schemaAt: { target: targetSchema },
   load: loadExpr,
-  problems: ({ request }, expr) => problems(expr, request),
-  build: ({ request }, { ports }, expr) => {
-    const [problem] = problems(expr, request);
+  problems: (stages, expr) => problemsOf(stages, expr),
+  build: (stages, { ports, route }, expr) => {
+    const [problem] = problemsOf(stages, expr);
     if (problem) throw new GatewayError('CONFIG_INVALID', `${KEY}: ${problem.message}`);
-    const compiled = {
-      set: each(request.set, (text) => compile(expr, text)),
-      add: each(request.add, (text) => compile(expr, text)),
-      remove: request.remove,
-    };
-    const key = `${KEY} ${hash('sha256', canonicalJson(request), 'hex')}`;
-    return { mapping: headerMapping(key, compiled, valuesFor(compiled, ports.log)) };
+    const { log } = ports;
+    const compiled = stages.map((stage) => ({ stage, compiled: compileStage(stage, expr, log) }));
+    if (route?.backends.includes('mcp')) for (const each of compiled) checkForMcp(each.compiled);
+    const values = new Values({ policy: KEY, log });
+    const layers = compiled.map((each) => layerOf(each.compiled, values));
+    const mappings = compiled.flatMap((each) => stageMapping(each.stage, each.compiled, log) ?? []);
+    const mapping = allMappings(mappings);
+    return { exchange: (next) => stack(layers, next), ...(mapping && { mapping }) };
   },
+  merge: (wider, narrower) => [...wider, ...narrower],
 });
 
-function compile(expr: Expr, text: string): Expression {
-  const expression = expr.compile(text, PLACES.http);
-  if (!comesTo(expression, BODY)) return expression;
-  throw new ExprError('CONFIG_INVALID', `\`${BODY}\` cannot be read here: bodies are streamed`, {
-    offset: Math.max(0, text.indexOf(BODY)),
-    length: BODY.length,
-  });
-}
-
-function* problems(expr: Expr, { set, add }: HeaderChanges<string>): Iterable<PolicyProblem> {
-  for (const [kind, table] of Object.entries({ set, add })) {
-    for (const [name, text] of Object.entries(table)) {
-      try {
-        compile(expr, text);
-      } catch (error) {
-        if (!(error instanceof ExprError)) throw error;
-        const { message, offset, length } = error;
-        yield { path: ['request', kind, name], message, part: { of: text, offset, length } };
-      }
-    }
+function* problemsOf(stages: TransformationsConfig, expr: Expr): Iterable<PolicyProblem> {
+  for (const stage of stages) {
+    const wrong = stage.some(({ value }) => value.mcp)
+      ? [...textsOf(stage)].flatMap(({ text, ...at }) => [...bodilessProblems(expr, text, at)])
+      : [...textProblems(expr, textsOf(stage))];
+    yield* wrong;
+    if (wrong.length === 0) yield* varying(stage, expr);
   }
 }
 
-function valuesFor({ set, add }: HeaderChanges<Expression>, log: Log) {
-  const withSecrets = [...Object.values(set), ...Object.values(add)].some(asksForSecrets);
-  const said = new Set<string>();
-  const refuse = (exchange: Exchange, header: string, reason: string): never => {
-    // Once: a header that cannot be made fails for whoever wants it to, as often as they want.
-    const level = said.has(header) ? 'debug' : 'warn';
-    said.add(header);
-    log[level]({ exchange: exchange.id, header, reason }, `${KEY}: a header cannot be made; refused`);
-    throw new GatewayError(
-      'FORBIDDEN',
-      `the header "${header}" that the upstream needs cannot be made of this request`,
-    );
-  };
-  return (exchange: Exchange) => {
-    const scope = exchangeScope(exchange, withSecrets ? secretsOf(exchange) : undefined);
-    return (expression: Expression, header: string): string => {
-      const { value, problem } = textOf(expression, scope);
-      return problem === undefined ? value : refuse(exchange, header, problem);
-    };
-  };
-}
-
-interface Text {
-  readonly value: string;
-  /** Without the value. */
-  readonly problem: string | undefined;
-}
-
-function textOf(expression: Expression, scope: Parameters<Expression['evaluate']>[0]): Text {
-  try {
-    const made = expression.evaluate(scope);
-    if (made === null || made === undefined) return { value: '', problem: 'it is null' };
-    if (typeof made === 'object') return { value: '', problem: 'it is no text, number or boolean' };
-    const value = String(made);
-    if (value === MASKED) return { value: '', problem: 'it is a secret; .unredacted() passes it on' };
-    return { value, problem: valueProblem(value) };
-  } catch (error) {
-    if (!(error instanceof ExprError)) throw error;
-    return { value: '', problem: error.message };
+/** A condition is asked where headers are made, and where everything else is: it has to say the same in both places. */
+function* varying(stage: Stage, expr: Expr): Iterable<PolicyProblem> {
+  for (const { path, condition } of stage) {
+    if (condition !== undefined && expr.compile(condition, PLACES.http).varies)
+      yield { path: [...path, 'condition'], message: 'a condition cannot depend on chance here' };
   }
 }
 
-function each<T, R>(table: Readonly<Record<string, T>>, make: (value: T) => R): Record<string, R> {
-  return Object.fromEntries(Object.entries(table).map(([name, value]) => [name, make(value)]));
+/** Clients and servers of MCP speak through the gateway, which makes their requests and replies itself. */
+function checkForMcp({ conditions, readsRequestBody, readsReplyBody }: CompiledStage): void {
+  const refuse = (what: string): never => {
+    throw new GatewayError('CONFIG_INVALID', `${KEY}: ${what} with an \`mcp\` backend`);
+  };
+  if (readsRequestBody || readsReplyBody) refuse('bodies cannot be read');
+  for (const changes of conditions.all.flatMap(({ request, response }) => [request, response])) {
+    if (changes.body) refuse('bodies cannot be changed');
+    if (changes.pseudo.size > 0) refuse(`\`${[...changes.pseudo.keys()][0]}\` cannot be set`);
+    checkMcpHeaders(KEY, changes.headers);
+  }
+}
+
+function layerOf(
+  { conditions, readsRequestBody, readsSecrets: secrets }: CompiledStage,
+  values: Values,
+): Layer<Exchange, Answer> {
+  const idle =
+    !readsRequestBody && conditions.all.every((one) => isHeadersOnly(one.request) && isNothing(one.response));
+  if (idle) return (next) => next;
+  return (next) => async (asked) => {
+    const exchange = readsRequestBody ? await withWholeBody(asked, LIMITS.policyBody.value) : asked;
+    const scope = requestScope(exchange, secrets);
+    const chosen = conditions.choose(scope);
+    if (!chosen) return next(exchange);
+    const outbound = rewritten(chosen.request, { exchange, scope, values });
+    if (outbound) exchange.outbound = outbound;
+    const answer = await next(exchange);
+    if (isNothing(chosen.response)) return answer;
+    return transformedReply(answer, chosen.response, { exchange, values, secrets });
+  };
+}
+
+function isHeadersOnly({ pseudo, body }: CompiledChanges): boolean {
+  return pseudo.size === 0 && body === undefined;
+}
+
+function isNothing({ headers, ...changes }: CompiledChanges): boolean {
+  const { set, add, remove } = headers;
+  return (
+    isHeadersOnly({ headers, ...changes }) && Object.keys({ ...set, ...add }).length + remove.length === 0
+  );
 }

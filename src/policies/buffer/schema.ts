@@ -1,0 +1,29 @@
+/** The `buffer` key. */
+import { z } from 'zod';
+
+const MIB = 1024 * 1024;
+
+const sideSchema = z.strictObject({
+  maxBytes: z
+    .int()
+    .min(1)
+    .max(1024 * MIB)
+    .meta({ description: 'The largest body that is held.' }),
+  failureMode: z.enum(['failClosed', 'failOpen']).default('failClosed').meta({
+    description: 'What happens to a larger one: `failClosed` refuses it, `failOpen` lets it stream through.',
+  }),
+});
+
+export const bufferSchema = z
+  .strictObject({
+    request: sideSchema.optional().meta({
+      description: 'Requests go to the server when they are whole. Refused with 413.',
+    }),
+    response: sideSchema.optional().meta({
+      description:
+        'Replies go to the client when they are whole; event streams never wait. Refused with 502.',
+    }),
+  })
+  .refine(({ request, response }) => request || response, 'say `request`, `response` or both');
+
+export type SideConfig = z.output<typeof sideSchema>;
