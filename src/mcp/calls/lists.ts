@@ -119,7 +119,7 @@ async function readParts(caller: Caller, kind: ListKind): Promise<Read> {
   const missing: { name: string; error: GatewayError }[] = [];
   const waiting: { prefix: string; error: GatewayError }[] = [];
   for (const [index, each] of read.entries()) {
-    const member = members[index] as Member;
+    const member = asked[index] as Member;
     const login = each instanceof GatewayError ? neededLogin(each)?.login : undefined;
     if (login) {
       tellAfter(caller, login);
