@@ -112,6 +112,7 @@ function ruleLines({
   ];
   if (outcome === 'unjudged') return lines.filter((line) => line.trim() !== '');
   if (error !== undefined) lines.push(`      ${error}${leftOpen ? ' (does not count here)' : ''}`);
+  else if (leftOpen) lines.push('      left open: it depends on the call');
   for (const [name, value] of Object.entries(reads)) lines.push(`      ${name} = ${valueText(value)}`);
   return lines.filter((line) => line.trim() !== '');
 }

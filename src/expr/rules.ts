@@ -94,9 +94,15 @@ export interface Hearing {
   readonly item?: Judgement['item'];
 }
 
+export interface Unknown {
+  read: boolean;
+}
+
 export interface Asking {
   /** Rules that may fail here without harm, because they are judged again, or are about something else. */
   undecided?(rule: Rule): boolean;
+  /** Told when a rule comes to what nobody knows here; whatever it makes of that is left open too. */
+  readonly unknown?: Unknown | undefined;
   readonly hearing?: Hearing | undefined;
 }
 
@@ -166,10 +172,13 @@ export class Rules {
     scope: Scope,
     { asking, findings, otherwise }: { asking: Asking; findings: Findings; otherwise: boolean },
   ): boolean {
+    const { unknown } = asking;
+    if (unknown) unknown.read = false;
     try {
       const held = rule.expression.test(scope);
-      findings?.set(rule, { outcome: held ? 'true' : 'false' });
-      return held;
+      const leftOpen = unknown?.read === true;
+      findings?.set(rule, { outcome: held ? 'true' : 'false', ...(leftOpen && { leftOpen }) });
+      return leftOpen ? !otherwise : held;
     } catch (error) {
       if (!(error instanceof ExprError)) throw error;
       this.#sayOnce(rule, error);

@@ -76,8 +76,9 @@ export async function resolveName(
     );
   }
   if (missing.length > 0 && !view.failOpen) throw incomplete(caller.view, missing);
-  const down = missing.length > 0 ? ` (not reachable: ${missing.map((each) => each.name).join(', ')})` : '';
-  throw new GatewayError('UNKNOWN_ITEM', `Unknown ${what}: ${exposed}${down}`);
+  const down = noted('not reachable', missing);
+  const denied = noted('not for this client', members(caller, 'denied'));
+  throw new GatewayError('UNKNOWN_ITEM', `Unknown ${what}: ${exposed}${down}${denied}`);
 }
 
 /**
@@ -112,13 +113,13 @@ function forTheOne(caller: Caller, kind: 'tools' | 'prompts', exposed: string): 
 }
 
 async function readParts(caller: Caller, kind: ListKind): Promise<Read> {
-  const members = caller.view.members.filter(({ target }) => !caller.shown.denies(target));
-  const read = await Promise.all(members.map((member) => readPart(caller, member, kind)));
+  const asked = members(caller, 'open');
+  const read = await Promise.all(asked.map((member) => readPart(caller, member, kind)));
   const parts: Part[] = [];
   const missing: { name: string; error: GatewayError }[] = [];
   const waiting: { prefix: string; error: GatewayError }[] = [];
   for (const [index, each] of read.entries()) {
-    const member = members[index] as Member;
+    const member = asked[index] as Member;
     const login = each instanceof GatewayError ? neededLogin(each)?.login : undefined;
     if (login) {
       tellAfter(caller, login);
@@ -136,6 +137,15 @@ async function readParts(caller: Caller, kind: ListKind): Promise<Read> {
 async function loginFound(member: Member): Promise<Found> {
   const listed = await loginItem(member);
   return { member, native: listed.key, repeatable: false, repeated: [], listed };
+}
+
+/** A target may be shown nothing of this client, so nothing of it is shown to the client: what it lacks, the log says. */
+function members({ view, shown }: Caller, which: 'open' | 'denied'): readonly Member[] {
+  return view.members.filter(({ target }) => shown.denies(target) === (which === 'denied'));
+}
+
+function noted(what: string, those: readonly { readonly name: string }[]): string {
+  return those.length === 0 ? '' : ` (${what}: ${those.map(({ name }) => name).join(', ')})`;
 }
 
 async function readPart(caller: Caller, member: Member, kind: ListKind): Promise<Catalogue | GatewayError> {

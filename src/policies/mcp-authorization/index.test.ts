@@ -83,3 +83,21 @@ test('what depends on the call is left open in lists, and decided at the call', 
   const rules = guard({ require: 'mcp.tool.arguments.path == "/a"' });
   assert.deepEqual(asked(rules, item('tool', 'read'), {}), [false, true]);
 });
+
+test('a rule that gets by without arguments is left open in lists all the same', () => {
+  const path = 'default(mcp.tool.arguments.path, "")';
+  const open: [boolean, boolean] = [false, true];
+  for (const rule of [
+    { allow: `${path}.startsWith("/a")` },
+    { require: `${path}.startsWith("/a")` },
+    { deny: `!${path}.startsWith("/a")` },
+    { allow: 'default(mcp.client.name, "") == "x"' },
+    { allow: 'mcp.methodName == "tools/call"' },
+  ])
+    assert.deepEqual(asked(guard(rule), item('tool', 'read'), {}), open, JSON.stringify(rule));
+});
+
+test('what a list can tell without the call is decided there', () => {
+  const rule = { allow: 'mcp.tool.name == "write" && default(mcp.tool.arguments.path, "") == "/a"' };
+  assert.deepEqual(asked(guard(rule), item('tool', 'read'), {}), NO);
+});

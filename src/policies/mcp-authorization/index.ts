@@ -13,6 +13,7 @@ import {
   Rules,
   type RulesPlace,
   ruleProblems,
+  type Unknown,
 } from '../../expr/rules.ts';
 import { asksForSecrets, exchangeScope, secretsOf } from '../../expr/scope.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
@@ -79,8 +80,10 @@ function guardOf(compiled: readonly Rule[], log: Log): Omit<McpGuard, 'key'> {
     return { allowed, scopes: by ? by.scopes : rules.scopesOfAllow };
   };
   const shows = (item: GuardedItem, request: GuardedRequest): Ruling => {
-    const scope = scopeOf(request, variables(item, undefined));
+    const unknown: Unknown = { read: false };
+    const scope = scopeOf(request, ofList(item, unknown));
     const { allowed } = rules.judge(scope, {
+      unknown,
       undecided: (rule) => undecided(rule, item.kind, { scope, listed: true }),
       hearing: hearing(request, 'list', item),
     });
@@ -174,8 +177,27 @@ function ofCall(call: GuardedCall): object {
   };
 }
 
+/** What only a call has is read as if it were not there, and noted: `default(mcp.tool.arguments.path, "")` fails nowhere. */
+function ofList(item: GuardedItem, unknown: Unknown): object {
+  const ofACall = (): undefined => {
+    unknown.read = true;
+  };
+  return {
+    ...variables(item, { arguments: ofACall }),
+    get methodName() {
+      return ofACall();
+    },
+    get sessionId() {
+      return ofACall();
+    },
+    get client() {
+      return ofACall();
+    },
+  };
+}
+
 /** Only the kind concerned is there; arguments and annotations are read when a rule comes to them. */
-function variables(item: GuardedItem, call: GuardedCall | undefined): object {
+function variables(item: GuardedItem, call: Pick<GuardedCall, 'arguments'>): object {
   const { kind, target, name } = item;
   if (kind !== 'tool') return { [kind]: { target, name } };
   return {
@@ -183,7 +205,7 @@ function variables(item: GuardedItem, call: GuardedCall | undefined): object {
       target,
       name,
       get arguments() {
-        return call?.arguments();
+        return call.arguments();
       },
       get annotations() {
         return item.annotations();
