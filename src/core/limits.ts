@@ -450,6 +450,18 @@ export const LIMITS = {
     error: 'UPSTREAM_PROTOCOL',
     what: 'Pages of one list of an upstream server.',
   },
+  apiDocument: {
+    value: 32 * MIB,
+    unit: 'bytes',
+    error: 'CONFIG_INVALID',
+    what: 'An API description (`openapi`); the target stays down.',
+  },
+  apiReply: {
+    value: 1 * MIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'What a call of an `openapi` target passes on of the reply of the API; the rest is cut off, and the result says so.',
+  },
   reconcile: {
     value: 5 * MINUTE,
     unit: 'ms',
