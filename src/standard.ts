@@ -25,6 +25,7 @@ import { retry } from './policies/retry/index.ts';
 import { timeout } from './policies/timeout/index.ts';
 import { transformations } from './policies/transformations/index.ts';
 import { mcpTarget } from './targets/mcp/index.ts';
+import { openapiTarget } from './targets/openapi/index.ts';
 import { sseTarget } from './targets/sse/index.ts';
 import { stdioTarget } from './targets/stdio/index.ts';
 
@@ -68,7 +69,9 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     health,
     ...(additions.policies ?? []),
   ].map(policy);
-  const targets = [stdioTarget, mcpTarget, sseTarget, ...(additions.targets ?? [])].map(target);
+  const targets = [stdioTarget, mcpTarget, sseTarget, openapiTarget, ...(additions.targets ?? [])].map(
+    target,
+  );
   const outgoing = policies.filter(({ altitudes }) => altitudes?.includes('outgoing'));
   const mcp = mcpBackend(
     targets,

@@ -3,7 +3,7 @@
  * gateway, or flat. Says for each argument where it goes, and what its schema is.
  */
 import { isObject } from '../lib/json-value.ts';
-import { bodySchema, type BodyMembers } from './body-schema.ts';
+import { type BodyMembers, bodySchema } from './body-schema.ts';
 import { essence } from './media-types.ts';
 import type { Operation, Parameter, ParameterPlace } from './operations.ts';
 import type { SchemaReader } from './schema.ts';
@@ -40,17 +40,33 @@ export function layOut(operation: Operation, reader: SchemaReader, style: Argume
   const { body } = operation;
   const parameters = PLACES.flatMap((place) => operation.parameters.filter((one) => one.in === place));
   const sent = body && bodySchema(body, reader);
-  const own = parameters.map((parameter): Argument => ({
-    group: style === 'grouped' ? parameter.in : undefined,
-    name: parameter.name,
-    required: parameter.required,
-    schema: parameterSchema(parameter, reader),
-    destination: { kind: 'parameter', parameter },
-  }));
+  const own = parameters.map(
+    (parameter): Argument => ({
+      group: style === 'grouped' ? parameter.in : undefined,
+      name: parameter.name,
+      required: parameter.required,
+      schema: parameterSchema(parameter, reader),
+      destination: { kind: 'parameter', parameter },
+    }),
+  );
   const whole: Argument[] = sent
-    ? [{ group: undefined, name: 'body', required: body.required, schema: sent.schema, destination: { kind: 'body' } }]
+    ? [
+        {
+          group: undefined,
+          name: 'body',
+          required: body.required,
+          schema: sent.schema,
+          destination: { kind: 'body' },
+        },
+      ]
     : [];
-  const all = style === 'grouped' ? [...own, ...whole] : flat(own, whole);
+  const all =
+    style === 'grouped'
+      ? [...own, ...whole]
+      : flat(
+          own,
+          whole.flatMap((one) => spread(one, reader)),
+        );
   const schema = style === 'grouped' ? groupedSchema(all) : objectOf(all);
   const definitions = reader.definitions([schema], 'input');
   const inputSchema = Object.keys(definitions).length > 0 ? { ...schema, $defs: definitions } : schema;
@@ -60,7 +76,8 @@ export function layOut(operation: Operation, reader: SchemaReader, style: Argume
 function parameterSchema(parameter: Parameter, reader: SchemaReader): Schema {
   const schema = reader.read(parameter.schema, 'input');
   const { description, deprecated, content } = parameter;
-  const note = content === undefined || essence(content) === 'application/json' ? undefined : `As ${content}.`;
+  const note =
+    content === undefined || essence(content) === 'application/json' ? undefined : `As ${content}.`;
   const said = [description ?? schema['description'], note].filter((text) => text !== undefined).join(' ');
   return {
     ...schema,
@@ -103,9 +120,9 @@ function objectSchema(properties: readonly [string, Schema][], required: readonl
 }
 
 /** Names that clash get their place in front, except the first in the order path, query, header, cookie, body. */
-function flat(parameters: readonly Argument[], whole: readonly Argument[]): Argument[] {
+function flat(parameters: readonly Argument[], body: readonly Argument[]): Argument[] {
   const taken = new Set<string>();
-  return [...parameters, ...whole.flatMap(spread)].map((argument) => {
+  return [...parameters, ...body].map((argument) => {
     const { destination } = argument;
     const place = destination.kind === 'parameter' ? destination.parameter.in : 'body';
     let { name } = argument;
@@ -127,15 +144,16 @@ const SPREAD: ReadonlySet<string> = new Set([
 ]);
 
 /** The members of a body that is a plain object; what else may be in it could not be given otherwise. */
-function spread(body: Argument): Argument[] {
-  const { schema } = body;
+function spread(body: Argument, reader: SchemaReader): Argument[] {
+  const schema = reader.defined(body.schema, 'input');
   const { properties, required, additionalProperties } = schema;
   const names = new Set(Array.isArray(required) ? required : []);
   const plain = Object.keys(schema).every((word) => SPREAD.has(word)) && schema['type'] === 'object';
   const open = additionalProperties !== undefined && additionalProperties !== false;
   // Members that have to be there only if there is a body at all cannot be said one by one.
   const unclear = !body.required && names.size > 0;
-  if (!plain || open || unclear || !isObject(properties) || Object.keys(properties).length === 0) return [body];
+  if (!plain || open || unclear || !isObject(properties) || Object.keys(properties).length === 0)
+    return [body];
   return Object.entries(properties).map(([name, member]) => ({
     group: undefined,
     name,

@@ -36,8 +36,9 @@ export function bodySchema(body: Body, reader: SchemaReader): BodySchema {
     return { schema: { type: 'string', contentEncoding: 'base64', description }, members: NO_FILES };
   }
   if (kind === 'text') return { schema: textSchema(body), members: NO_FILES };
+  if (kind !== 'multipart')
+    return { schema: { ...said, ...reader.read(body.schema, 'input') }, members: NO_FILES };
   const schema = reader.opened(body.schema, 'input');
-  if (kind !== 'multipart') return { schema: { ...said, ...schema }, members: NO_FILES };
   const files = fileMembers(body, reader);
   return { schema: { ...said, ...withFiles(schema, files) }, members: { files } };
 }
@@ -78,7 +79,10 @@ function withFiles(schema: Schema, files: ReadonlySet<string>): Schema {
     if (!files.has(name)) return [name, member];
     const { type, description, items } = member as Schema;
     const said = { ...FILE, ...(description !== undefined && { description }) };
-    return [name, type === 'array' || items !== undefined ? { type: 'array', items: FILE, description } : said];
+    return [
+      name,
+      type === 'array' || items !== undefined ? { type: 'array', items: FILE, description } : said,
+    ];
   });
   return { ...schema, properties: Object.fromEntries(members) };
 }

@@ -31,7 +31,8 @@ export function bodyWriter(
     case 'form':
       return (value) => ({ type, bytes: Buffer.from(formText(objectOf(value), body.encoding)) });
     case 'multipart':
-      return (value) => multipart(objectOf(value), { type, members, encoding: body.encoding, boundary: boundary() });
+      return (value) =>
+        multipart(objectOf(value), { type, members, encoding: body.encoding, boundary: boundary() });
     case 'text':
       return (value) => ({ type, bytes: Buffer.from(plainText(value)) });
     case 'binary':
@@ -117,7 +118,9 @@ function multipart(value: JsonObject, { type, members, encoding, boundary }: Mul
     if (member === undefined || member === null) continue;
     const contentType = contentTypeOf(encodingOf(encoding, name));
     for (const item of Array.isArray(member) ? member : [member]) {
-      const part = members.files.has(name) ? filePart(name, item, contentType) : plainPart(name, item, contentType);
+      const part = members.files.has(name)
+        ? filePart(name, item, contentType)
+        : plainPart(name, item, contentType);
       pieces.push(Buffer.from(`--${boundary}\r\n${headOf(part)}\r\n`), part.bytes, Buffer.from('\r\n'));
     }
   }
@@ -160,7 +163,12 @@ function filePart(name: string, value: unknown, said: string | undefined): Part 
   const bytes = coded === undefined ? Buffer.from(plainText(text)) : base64(coded, name);
   const given = typeof contentType === 'string' && MEDIA_TYPE.test(contentType) ? contentType : undefined;
   const standard = coded === undefined ? 'text/plain; charset=utf-8' : 'application/octet-stream';
-  return { name, filename: typeof filename === 'string' ? filename : name, type: given ?? said ?? standard, bytes };
+  return {
+    name,
+    filename: typeof filename === 'string' ? filename : name,
+    type: given ?? said ?? standard,
+    bytes,
+  };
 }
 
 /** Standard or URL-safe, with or without padding; a data URL is taken for what it holds. */

@@ -11,7 +11,9 @@ const PRINTED = /"\\u0000number:(-?\d[\d.eE+-]*)"/g;
 /** Of valid JSON text. */
 export function parseExact(text: string): unknown {
   if (!LONG.test(text)) return JSON.parse(text) as unknown;
-  const marked = text.replace(TOKENS, (token) => (token.startsWith('"') ? token : `"\\u0000number:${token}"`));
+  const marked = text.replace(TOKENS, (token) =>
+    token.startsWith('"') ? token : `"\\u0000number:${token}"`,
+  );
   return JSON.parse(marked) as unknown;
 }
 

@@ -2,6 +2,7 @@
 import { isObject } from '../lib/json-value.ts';
 import type { ApiDocument } from './document.ts';
 import { pickMediaType } from './media-types.ts';
+import { isProtectedHeader } from './protected-headers.ts';
 import { DocumentProblem, pointerPart } from './references.ts';
 import { serverPath } from './servers.ts';
 import type { JsonObject } from './text.ts';
@@ -67,14 +68,9 @@ export interface Problem {
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const;
 const PLACES: ReadonlySet<unknown> = new Set(['path', 'query', 'header', 'cookie']);
-/** OpenAPI 3, parameter object: such parameters are ignored, other parts of the document say it. */
-const NOT_PARAMETERS: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization']);
 
 /** In the order of the document. One that cannot be read is reported and left out; it takes no other with it. */
-export function readOperations(
-  document: ApiDocument,
-  report: (problem: Problem) => void,
-): Operation[] {
+export function readOperations(document: ApiDocument, report: (problem: Problem) => void): Operation[] {
   const operations: Operation[] = [];
   for (const [path, written] of Object.entries(document.root['paths'] as JsonObject)) {
     if (!path.startsWith('/')) continue;
@@ -144,7 +140,8 @@ function readParameters(
     if (!Array.isArray(list)) continue;
     list.forEach((written: unknown, index) => {
       const parameter = readParameter(document.references.object(written, `parameter ${index + 1}`));
-      if (parameter) found.set(`${parameter.in} ${parameter.name.toLowerCase()} ${parameter.name}`, parameter);
+      if (parameter)
+        found.set(`${parameter.in} ${parameter.name.toLowerCase()} ${parameter.name}`, parameter);
     });
   }
   // Variables of the path that nothing describes have to be filled all the same.
@@ -161,7 +158,7 @@ function readParameter(written: JsonObject): Parameter | undefined {
   const { name, in: place, description, content } = written;
   if (typeof name !== 'string' || name === '') throw new DocumentProblem('a parameter has no name');
   if (!PLACES.has(place)) throw new DocumentProblem(`parameter "${name}" is in "${String(place)}"`);
-  if (place === 'header' && NOT_PARAMETERS.has(name.toLowerCase())) return undefined;
+  if (place === 'header' && isProtectedHeader(name)) return undefined;
   const [type, media] = isObject(content) ? (Object.entries(content)[0] ?? []) : [];
   const style = text(written['style']) ?? (place === 'query' || place === 'cookie' ? 'form' : 'simple');
   const { explode } = written;
@@ -182,7 +179,11 @@ function readParameter(written: JsonObject): Parameter | undefined {
 function withExamples({ schema, example, examples }: JsonObject): unknown {
   if (example === undefined && examples === undefined) return schema;
   if (!isObject(schema) || schema['$ref'] !== undefined) return schema;
-  return { ...(example !== undefined && { example }), ...(examples !== undefined && { examples }), ...schema };
+  return {
+    ...(example !== undefined && { example }),
+    ...(examples !== undefined && { examples }),
+    ...schema,
+  };
 }
 
 function readBody({ required, description, content }: JsonObject): Body | undefined {
@@ -206,7 +207,10 @@ function readReplies(responses: unknown, { references }: ApiDocument): Reply[] {
     const { value } = references.follow(written);
     if (!isObject(value)) return [];
     const content = Object.entries(isObject(value['content']) ? value['content'] : {});
-    const types = content.map(([type, media]) => ({ type, schema: isObject(media) ? media['schema'] : undefined }));
+    const types = content.map(([type, media]) => ({
+      type,
+      schema: isObject(media) ? media['schema'] : undefined,
+    }));
     return [{ status: status.toUpperCase(), content: types }];
   });
 }

@@ -18,7 +18,7 @@ export function outputOf(operation: Operation, reader: SchemaReader): Output | u
   if (operation.method === 'HEAD') return undefined;
   const schemas = successes(operation.replies).map((reply) => jsonSchema(reply));
   if (schemas.length === 0 || schemas.includes(undefined)) return undefined;
-  const read = different(schemas.map((schema) => reader.opened(schema, 'output')));
+  const read = different(schemas.map((schema) => reader.read(schema, 'output')));
   const [only] = read;
   if (!only || read.some((schema) => Object.keys(schema).length === 0)) return undefined;
   const schema = read.length === 1 ? only : { anyOf: read };

@@ -31,15 +31,6 @@ export interface BuilderOptions {
   boundary(): string;
 }
 
-/** Said by the gateway, or by how the message is sent: never by an argument. */
-const PROTECTED =
-  /^(?:host|content-.*|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|accept|accept-encoding|authorization|cookie|via|forwarded|x-forwarded-.*|x-real-ip|proxy-.*|http2-settings)$/i;
-
-/** Such a header is described, and the tool takes no argument for it. */
-export function isProtectedHeader(name: string): boolean {
-  return PROTECTED.test(name) || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name);
-}
-
 export function requestBuilder(tool: ApiTool, options: BuilderOptions): RequestBuilder {
   const { operation, layout } = tool;
   const path = pathWriter(operation, options.base ?? operation.base);
@@ -75,9 +66,11 @@ interface Read {
   readonly body: unknown;
 }
 
+type Groups = Map<string | undefined, Map<string, Argument>>;
+
 /** Takes arguments apart, and says which are missing or unknown: what has no place would be left out in silence. */
 function argumentReader(all: readonly Argument[]): (given: JsonObject) => Read {
-  const groups = new Map<string | undefined, Map<string, Argument>>([[undefined, new Map()]]);
+  const groups: Groups = new Map([[undefined, new Map()]]);
   for (const argument of all) {
     const group = groups.get(argument.group) ?? new Map<string, Argument>();
     groups.set(argument.group, group.set(argument.name, argument));
@@ -89,7 +82,8 @@ function argumentReader(all: readonly Argument[]): (given: JsonObject) => Read {
     for (const [group, known] of groups) {
       const values = group === undefined ? given : groupOf(given, group);
       for (const name of Object.keys(values))
-        if (!known.has(name) && !(group === undefined && groups.has(name))) throw unknown(name, group, known);
+        if (!known.has(name) && !(group === undefined && groups.has(name)))
+          throw unknown(name, group, groups);
       for (const [name, { destination, required }] of known) {
         const value = Object.hasOwn(values, name) ? values[name] : undefined;
         const absent = value === undefined || (value === null && destination.kind === 'parameter');
@@ -121,10 +115,17 @@ function missing(name: string, group: string | undefined): ArgumentProblem {
   return new ArgumentProblem(`missing argument "${group === undefined ? name : `${group}.${name}`}"`);
 }
 
-function unknown(name: string, group: string | undefined, known: ReadonlyMap<string, Argument>): ArgumentProblem {
+const MOST_NAMES = 20;
+
+function unknown(name: string, group: string | undefined, groups: Groups): ArgumentProblem {
   const where = group === undefined ? '' : ` in "${group}"`;
-  const names = [...known.keys()].slice(0, 20).join(', ');
-  return new ArgumentProblem(`unknown argument "${name}"${where}${names === '' ? '' : `; there are: ${names}`}`);
+  const [home] = [...groups].find(([other, known]) => other !== group && known.has(name)) ?? [];
+  if (home !== undefined)
+    return new ArgumentProblem(`unknown argument "${name}"${where}: it belongs into "${home}"`);
+  const further = group === undefined ? [...groups.keys()].filter((each) => each !== undefined) : [];
+  const names = [...further, ...(groups.get(group)?.keys() ?? [])].slice(0, MOST_NAMES);
+  const known = names.length === 0 ? 'there are none' : `there are: ${names.join(', ')}`;
+  return new ArgumentProblem(`unknown argument "${name}"${where}; ${known}`);
 }
 
 type Piece = string | Parameter;
@@ -139,7 +140,9 @@ function pathWriter(
     return parameter ?? literal(piece);
   });
   return (values) => {
-    const written = pieces.map((piece) => (typeof piece === 'string' ? piece : variable(piece, values.get(piece))));
+    const written = pieces.map((piece) =>
+      typeof piece === 'string' ? piece : variable(piece, values.get(piece)),
+    );
     const whole = base + written.join('');
     // Whoever reads the path may decode it once before it removes such segments.
     if (whole.split(/\/|%2f|\\|%5c/i).some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment)))
@@ -151,7 +154,8 @@ function pathWriter(
 function variable(parameter: Parameter, value: unknown): string {
   const text = pathText(parameter, value);
   // Another operation may be behind the path without it.
-  if (text === '' || text === '.') throw new ArgumentProblem(`"${parameter.name}" is empty and stands in the path`);
+  if (text === '' || text === '.')
+    throw new ArgumentProblem(`"${parameter.name}" is empty and stands in the path`);
   return text;
 }
 
@@ -169,5 +173,7 @@ function acceptOf({ replies }: Operation): string {
   const json = known.filter(isJson);
   const others = known.filter((type) => !isJson(type));
   if (json.length === 0 && others.length === 0) return 'application/json, */*;q=0.5';
-  return [...json, ...others.map((type) => (json.length > 0 ? `${type};q=0.9` : type)), '*/*;q=0.5'].join(', ');
+  return [...json, ...others.map((type) => (json.length > 0 ? `${type};q=0.9` : type)), '*/*;q=0.5'].join(
+    ', ',
+  );
 }

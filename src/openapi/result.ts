@@ -3,8 +3,8 @@
  * other bytes as an embedded resource, refusals as tool errors. Knows no connection.
  */
 import { STATUS_CODES } from 'node:http';
-import { parseObject } from '../lib/json-value.ts';
 import { JsonSyntaxError, lex, quote, Shape } from '../lib/json-text.ts';
+import { parseObject } from '../lib/json-value.ts';
 import { essence, isJson, isText } from './media-types.ts';
 import type { Output } from './output-schema.ts';
 
@@ -27,7 +27,13 @@ export interface ResultOptions {
 }
 
 const ANY = new Shape({});
-const IMAGES: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif']);
+const IMAGES: ReadonlySet<string> = new Set([
+  'image/png',
+  'image/jpeg',
+  'image/gif',
+  'image/webp',
+  'image/avif',
+]);
 const ERROR_LENGTH = 8 * 1024;
 const OPEN_BRACE = 0x7b;
 
@@ -67,8 +73,13 @@ function result(content: readonly Buffer[], isError: boolean): Buffer {
 function unstructured(reply: ApiReply, { output, uri }: ResultOptions): Buffer {
   if (output) {
     const said = statusText(reply);
-    const why = reply.cut ? 'it is too large to be passed on whole' : 'it is not the JSON that the description promises';
-    return textResult(`The API has carried out the request (${said}), and of its reply ${why}.\n${excerpt(reply)}`, true);
+    const why = reply.cut
+      ? 'it is too large to be passed on whole'
+      : 'it is not the JSON that the description promises';
+    return textResult(
+      `The API has carried out the request (${said}), and of its reply ${why}.\n${excerpt(reply)}`,
+      true,
+    );
   }
   if (reply.bytes.length === 0) return textResult(statusText(reply), false);
   const type = essence(reply.contentType ?? '');
@@ -81,7 +92,10 @@ function binary(reply: ApiReply, type: string, uri: string): Buffer {
   const { bytes, contentEncoding } = reply;
   const named = type === '' ? 'application/octet-stream' : type;
   if (contentEncoding !== undefined)
-    return textResult(`The reply (${named}) is compressed (${contentEncoding}), which nobody has asked for.`, true);
+    return textResult(
+      `The reply (${named}) is compressed (${contentEncoding}), which nobody has asked for.`,
+      true,
+    );
   if (reply.cut)
     return textResult(`The reply (${named}) is longer than ${bytes.length} bytes and left out.`, false);
   const data = quote(bytes.toString('base64'));
@@ -180,4 +194,3 @@ function firstByte(bytes: Buffer): number | undefined {
 function withoutMark(bytes: Buffer): Buffer {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }
-

@@ -66,7 +66,7 @@ export function isBinary(schema: JsonObject): boolean {
 const COUNTS = ['minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties'] as const;
 const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'] as const;
 const TEXTS = ['title', 'description', 'format', 'contentMediaType', 'contentEncoding'] as const;
-const FLAGS = ['uniqueItems', 'deprecated', 'readOnly', 'writeOnly'] as const;
+const FLAGS = ['uniqueItems', 'deprecated'] as const;
 /** A model learns little from a longer one, and pays for it with every request. */
 const EXAMPLE_LENGTH = 500;
 const MAX_EXAMPLES = 3;

@@ -206,7 +206,10 @@ export class SchemaReader {
       const prefixItems = items.map((each) => this.#convert(each, inner));
       const rest = typeof additionalItems === 'boolean' ? additionalItems : undefined;
       const further = isObject(additionalItems) ? this.#convert(additionalItems, inner) : rest;
-      return { ...(prefixItems.length > 0 && { prefixItems }), ...(further !== undefined && { items: further }) };
+      return {
+        ...(prefixItems.length > 0 && { prefixItems }),
+        ...(further !== undefined && { items: further }),
+      };
     }
     if (typeof items === 'boolean') return { items };
     if (isObject(items)) return { items: this.#convert(items, inner) };
@@ -235,11 +238,14 @@ export class SchemaReader {
 /** Words that may differ beside a reference. */
 const SAID: ReadonlySet<string> = new Set(['title', 'description', 'default', 'examples', 'deprecated']);
 
-/** A server may send more than it has written down, and in other formats; clients refuse what is not as promised. */
+/**
+ * A server may send more than it has written down, and in other formats; clients refuse what is not as promised. What
+ * helps to write a value is of no use to who reads one.
+ */
 function open(schema: Record<string, unknown>): void {
   for (const name of ['additionalProperties', 'unevaluatedProperties'])
     if (schema[name] === false) delete schema[name];
-  delete schema['format'];
+  for (const name of ['format', 'pattern', 'default', 'examples']) delete schema[name];
 }
 
 function orNull(schema: Schema): Schema {
@@ -247,11 +253,18 @@ function orNull(schema: Schema): Schema {
   const types = Array.isArray(type) ? type : typeof type === 'string' ? [type] : undefined;
   const plain = !('const' in schema) && !('allOf' in schema || 'anyOf' in schema || 'oneOf' in schema);
   if (types?.includes('null')) return schema;
-  if (types && plain && !('$ref' in schema) && (!schema['enum'] || (schema['enum'] as unknown[]).includes(null)))
+  if (
+    types &&
+    plain &&
+    !('$ref' in schema) &&
+    (!schema['enum'] || (schema['enum'] as unknown[]).includes(null))
+  )
     return { ...schema, type: [...types, 'null'] };
   if (Object.keys(schema).length === 0) return schema;
   const { title, description, default: standard, ...rest } = schema;
-  const said = Object.entries({ title, description, default: standard }).filter(([, word]) => word !== undefined);
+  const said = Object.entries({ title, description, default: standard }).filter(
+    ([, word]) => word !== undefined,
+  );
   return { ...Object.fromEntries(said), anyOf: [rest, { type: 'null' }] };
 }
 
@@ -274,4 +287,3 @@ function isFixed({ properties }: Schema, name: string): boolean {
   const { enum: values } = property;
   return 'const' in property || (Array.isArray(values) && values.length === 1);
 }
-

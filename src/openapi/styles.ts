@@ -32,7 +32,9 @@ export function queryPairs(parameter: Styled, value: unknown): string[] {
   if (parts.kind === 'one') return [`${name}=${parts.text}`];
   if (parts.kind === 'list') {
     if (parts.items.length === 0) return [];
-    return explode ? parts.items.map((item) => `${name}=${item}`) : [`${name}=${parts.items.join(delimiter(style))}`];
+    return explode
+      ? parts.items.map((item) => `${name}=${item}`)
+      : [`${name}=${parts.items.join(delimiter(style))}`];
   }
   if (parts.members.length === 0) return [];
   if (explode && style === 'form') return parts.members.map(([key, item]) => `${key}=${item}`);
@@ -125,8 +127,8 @@ export function encoded(text: string): string {
 
 /** `allowReserved`: reserved characters and escapes stay, except those that would end the value or the query. */
 function keptReserved(text: string): string {
-  return encoded(text).replace(/%(?:25[0-9A-F]{2}|3A|2F|3F|40|21|24|27|28|29|2A|2C|3B|3D)/gi, (escape) =>
-    escape.length > 3 ? `%${escape.slice(3)}` : decodeURIComponent(escape),
+  return encoded(text).replace(/%(?:25[0-9A-F]{2}|3A|2F|3F|40|21|24|27|28|29|2A|2C|3B|3D)/gi, (coded) =>
+    coded.length > 3 ? `%${coded.slice(3)}` : decodeURIComponent(coded),
   );
 }
 

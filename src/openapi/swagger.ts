@@ -41,7 +41,9 @@ export function fromSwagger(document: JsonObject, references: References): JsonO
 function serversOf({ schemes, host, basePath }: JsonObject): JsonObject[] {
   const path = typeof basePath === 'string' ? basePath : '/';
   if (typeof host !== 'string' || host === '') return [{ url: path }];
-  const known = Array.isArray(schemes) ? schemes.filter((scheme) => scheme === 'https' || scheme === 'http') : [];
+  const known = Array.isArray(schemes)
+    ? schemes.filter((scheme) => scheme === 'https' || scheme === 'http')
+    : [];
   return (known.length > 0 ? known : ['https']).map((scheme) => ({ url: `${scheme}://${host}${path}` }));
 }
 
@@ -61,7 +63,9 @@ function upgraded(operation: JsonObject, shared: readonly unknown[], defaults: D
   const { references } = defaults;
   const own = Array.isArray(operation['parameters']) ? operation['parameters'] : [];
   const all = [...shared, ...own].map((parameter) => references.object(parameter, 'a parameter'));
-  const different = new Map(all.map((one) => [one['in'] === 'body' ? 'body' : `${one['in']} ${one['name']}`, one]));
+  const different = new Map(
+    all.map((one) => [one['in'] === 'body' ? 'body' : `${one['in']} ${one['name']}`, one]),
+  );
   const parameters = [...different.values()];
   const body = parameters.find((one) => one['in'] === 'body');
   const form = parameters.filter((one) => one['in'] === 'formData');
@@ -91,7 +95,9 @@ function bodyOf({ schema, required, description }: JsonObject, consumes: readonl
 
 function formOf(fields: readonly JsonObject[], consumes: readonly string[]): JsonObject {
   const hasFile = fields.some((field) => field['type'] === 'file');
-  const written = consumes.find((type) => /^(?:multipart\/form-data|application\/x-www-form-urlencoded)/i.test(type));
+  const written = consumes.find((type) =>
+    /^(?:multipart\/form-data|application\/x-www-form-urlencoded)/i.test(type),
+  );
   const type = hasFile ? 'multipart/form-data' : (written ?? 'application/x-www-form-urlencoded');
   const required = fields.filter((field) => field['required'] === true).map((field) => field['name']);
   const properties = Object.fromEntries(
