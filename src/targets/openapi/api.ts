@@ -8,11 +8,12 @@ import type { Ports } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { isObject } from '../../lib/json-value.ts';
-import { type ApiDocument, readDocument } from '../../openapi/document.ts';
+import type { ApiDocument } from '../../openapi/document.ts';
 import type { Output } from '../../openapi/output-schema.ts';
 import { type RequestBuilder, requestBuilder } from '../../openapi/request.ts';
 import { type WantedCredential, wantedCredentials } from '../../openapi/security.ts';
 import { readTools, type ToolOptions } from '../../openapi/tools.ts';
+import { openDocument } from './document.ts';
 import type { DocumentSource } from './source.ts';
 
 export interface PreparedTool {
@@ -35,6 +36,8 @@ export interface ApiOptions {
   readonly tools: ToolOptions;
   /** See `BuilderOptions`. */
   readonly base: string | undefined;
+  /** Files that the description refers to are read. */
+  readonly externalReferences: boolean;
   /** Requests carry credentials of some kind. */
   readonly authenticated: boolean;
 }
@@ -102,7 +105,7 @@ export class Api implements Closable {
       this.#readAt = ports.clock.monotonic();
       this.#startWatching();
       const before = this.#description;
-      if (text !== undefined) this.#description = this.#prepared(text);
+      if (text !== undefined) this.#description = this.#prepared(await this.#document(text, cancel));
       this.#failure = undefined;
       if (!this.#description) throw new GatewayError('CONFIG_INVALID', `${source.place} cannot be used`);
       if (before && !before.listing.equals(this.#description.listing)) this.#changed();
@@ -119,6 +122,7 @@ export class Api implements Closable {
   #failed(cause: unknown): GatewayError {
     const { source, ports } = this.#options;
     const error = asGatewayError(cause);
+    source.forget();
     this.#startWatching();
     if (this.#description && error.message !== this.#failure && !this.#ended.cancelled) {
       const fields = { source: source.place, reason: error.message };
@@ -139,9 +143,13 @@ export class Api implements Closable {
     for (const watcher of [...this.#watchers]) watcher();
   }
 
-  #prepared(text: string): Description {
+  #document(text: string, cancel: Cancel): Promise<ApiDocument> {
+    const { source, externalReferences } = this.#options;
+    return openDocument(text, externalReferences ? source.surroundings?.(cancel) : undefined);
+  }
+
+  #prepared(document: ApiDocument): Description {
     const { ports, tools: options, base } = this.#options;
-    const document = readDocument(text);
     const { tools, problems } = readTools(document, options);
     for (const problem of problems.slice(0, SAID))
       ports.log.warn({ operation: problem.where, reason: problem.message }, 'an operation is left out');

@@ -46,6 +46,7 @@ function connectorOf(config: OpenapiConfig, deps: ConnectorDeps): Connector {
     ports: { ...ports, log },
     tools: toolOptions(config, deps),
     base: own ? url.pathname.replace(/\/+$/, '') : undefined,
+    externalReferences: config.externalReferences,
     authenticated: login.length > 0 || backend.policies['backendAuth'] !== undefined,
   });
   return {
