@@ -78,11 +78,9 @@ function withFiles(schema: Schema, files: ReadonlySet<string>): Schema {
   const members = Object.entries(properties).map(([name, member]) => {
     if (!files.has(name)) return [name, member];
     const { type, description, items } = member as Schema;
-    const said = { ...FILE, ...(description !== undefined && { description }) };
-    return [
-      name,
-      type === 'array' || items !== undefined ? { type: 'array', items: FILE, description } : said,
-    ];
+    const isList = type === 'array' || items !== undefined;
+    const file = isList ? { type: 'array', items: FILE } : FILE;
+    return [name, { ...file, ...(description !== undefined && { description }) }];
   });
   return { ...schema, properties: Object.fromEntries(members) };
 }

@@ -26,7 +26,7 @@ function nameOf({ id, method, path }: Pick<Operation, 'id' | 'method' | 'path'>)
 function fromPath(method: string, path: string): string {
   const words = path.split('/').flatMap((segment) => {
     const readable = segment.replace(/\{([^{}]+)\}/g, (_, name: string) => `_by_${name}_`);
-    const word = cleaned(readable).replaceAll('.', '_');
+    const word = cleaned(readable.replaceAll('.', '_'));
     return word === '' ? [] : [word];
   });
   return [method.toLowerCase(), ...(words.length > 0 ? words : ['root'])].join('_');

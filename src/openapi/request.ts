@@ -130,6 +130,10 @@ function unknown(name: string, group: string | undefined, groups: Groups): Argum
 
 type Piece = string | Parameter;
 
+/** Whoever reads the path may decode it, once or twice, before such segments are removed. */
+const SEPARATOR = /\/|\\|%(?:25)*(?:2f|5c)/i;
+const DOTS = /^(?:\.|%(?:25)*2e){1,2}$/i;
+
 function pathWriter(
   { path, parameters }: Operation,
   base: string,
@@ -144,8 +148,7 @@ function pathWriter(
       typeof piece === 'string' ? piece : variable(piece, values.get(piece)),
     );
     const whole = base + written.join('');
-    // Whoever reads the path may decode it once before it removes such segments.
-    if (whole.split(/\/|%2f|\\|%5c/i).some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment)))
+    if (whole.split(SEPARATOR).some((segment) => DOTS.test(segment)))
       throw new ArgumentProblem('an argument of the path would lead to another path');
     return whole;
   };

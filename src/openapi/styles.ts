@@ -43,10 +43,9 @@ export function queryPairs(parameter: Styled, value: unknown): string[] {
 
 /** Throws ArgumentProblem for what would begin another header. */
 export function headerText(parameter: Styled, value: unknown): string {
-  const text = joined(partsOf(parameter, value, same), { between: ',', explode: parameter.explode }).trim();
-  if (!/^[\t\x20-\x7e]*$/.test(text))
-    throw new ArgumentProblem(`"${parameter.name}" is sent as a header: printable ASCII characters only`);
-  return text;
+  const text = joined(partsOf(parameter, value, same), { between: ',', explode: parameter.explode });
+  if (/^[\t\x20-\x7e]*$/.test(text)) return text.trim();
+  throw new ArgumentProblem(`"${parameter.name}" is sent as a header: printable ASCII characters only`);
 }
 
 /** `name=value` texts. */

@@ -44,6 +44,7 @@ function parseYaml(text: string): unknown {
   try {
     const document = parseDocument(text, { merge: true, uniqueKeys: true, prettyErrors: true });
     const [error] = document.errors;
+    if (error && /call stack/.test(error.message)) throw new RangeError(error.message);
     if (error) throw unreadable((error.message.split('\n')[0] as string).replace(/:$/, ''));
     return document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown;
   } catch (error) {
