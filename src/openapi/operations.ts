@@ -3,7 +3,7 @@ import { isObject } from '../lib/json-value.ts';
 import type { ApiDocument } from './document.ts';
 import { pickMediaType } from './media-types.ts';
 import { isProtectedHeader } from './protected-headers.ts';
-import { DocumentProblem, pointerPart } from './references.ts';
+import { DocumentProblem } from './references.ts';
 import { serverPath } from './servers.ts';
 import type { JsonObject } from './text.ts';
 
@@ -222,9 +222,4 @@ function readSecurity(security: unknown): (readonly string[])[] {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value.trim() !== '' ? value : undefined;
-}
-
-/** For messages about one place. */
-export function operationPointer({ path, method }: Pick<Operation, 'path' | 'method'>): string {
-  return `#/paths/${pointerPart(path)}/${method.toLowerCase()}`;
 }

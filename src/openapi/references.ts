@@ -102,11 +102,6 @@ export function pointerParts(ref: string): string[] {
     .map((part) => unescaped(part).replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** The part of a pointer that stands for one member. */
-export function pointerPart(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
-}
-
 function unescaped(part: string): string {
   try {
     return decodeURIComponent(part);
