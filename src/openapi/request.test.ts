@@ -86,6 +86,11 @@ test('a path in the configuration takes the place of the one in the description'
   assert.equal(builder({}, { path: '/a b/{id}:run' })({ path: { id: 1 } }).path, '/v1/a%20b/1:run');
 });
 
+test('a query in a path is kept, a fragment is not', () => {
+  const build = builder({ parameters: [query('q')] }, { path: '/things/{id}?kind=a b#two' });
+  assert.equal(build({ path: { id: 1 }, query: { q: 2 } }).path, '/v1/things/1?kind=a%20b&q=2');
+});
+
 test('an argument of the path leads to no other path', () => {
   const build = builder({});
   for (const id of ['..', '.', '../admin', 'a/../../b', '..\\x', 'x\\..', '%2e%2e', '', [], ['..'], null])

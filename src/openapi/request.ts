@@ -33,13 +33,15 @@ export interface BuilderOptions {
 
 export function requestBuilder(tool: ApiTool, options: BuilderOptions): RequestBuilder {
   const { operation, layout } = tool;
-  const path = pathWriter(operation, options.base ?? operation.base);
+  // No path of OpenAPI has a query or a fragment; documents tell operations apart by them all the same.
+  const [pathname = '', fixed] = (operation.path.split('#')[0] as string).split('?');
+  const path = pathWriter({ ...operation, path: pathname }, options.base ?? operation.base);
   const accept = ['accept', acceptOf(operation)];
   const writeBody = operation.body && bodyWriter(operation.body, layout.members, options);
   const read = argumentReader(layout.arguments);
   return (given) => {
     const { parameters, body } = read(given);
-    const query: string[] = [];
+    const query: string[] = fixed === undefined ? [] : [fixedQuery(fixed)];
     const cookies: string[] = [];
     const headers: string[] = [...accept];
     for (const [parameter, value] of parameters) {
@@ -64,6 +66,14 @@ export function requestBuilder(tool: ApiTool, options: BuilderOptions): RequestB
 interface Read {
   readonly parameters: ReadonlyMap<Parameter, unknown>;
   readonly body: unknown;
+}
+
+/** As written, and encoded where that was forgotten. */
+function fixedQuery(text: string): string {
+  return text
+    .split(/([&=])/)
+    .map((piece, index) => (index % 2 === 1 ? piece : literal(piece)))
+    .join('');
 }
 
 type Groups = Map<string | undefined, Map<string, Argument>>;

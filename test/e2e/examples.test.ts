@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { check as basic } from '../../examples/basic/check.ts';
 import { check as loadBalancing } from '../../examples/load-balancing/check.ts';
 import { check as multiplex } from '../../examples/multiplex/check.ts';
+import { check as openapi } from '../../examples/openapi/check.ts';
 import { check as remote } from '../../examples/remote/check.ts';
 import { check as stdio } from '../../examples/stdio/check.ts';
 import { exampleFolder } from '../fixtures/example.ts';
@@ -13,6 +14,7 @@ const CHECKS: Readonly<Record<string, (t: TestContext) => Promise<void>>> = {
   basic,
   'load-balancing': loadBalancing,
   multiplex,
+  openapi,
   remote,
   stdio,
 };
