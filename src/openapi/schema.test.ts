@@ -224,6 +224,14 @@ test('a result may have more than is written down; what is sent may not', () => 
   };
   assert.deepEqual(read(schema, {}, 'output'), { type: 'object', properties: { at: { type: 'string' } } });
   assert.deepEqual(read(schema), schema);
+  const bounded = {
+    type: 'array',
+    maxItems: 1,
+    items: { oneOf: [{ type: 'integer', maximum: 3 }, { type: 'number' }], not: { const: 5 } },
+  };
+  const loose = { type: 'array', items: { anyOf: [{ type: 'integer' }, { type: 'number' }] } };
+  assert.deepEqual(read(bounded, {}, 'output'), loose);
+  assert.deepEqual(read(bounded), bounded);
 });
 
 test('names like those of Object.prototype are names', () => {

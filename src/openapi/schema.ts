@@ -152,7 +152,7 @@ export class SchemaReader {
       if (isObject(map)) converted[name] = mapped(map, (each) => this.#convert(each, inner));
     }
     if (place.direction === 'output') open(converted);
-    this.#discriminate(schema, converted);
+    else this.#discriminate(schema, converted);
     const whole = flattened(converted);
     return isNullable(schema) ? orNull(whole) : whole;
   }
@@ -238,14 +238,41 @@ export class SchemaReader {
 /** Words that may differ beside a reference. */
 const SAID: ReadonlySet<string> = new Set(['title', 'description', 'default', 'examples', 'deprecated']);
 
+/** Help to write a value, and are a reason to refuse one that has been sent. */
+const FOR_WRITERS = [
+  ...[
+    'format',
+    'pattern',
+    'default',
+    'examples',
+    'minimum',
+    'maximum',
+    'exclusiveMinimum',
+    'exclusiveMaximum',
+  ],
+  ...[
+    'multipleOf',
+    'minLength',
+    'maxLength',
+    'minItems',
+    'maxItems',
+    'uniqueItems',
+    'minProperties',
+    'maxProperties',
+  ],
+  ...['not', 'if', 'then', 'else', 'contains', 'propertyNames', 'dependentSchemas'],
+];
+
 /**
- * A server may send more than it has written down, and in other formats; clients refuse what is not as promised. What
- * helps to write a value is of no use to who reads one.
+ * A server may send more than it has written down, and otherwise; clients refuse what is not as promised. Alternatives
+ * that overlap are frequent, and `oneOf` refuses what fits two of them.
  */
 function open(schema: Record<string, unknown>): void {
-  for (const name of ['additionalProperties', 'unevaluatedProperties'])
+  for (const name of ['additionalProperties', 'unevaluatedProperties', 'unevaluatedItems'])
     if (schema[name] === false) delete schema[name];
-  for (const name of ['format', 'pattern', 'default', 'examples']) delete schema[name];
+  for (const name of FOR_WRITERS) delete schema[name];
+  if (schema['oneOf'] !== undefined) schema['anyOf'] ??= schema['oneOf'];
+  delete schema['oneOf'];
 }
 
 function orNull(schema: Schema): Schema {

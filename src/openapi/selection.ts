@@ -6,6 +6,7 @@ import type { Operation } from './operations.ts';
 export interface Selection {
   readonly tags?: readonly string[] | undefined;
   readonly paths?: readonly string[] | undefined;
+  /** In capital letters; default: all but OPTIONS and TRACE. */
   readonly methods?: readonly string[] | undefined;
   /** Names of tools, or `GET /users/*`. */
   readonly include?: readonly string[] | undefined;
@@ -14,6 +15,9 @@ export interface Selection {
   /** Default: true. */
   readonly deprecated?: boolean | undefined;
 }
+
+/** Descriptions that tools export have them for every path (CORS), and to a model they mean nothing. */
+const TECHNICAL: ReadonlySet<string> = new Set(['OPTIONS', 'TRACE']);
 
 export function isSelected(operation: Operation, name: string, selection: Selection): boolean {
   const { tags, paths, methods, include, exclude, deprecated = true } = selection;
@@ -24,7 +28,7 @@ export function isSelected(operation: Operation, name: string, selection: Select
   if (include && !named(include)) return false;
   if (tags && !operation.tags.some((tag) => fits(tag, tags))) return false;
   if (paths && !fits(operation.path, paths)) return false;
-  return methods?.some((method) => method.toUpperCase() === operation.method) ?? true;
+  return methods?.includes(operation.method) ?? !TECHNICAL.has(operation.method);
 }
 
 function fits(text: string, patterns: readonly string[]): boolean {

@@ -163,6 +163,9 @@ test('operations are selected by tag, path, method and name', () => {
   assert.equal(selected({ include: ['get_*', 'DELETE /users/*'] }), 'get_users delete_users_by_id get_old');
   assert.equal(selected({ include: ['*users*'], exclude: ['POST *'] }), 'get_users delete_users_by_id');
   assert.equal(selected({ tags: ['users'], methods: ['POST'] }), 'post_users');
+  const preflight = { '/a': { options: operation('x'), trace: operation('x') } };
+  assert.deepEqual(namesOf(toolsOf(preflight)), []);
+  assert.deepEqual(namesOf(toolsOf(preflight, { selection: { methods: ['OPTIONS'] } })), ['options_a']);
 });
 
 test('a tool says what it returns where every success is JSON', () => {

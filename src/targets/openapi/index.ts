@@ -62,7 +62,6 @@ function connectorOf(config: OpenapiConfig, deps: ConnectorDeps): Connector {
       return new ApiWire({
         api,
         sender,
-        origin: url.origin,
         fixed: [...AGENT, ...login],
         headers: client,
         events,

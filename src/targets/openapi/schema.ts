@@ -46,7 +46,7 @@ const selectionSchema = z.strictObject({
   methods: z
     .array(z.enum(['GET', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH', 'TRACE']))
     .optional()
-    .meta({ description: 'Only these methods.' }),
+    .meta({ description: 'Only these methods (default: all but OPTIONS and TRACE).' }),
   include: patterns
     .optional()
     .meta({ description: 'Only these: names of tools, or method and path (`GET /users/*`).' }),

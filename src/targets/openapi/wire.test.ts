@@ -54,7 +54,6 @@ function world(
   const standard = {
     api,
     sender: { request },
-    origin: 'http://api',
     fixed: ['user-agent', 'gateway'],
     headers: [],
     events,

@@ -22,8 +22,6 @@ import type { Api, Description, PreparedTool } from './api.ts';
 export interface ApiWireOptions {
   readonly api: Api;
   readonly sender: Sender;
-  /** Of the API. */
-  readonly origin: string;
   /** Credentials written into its URL, and what every request carries (flat list). */
   readonly fixed: readonly string[];
   /** The client's own headers where they may travel. */
@@ -106,12 +104,13 @@ export class ApiWire implements Wire {
   }
 
   async #request(tool: PreparedTool, request: ApiRequest, outgoing: Outgoing): Promise<Buffer> {
-    const { sender, origin } = this.#options;
+    const { sender } = this.#options;
     const { method, path, body } = request;
     const headers = this.#headers(request.headers, outgoing);
     const reply = await sender.request({ method, path, headers, body, cancel: outgoing.cancel });
     const { bytes, cut } = await readUpTo(reply.body, LIMITS.apiReply.value);
-    const uri = `${origin}${path.split('?')[0]}`;
+    // Without the host: what the API is called inside is nobody's business.
+    const uri = `openapi:${path.split('?')[0]}`;
     return toolResult({ ...headOf(reply), bytes, cut }, { output: tool.output, uri });
   }
 
