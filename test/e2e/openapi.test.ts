@@ -251,6 +251,8 @@ test('a description in a file is read again when it changes; one that is broken 
   const gateway = await gatewayFor(t, { schema: { file } });
   const client = await callerFor(t, gateway);
   assert.equal((await client.tools()).length, 8);
+  const modern = await v2(gateway.url, { pin: MODERN });
+  t.after(() => modern.close());
   await writeFile(file, '{"openapi": ');
   await gateway.said(/API description not read again/);
   assert.equal((await client.tools()).length, 8);
@@ -258,6 +260,7 @@ test('a description in a file is read again when it changes; one that is broken 
   await writeFile(file, JSON.stringify({ ...written, paths }));
   await until(async () => (await client.tools()).length === 7, 'the operation that is gone to go');
   assert.equal((await client.call('getPet', { path: { petId: 1 } })).isError, undefined);
+  await until(async () => (await modern.tools()).length === 7, 'a modern client to see it');
 });
 
 test('a target whose description is missing is down, says why, and comes up when it is there', async (t) => {

@@ -54,8 +54,9 @@ function connectorOf(config: OpenapiConfig, deps: ConnectorDeps): Connector {
     resumable: true,
     takesHeaders: true,
     relates: true,
+    eras: 'apart',
     address: `${url.origin}${own ? url.pathname : ''}`,
-    open: async ({ headers, events, owner, purpose }) => {
+    open: async ({ headers, events, owner, purpose, era }) => {
       await api.current();
       const sender = credentials ? new CredentialedUpstream(upstream, credentials, owner) : upstream;
       const client = login.length === 0 ? headers : withoutHeaders(headers, ['authorization']);
@@ -65,6 +66,7 @@ function connectorOf(config: OpenapiConfig, deps: ConnectorDeps): Connector {
         fixed: [...AGENT, ...login],
         headers: client,
         events,
+        era,
         renews: purpose === 'probe',
       });
     },

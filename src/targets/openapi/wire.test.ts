@@ -8,7 +8,7 @@ import { Flow } from '../../lib/flow.ts';
 import type { Outgoing } from '../../mcp/definition.ts';
 import type { UpstreamReply, UpstreamRequest } from '../../upstream/http.ts';
 import { Api } from './api.ts';
-import { inlineSource } from './source.ts';
+import type { DocumentSource } from './source.ts';
 import { ApiWire, type ApiWireOptions } from './wire.ts';
 
 type Sent = UpstreamRequest & { readonly cancel?: Cancel | undefined };
@@ -24,6 +24,8 @@ interface Message {
   readonly error?: { code: number; message: string };
 }
 
+type Loose = Readonly<Partial<Record<'result' | 'error' | 'params', Record<string, unknown>>>>;
+
 const JSON_HEAD = ['content-type', 'application/json'];
 
 /** A wire whose requests `answer` answers, and what it has said. */
@@ -32,8 +34,25 @@ function world(
   answer: (request: Sent) => Promise<UpstreamReply>,
   options: Partial<ApiWireOptions> = {},
 ) {
+  let title = 'Pets';
+  let look = (): void => {};
+  const source: DocumentSource = {
+    place: 'a test',
+    // Other tools each time.
+    read: async () => JSON.stringify(description('3.1')).replace('All pets', title),
+    forget() {},
+    watch(changed) {
+      look = changed;
+    },
+    close() {},
+  };
+  const change = (): Promise<void> => {
+    title += '!';
+    look();
+    return new Promise(setImmediate);
+  };
   const api = new Api({
-    source: inlineSource(JSON.stringify(description('3.1'))),
+    source,
     ports: testPorts(),
     tools: { style: 'grouped', selection: {}, outputSchemas: true },
     base: undefined,
@@ -57,6 +76,7 @@ function world(
     fixed: ['user-agent', 'gateway'],
     headers: [],
     events,
+    era: 'legacy' as const,
     renews: false,
   };
   const wire = new ApiWire({ ...standard, ...options });
@@ -72,7 +92,7 @@ function world(
   };
   const call = (name: string, given: object, more?: Partial<Outgoing>) =>
     send(7, 'tools/call', { name, arguments: given }, more);
-  return { wire, api, requests, said, send, call };
+  return { wire, api, requests, said, send, call, change };
 }
 
 const replying =
@@ -100,6 +120,53 @@ test('it greets, lists, and says of the rest that an API has none of it', async 
   assert.deepEqual(ping?.result, {});
   assert.equal(list?.result?.tools?.length, 8);
   assert.equal(none?.error?.code, -32601);
+});
+
+test('to a modern client it says what it is, lists, completes calls, and tells who listens of changes', async (t) => {
+  const { wire, said, send, call, change } = world(t, replying(200, '{"id":1}'), { era: 'modern' });
+  await send(1, 'server/discover', {});
+  await send(2, 'tools/list', {});
+  await call('getPet', PET);
+  await send(3, 'initialize', {});
+  const cancel = new Cancel();
+  const listening = send(
+    4,
+    'subscriptions/listen',
+    { notifications: { toolsListChanged: true, promptsListChanged: true } },
+    { cancel },
+  );
+  const closing = send(5, 'subscriptions/listen', {});
+  await change();
+  const [discovered, list, called, refused, one, two, ...told] = said.map(({ message }) => message as Loose);
+  assert.deepEqual(discovered?.result?.['supportedVersions'], ['2026-07-28']);
+  for (const { result } of [discovered, list, called] as Loose[])
+    assert.equal(result?.['resultType'], 'complete');
+  assert.equal(list?.result?.['cacheScope'], 'public');
+  assert.deepEqual(called?.result?.['structuredContent'], { id: 1 });
+  assert.equal(refused?.error?.['code'], -32601);
+  const tagged = (id: number) => ({ _meta: { 'io.modelcontextprotocol/subscriptionId': id } });
+  assert.deepEqual(one?.params, { ...tagged(4), notifications: { toolsListChanged: true } });
+  assert.deepEqual(two?.params, { ...tagged(5), notifications: {} });
+  assert.deepEqual(
+    told.map((message) => message?.params),
+    [tagged(4)],
+  );
+  cancel.cancel(new Error('enough'));
+  await listening;
+  await change();
+  assert.equal(said.length, 7);
+  wire.close();
+  await closing;
+});
+
+test('a legacy client hears of changes by itself', async (t) => {
+  const { said, api, change } = world(t, replying(200, '{}'));
+  await api.current();
+  await change();
+  assert.deepEqual(
+    said.map(({ message, origin }) => [message.method, origin]),
+    [['notifications/tools/list_changed', undefined]],
+  );
 });
 
 test('a tool that does not exist is an error of the protocol, a wrong argument one of the tool', async (t) => {

@@ -7,17 +7,26 @@ import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { withoutHeaders } from '../../core/outgoing.ts';
 import type { Flow } from '../../lib/flow.ts';
-import { errorMessage, notificationMessage, resultMessage } from '../../lib/json-rpc.ts';
+import { errorMessage, resultMessage } from '../../lib/json-rpc.ts';
 import { isObject } from '../../lib/json-value.ts';
 import type { Outgoing, Wire, WireEvents } from '../../mcp/definition.ts';
 import type { Sender } from '../../mcp/remote/credentialed.ts';
-import { isLegacyRevision, LATEST_LEGACY } from '../../mcp/revisions.ts';
+import type { Era } from '../../mcp/revisions.ts';
 import { parseExact } from '../../openapi/exact-numbers.ts';
 import type { ApiRequest } from '../../openapi/request.ts';
 import { textResult, toolResult } from '../../openapi/result.ts';
 import { ArgumentProblem } from '../../openapi/styles.ts';
 import { replyHeader, type UpstreamReply } from '../../upstream/http.ts';
-import type { Api, Description, PreparedTool } from './api.ts';
+import type { Api, PreparedTool } from './api.ts';
+import {
+  acknowledgement,
+  changeMessage,
+  completed,
+  discovery,
+  introduction,
+  listingOf,
+  wantsChanges,
+} from './words.ts';
 
 export interface ApiWireOptions {
   readonly api: Api;
@@ -27,8 +36,14 @@ export interface ApiWireOptions {
   /** The client's own headers where they may travel. */
   readonly headers: readonly string[];
   readonly events: WireEvents;
+  readonly era: Era;
   /** The description is looked at again when the list is read. */
   readonly renews: boolean;
+}
+
+interface Listener {
+  readonly wanted: boolean;
+  readonly end: () => void;
 }
 
 type Params = Readonly<Record<string, unknown>>;
@@ -39,15 +54,19 @@ const INVALID_PARAMS = -32602;
 
 export class ApiWire implements Wire {
   readonly relates = true;
+  readonly cancelsByClosing: boolean;
   readonly #options: ApiWireOptions;
   readonly #forget: () => void;
+  /** Modern: by the id of the request that listens. */
+  readonly #listeners = new Map<number, Listener>();
   #client: readonly string[];
   #closed = false;
 
   constructor(options: ApiWireOptions) {
     this.#options = options;
     this.#client = options.headers;
-    this.#forget = options.api.watch(() => this.#say('notifications/tools/list_changed'));
+    this.cancelsByClosing = options.era === 'modern';
+    this.#forget = options.api.watch(() => this.#changed());
   }
 
   show(headers: readonly string[]): void {
@@ -59,6 +78,8 @@ export class ApiWire implements Wire {
     const { request, method } = outgoing;
     // Notifications: a call is cancelled by `outgoing.cancel`, and nothing else concerns an API.
     if (request === undefined || method === undefined) return;
+    if (method === 'subscriptions/listen' && this.#options.era === 'modern')
+      return this.#listen(request, paramsOf(message), outgoing);
     const answer = await this.#answer(method, message, outgoing);
     if (this.#closed) return;
     const id = Buffer.from(String(request));
@@ -69,10 +90,27 @@ export class ApiWire implements Wire {
   close(): void {
     this.#closed = true;
     this.#forget();
+    for (const { end } of [...this.#listeners.values()]) end();
   }
 
-  #say(method: string): void {
-    if (!this.#closed) this.#options.events.message(notificationMessage(method), undefined);
+  #changed(): void {
+    const { events, era } = this.#options;
+    if (era === 'legacy') events.message(changeMessage(undefined), undefined);
+    else for (const [id, { wanted }] of this.#listeners) if (wanted) events.message(changeMessage(id), id);
+  }
+
+  /** Open until it is cancelled, or the wire is closed. */
+  #listen(request: number, params: Params, { cancel }: Outgoing): Promise<void> {
+    const wanted = wantsChanges(params);
+    this.#options.events.message(acknowledgement(request, wanted), request);
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.#listeners.delete(request);
+        resolve();
+      };
+      this.#listeners.set(request, { wanted, end });
+      cancel?.onCancel(end);
+    });
   }
 
   async #answer(
@@ -80,11 +118,16 @@ export class ApiWire implements Wire {
     message: Buffer,
     outgoing: Outgoing,
   ): Promise<Buffer | { readonly code: number; readonly message: string }> {
-    const { api, renews } = this.#options;
-    if (method === 'tools/call') return this.#call(paramsOf(message), outgoing);
-    if (method === 'tools/list') return (await (renews ? api.renewed() : api.current())).listing;
-    if (method === 'initialize') return greeting(await api.current(), paramsOf(message));
-    if (method === 'ping') return EMPTY;
+    const { api, renews, era } = this.#options;
+    if (method === 'tools/call') {
+      const answer = await this.#call(paramsOf(message), outgoing);
+      return Buffer.isBuffer(answer) ? completed(answer, era) : answer;
+    }
+    if (method === 'tools/list') return listingOf(await (renews ? api.renewed() : api.current()), era);
+    if (method === 'server/discover' && era === 'modern') return discovery(await api.current());
+    if (method === 'initialize' && era === 'legacy')
+      return introduction(await api.current(), paramsOf(message));
+    if (method === 'ping' && era === 'legacy') return EMPTY;
     return { code: METHOD_NOT_FOUND, message: `an API has no ${method}` };
   }
 
@@ -130,17 +173,6 @@ function paramsOf(message: Buffer): Params {
   const parsed = parseExact(message.toString('utf8'));
   const params = isObject(parsed) ? parsed['params'] : undefined;
   return isObject(params) ? params : {};
-}
-
-function greeting({ title, version, instructions }: Description, { protocolVersion }: Params): Buffer {
-  const known = typeof protocolVersion === 'string' && isLegacyRevision(protocolVersion);
-  const result = {
-    protocolVersion: known ? protocolVersion : LATEST_LEGACY,
-    capabilities: { tools: { listChanged: true } },
-    serverInfo: { name: title, version },
-    instructions,
-  };
-  return Buffer.from(JSON.stringify(result));
 }
 
 function headOf(reply: UpstreamReply) {
