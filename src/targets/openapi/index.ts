@@ -23,7 +23,7 @@ export const openapiTarget = defineTarget<OpenapiConfig>({
 });
 
 /** Some APIs refuse requests without it. */
-const AGENT = ['user-agent', `agentgateway/${VERSION}`];
+const AGENT = `agentgateway/${VERSION}`;
 
 function connectorOf(config: OpenapiConfig, deps: ConnectorDeps): Connector {
   const url = remoteUrl(config, '/');
@@ -63,7 +63,8 @@ function connectorOf(config: OpenapiConfig, deps: ConnectorDeps): Connector {
       return new ApiWire({
         api,
         sender,
-        fixed: [...AGENT, ...login],
+        fixed: login,
+        agent: AGENT,
         headers: client,
         events,
         era,

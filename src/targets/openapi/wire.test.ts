@@ -73,7 +73,8 @@ function world(
   const standard = {
     api,
     sender: { request },
-    fixed: ['user-agent', 'gateway'],
+    fixed: [],
+    agent: 'gateway',
     headers: [],
     events,
     era: 'legacy' as const,
@@ -260,6 +261,11 @@ test("the gateway's and the client's headers stand above those of arguments; coo
   await call('listPets', { header: { 'X-Request-Id': 'mine' } }, { client: ['x-request-id', 'theirs'] });
   assert.ok(headers().includes('x-request-id: theirs'));
   assert.ok(!headers().some((header) => /mine|Bearer/.test(header)));
+  await call('listPets', {}, { client: ['user-agent', 'own'] });
+  assert.deepEqual(
+    headers().filter((header) => header.startsWith('user-agent')),
+    ['user-agent: own'],
+  );
   wire.show(['authorization', 'Bearer renewed']);
   await call('listPets', {});
   assert.ok(headers().includes('authorization: Bearer renewed'));

@@ -31,10 +31,12 @@ import {
 export interface ApiWireOptions {
   readonly api: Api;
   readonly sender: Sender;
-  /** Credentials written into its URL, and what every request carries (flat list). */
+  /** Credentials written into the URL of the API (flat list). */
   readonly fixed: readonly string[];
   /** The client's own headers where they may travel. */
   readonly headers: readonly string[];
+  /** What requests are said to come from, unless something else is said. */
+  readonly agent: string;
   readonly events: WireEvents;
   readonly era: Era;
   /** The description is looked at again when the list is read. */
@@ -48,6 +50,7 @@ interface Listener {
 
 type Params = Readonly<Record<string, unknown>>;
 
+const AGENT = 'user-agent';
 const EMPTY = Buffer.from('{}');
 const METHOD_NOT_FOUND = -32601;
 const INVALID_PARAMS = -32602;
@@ -159,10 +162,12 @@ export class ApiWire implements Wire {
 
   /** What the gateway and the client's own login say stands above what an argument says. */
   #headers(own: readonly string[], { client, headers: further }: Outgoing): readonly string[] {
-    const above = [...this.#options.fixed, ...(client ?? this.#client), ...(further ?? [])];
+    const { fixed, agent } = this.#options;
+    const above = [...fixed, ...(client ?? this.#client), ...(further ?? [])];
     const names = above.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
     const cookies = [...valuesOf(own, 'cookie'), ...valuesOf(above, 'cookie')];
     const joined = [...withoutHeaders(own, names), ...above];
+    if (!names.includes(AGENT) && !own.includes(AGENT)) joined.push(AGENT, agent);
     return cookies.length < 2
       ? joined
       : [...withoutHeaders(joined, ['cookie']), 'cookie', cookies.join('; ')];
