@@ -2,6 +2,7 @@
  * Puts the files that a description refers to into the description itself, so that everything behind this knows
  * references within one document only. Which files may be read is decided by whoever reads them.
  */
+import { LIMITS } from '../core/limits.ts';
 import { isObject } from '../lib/json-value.ts';
 import { refOf } from './references.ts';
 import { type JsonObject, parseText, unreadable } from './text.ts';
@@ -35,6 +36,8 @@ class Bundling {
   /** By address without fragment; the description itself has no name. */
   readonly #names = new Map<string, string | undefined>();
   readonly #waiting: Waiting[] = [];
+  /** Of the files together. */
+  #length = 0;
 
   constructor(root: JsonObject, surroundings: Surroundings) {
     this.#root = root;
@@ -46,7 +49,11 @@ class Bundling {
     this.#rewrite(this.#root, this.#surroundings.base);
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       const { address, name } = next;
-      const document = parseText(await this.#surroundings.read(address));
+      const text = await this.#surroundings.read(address);
+      this.#length += text.length;
+      if (this.#length > LIMITS.apiDocument.value)
+        throw unreadable('it is too long with the files it refers to');
+      const document = parseText(text);
       this.documents.set(name, document);
       this.#rewrite(document, address);
     }

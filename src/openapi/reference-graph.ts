@@ -1,14 +1,24 @@
 /**
  * Which references of a document lead back to themselves, and how large what they stand for is: what decides whether a
- * schema is written where it is used or kept as a definition. Each reference is looked at once, whatever uses it.
+ * schema is written where it is used or kept as a definition. Each reference is looked at once, whatever uses it, and
+ * without recursion: documents may be chains of a hundred thousand references.
  */
 import { type References, refOf } from './references.ts';
 
 interface Node {
   /** Values in it, without what its references stand for. */
-  readonly size: number;
+  readonly own: number;
   /** As often as they are used. */
   readonly refs: readonly string[];
+  readonly order: number;
+  /** Order of the first node of its cycle, as far as that is known. */
+  low: number;
+  /** Next of `refs` to be looked at. */
+  next: number;
+  /** Not yet known to be in a cycle or in none. */
+  open: boolean;
+  recursive: boolean;
+  size: number;
 }
 
 const ENOUGH = 1_000_000;
@@ -16,55 +26,73 @@ const ENOUGH = 1_000_000;
 export class ReferenceGraph {
   readonly #references: References;
   readonly #nodes = new Map<string, Node>();
-  readonly #recursive = new Map<string, boolean>();
-  readonly #sizes = new Map<string, number>();
 
   constructor(references: References) {
     this.#references = references;
   }
 
   isRecursive(ref: string): boolean {
-    let known = this.#recursive.get(ref);
-    if (known === undefined) {
-      known = this.#reaches(ref);
-      this.#recursive.set(ref, known);
-    }
-    return known;
+    return this.#known(ref).recursive;
   }
 
   /** Values in it with all its references written out; a recursive one counts as one. */
   size(ref: string): number {
-    const known = this.#sizes.get(ref);
-    if (known !== undefined) return known;
-    const { size, refs } = this.#node(ref);
-    let total = size;
-    for (const each of refs) {
-      total += this.isRecursive(each) ? 1 : this.size(each);
-      if (total > ENOUGH) break;
+    return this.#known(ref).size;
+  }
+
+  /** Tarjan's strongly connected components, with a stack of our own. */
+  #known(start: string): Node {
+    const known = this.#nodes.get(start);
+    if (known) return known;
+    const first = this.#enter(start);
+    const path = [first];
+    const open = [first];
+    for (let node = path.at(-1); node; node = path.at(-1)) {
+      const ref = node.refs[node.next];
+      if (ref === undefined) {
+        path.pop();
+        const parent = path.at(-1);
+        if (parent) parent.low = Math.min(parent.low, node.low);
+        if (node.low === node.order) this.#close(node, open);
+        continue;
+      }
+      node.next += 1;
+      const seen = this.#nodes.get(ref);
+      if (!seen) {
+        const entered = this.#enter(ref);
+        path.push(entered);
+        open.push(entered);
+      } else if (seen.open) node.low = Math.min(node.low, seen.order);
     }
-    this.#sizes.set(ref, total);
+    return first;
+  }
+
+  /** `root` and what lies above it form a cycle, or it stands alone. What they refer to is known. */
+  #close(root: Node, open: Node[]): void {
+    const members = open.splice(open.lastIndexOf(root));
+    for (const node of members) {
+      node.open = false;
+      node.recursive = members.length > 1 || node.refs.some((ref) => this.#nodes.get(ref) === node);
+    }
+    for (const node of members) node.size = Math.min(ENOUGH, node.own + this.#referenced(node));
+  }
+
+  #referenced({ refs }: Node): number {
+    let total = 0;
+    for (const ref of refs) {
+      const node = this.#nodes.get(ref);
+      total += !node || node.recursive ? 1 : node.size;
+    }
     return total;
   }
 
-  #reaches(start: string): boolean {
-    const seen = new Set<string>();
-    const open = [...this.#node(start).refs];
-    for (let ref = open.pop(); ref !== undefined; ref = open.pop()) {
-      if (ref === start) return true;
-      if (seen.has(ref)) continue;
-      seen.add(ref);
-      open.push(...this.#node(ref).refs);
-    }
-    return false;
-  }
-
-  #node(ref: string): Node {
-    const known = this.#nodes.get(ref);
-    if (known) return known;
-    const found: { size: number; refs: string[] } = { size: 0, refs: [] };
+  #enter(ref: string): Node {
+    const found: { own: number; refs: string[] } = { own: 0, refs: [] };
     count(this.#value(ref), found);
-    this.#nodes.set(ref, found);
-    return found;
+    const order = this.#nodes.size;
+    const node = { ...found, order, low: order, next: 0, open: true, recursive: false, size: found.own };
+    this.#nodes.set(ref, node);
+    return node;
   }
 
   /** What leads nowhere is reported where it is used. */
@@ -77,8 +105,8 @@ export class ReferenceGraph {
   }
 }
 
-function count(value: unknown, found: { size: number; refs: string[] }): void {
-  found.size += 1;
+function count(value: unknown, found: { own: number; refs: string[] }): void {
+  found.own += 1;
   if (typeof value !== 'object' || value === null) return;
   const ref = refOf(value);
   if (ref !== undefined) found.refs.push(ref);

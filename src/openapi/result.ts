@@ -141,7 +141,7 @@ function excerpt(reply: ApiReply): string {
   const problem = /\+json$/.test(type) ? parseObject(bytes) : undefined;
   if (problem && type === 'application/problem+json') return problemText(problem);
   const text = decoded(reply);
-  const words = /^\s*<(?:!doctype|html)/i.test(text) ? wordsOf(text) : text;
+  const words = /^\s*<(?:!doctype|html)/i.test(text) ? wordsOf(text.slice(0, ERROR_LENGTH)) : text;
   const short = words.slice(0, ERROR_LENGTH);
   return short.length < words.length || reply.cut ? `${short}${cutNotice(short.length)}` : short;
 }

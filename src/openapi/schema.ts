@@ -42,6 +42,8 @@ export class SchemaReader {
   readonly #graph: ReferenceGraph;
   readonly #names = new Map<string, string>();
   readonly #pointers = new Map<string, string>();
+  /** How many definitions would have the same name. */
+  readonly #counts = new Map<string, number>();
   readonly #converted = new Map<string, Schema>();
 
   constructor(references: References) {
@@ -124,7 +126,11 @@ export class SchemaReader {
     if (known !== undefined) return known;
     const last = (pointerParts(pointer).at(-1) ?? '').replace(/[^A-Za-z0-9_.-]+/g, '_') || 'Schema';
     let name = last;
-    for (let count = 2; this.#pointers.has(name); count += 1) name = `${last}_${count}`;
+    while (this.#pointers.has(name)) {
+      const count = (this.#counts.get(last) ?? 1) + 1;
+      this.#counts.set(last, count);
+      name = `${last}_${count}`;
+    }
     this.#names.set(pointer, name);
     this.#pointers.set(name, pointer);
     return name;

@@ -250,6 +250,36 @@ test('what suits a model badly is said', () => {
   assert.deepEqual(reviewTool(good), []);
 });
 
+test('names and references of a document that means no good end in time', () => {
+  const responses = ok();
+  const count = 5000;
+  const same = Object.fromEntries(
+    Array.from({ length: count }, (_, at) => [`/p${at}`, { get: { operationId: 'same', responses } }]),
+  );
+  assert.equal(new Set(namesOf(toolsOf(same))).size, count);
+  const long = `${'-'.repeat(500_000)}x`;
+  assert.deepEqual(
+    namesOf(
+      toolsOf({
+        '/a': { get: { operationId: `a${long}`, responses } },
+        [`/${long}`]: { get: { responses } },
+      }),
+    ).map((name) => name.length <= 64),
+    [true, true],
+  );
+  const chain = Object.fromEntries(
+    Array.from({ length: count }, (_, at) => [
+      `S${at}`,
+      { items: { $ref: `#/components/schemas/S${at + 1}` } },
+    ]),
+  );
+  const schemas = { ...chain, [`S${count}`]: { type: 'string' } };
+  const body = { post: { requestBody: json({ $ref: '#/components/schemas/S0' }), responses } };
+  const [tool] = toolsOf({ '/a': body }, {}, { components: { schemas } });
+  const schema = tool?.entry.inputSchema as { $defs?: object } | undefined;
+  assert.ok(Object.keys(schema?.$defs ?? {}).length > count / 2);
+});
+
 test('the cost of a document grows with its operations, not with what they share', () => {
   const schemas = Object.fromEntries(
     Array.from({ length: 300 }, (_, at) => [
