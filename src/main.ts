@@ -9,6 +9,7 @@ import { GatewayError } from './core/errors.ts';
 import { systemClock } from './core/ports.ts';
 import type { ExplainFlags } from './explain/command.ts';
 import { QuestionError } from './explain/question.ts';
+import type { OpenapiFlags } from './openapi-command.ts';
 import {
   type ConfigInput,
   checkPlan,
@@ -79,6 +80,7 @@ function program(): Command {
     .option('--route <name>', 'which route to serve, when there are several')
     .action((_options, self: Command) => stdio(self.opts<Flags>()));
   addExplain(command);
+  addOpenapi(command);
   // Told by the action, in words that help; set last, because commands inherit it.
   return command.allowExcessArguments();
 }
@@ -109,6 +111,17 @@ function addExplain(command: Command): void {
     .action((_options, self: Command) => explain(self.opts<Flags & ExplainFlags>()));
 }
 
+function addOpenapi(command: Command): void {
+  command
+    .command('openapi')
+    .description('show the tools that an API description would become, and which of them suit a model badly')
+    .argument('<file or url>', 'OpenAPI 3.1, 3.0 or Swagger 2.0, JSON or YAML')
+    .option('--arguments <style>', 'grouped or flat', 'grouped')
+    .option('--external-references', 'read the files it refers to')
+    .option('--format <format>', 'text or json', 'text')
+    .action((place: string, flags: OpenapiFlags) => openapi(place, flags));
+}
+
 const HELP = `
 A saved configuration file takes effect without a restart. SIGTERM and SIGINT let requests in flight end, then stop
 every child process; a second signal ends at once.
@@ -123,6 +136,7 @@ Examples:
   agentgateway -f config.yaml --validate-only
   agentgateway explain -f config.yaml --as "$TOKEN" --tool echo
   agentgateway stdio -f config.yaml
+  agentgateway openapi petstore.yaml
   agentgateway schema > config.schema.json`;
 
 async function serve(flags: Flags): Promise<void> {
@@ -155,6 +169,14 @@ async function explain(flags: Flags & ExplainFlags): Promise<void> {
   const { text, allowed } = await runExplain(read, asked, quietPorts(host));
   print(text);
   if (!allowed) process.exitCode = 1;
+}
+
+async function openapi(place: string, flags: OpenapiFlags): Promise<void> {
+  if (!['text', 'json'].includes(flags.format)) throw new UsageError('openapi: --format is text or json');
+  if (!['grouped', 'flat'].includes(flags.arguments))
+    throw new UsageError('openapi: --arguments is grouped or flat');
+  const { describeApi } = await import('./openapi-command.ts');
+  print(await describeApi(place, flags, host.cwd));
 }
 
 async function stdio(flags: Flags): Promise<void> {

@@ -33,6 +33,7 @@ import { timeout } from './policies/timeout/index.ts';
 import { transformations } from './policies/transformations/index.ts';
 import { urlRewrite } from './policies/url-rewrite/index.ts';
 import { mcpTarget } from './targets/mcp/index.ts';
+import { openapiTarget } from './targets/openapi/index.ts';
 import { sseTarget } from './targets/sse/index.ts';
 import { stdioTarget } from './targets/stdio/index.ts';
 
@@ -84,7 +85,9 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     health,
     ...(additions.policies ?? []),
   ].map(policy);
-  const targets = [stdioTarget, mcpTarget, sseTarget, ...(additions.targets ?? [])].map(target);
+  const targets = [stdioTarget, mcpTarget, sseTarget, openapiTarget, ...(additions.targets ?? [])].map(
+    target,
+  );
   const outgoing = policies.filter(({ altitudes }) => altitudes?.includes('outgoing'));
   const mcp = mcpBackend(
     targets,

@@ -104,9 +104,10 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
   target: {
     keys: 'mcp name openapi policies sse stdio',
-    inside: { mcp: 'remote', sse: 'remote', stdio: 'stdio', policies: 'targetPolicies' },
+    inside: { mcp: 'remote', openapi: 'openapi', sse: 'remote', stdio: 'stdio', policies: 'targetPolicies' },
   },
   remote: { keys: 'backend host path port', inside: {} },
+  openapi: { keys: 'backend host path port schema', inside: {} },
   stdio: { keys: 'args clear_env cmd env', inside: {} },
   listenerPolicies: {
     keys: 'apiKey authorization basicAuth cors extAuthz extProc jwtAuth oidc transformations',

@@ -1,5 +1,5 @@
 /**
- * What a kind of target (stdio, mcp, sse, later openapi) brings: its schema and how one connection to the upstream
+ * What a kind of target (stdio, mcp, sse, openapi) brings: its schema and how one connection to the upstream
  * is opened. mcp/ holds the interface, targets/ implement it, so that the core knows no transport by name.
  */
 import type { ZodType } from 'zod';

@@ -6,6 +6,7 @@ import { check as a2a } from '../../examples/a2a/check.ts';
 import { check as basic } from '../../examples/basic/check.ts';
 import { check as loadBalancing } from '../../examples/load-balancing/check.ts';
 import { check as multiplex } from '../../examples/multiplex/check.ts';
+import { check as openapi } from '../../examples/openapi/check.ts';
 import { check as remote } from '../../examples/remote/check.ts';
 import { check as stdio } from '../../examples/stdio/check.ts';
 import { exampleFolder } from '../fixtures/example.ts';
@@ -15,6 +16,7 @@ const CHECKS: Readonly<Record<string, (t: TestContext) => Promise<void>>> = {
   basic,
   'load-balancing': loadBalancing,
   multiplex,
+  openapi,
   remote,
   stdio,
 };

@@ -191,4 +191,16 @@ export const MCP_LIMITS = {
     error: undefined,
     what: 'Pause after which the lists of a target are compared with the upstream.',
   },
+  apiDocument: {
+    value: 32 * MIB,
+    unit: 'bytes',
+    error: 'CONFIG_INVALID',
+    what: 'An API description (`openapi`); the target stays down.',
+  },
+  apiReply: {
+    value: 1 * MIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'What a call of an `openapi` target passes on of the reply of the API; the rest is cut off, and the result says so.',
+  },
 } as const satisfies Record<string, Limit>;

@@ -3,6 +3,7 @@
  * exposed names that a listing keeps, never splitting at a separator.
  */
 import { createHash } from 'node:crypto';
+import { matchesPattern } from '../../lib/pattern.ts';
 
 export interface Curation {
   readonly include?: readonly string[] | undefined;
@@ -56,22 +57,6 @@ export function isShown(native: string, curation: Curation | undefined): boolean
   if (!curation) return true;
   if (curation.exclude?.some((pattern) => matchesPattern(native, pattern))) return false;
   return curation.include?.some((pattern) => matchesPattern(native, pattern)) ?? true;
-}
-
-/** Linear in the length of the text however many stars the pattern has. */
-export function matchesPattern(text: string, pattern: string): boolean {
-  const parts = pattern.split('*');
-  const head = parts[0] as string;
-  if (parts.length === 1) return text === pattern;
-  if (!text.startsWith(head)) return false;
-  const tail = parts[parts.length - 1] as string;
-  let at = head.length;
-  for (const part of parts.slice(1, -1)) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return text.length - tail.length >= at && text.endsWith(tail);
 }
 
 const UI = 'ui://';

@@ -9,7 +9,17 @@ const EDGE = ['config', 'route', 'listen'];
 const ASSEMBLY = ['generation', 'sources', 'admin'];
 const TOP = ['gateway', 'standard'];
 /** The process: the command line, its modes and screens, and what is published. */
-const LAST = ['index', 'embed', 'main', 'run', 'stdio', 'start-screen', 'testing', 'explain'];
+const LAST = [
+  'index',
+  'embed',
+  'main',
+  'run',
+  'stdio',
+  'start-screen',
+  'testing',
+  'explain',
+  'openapi-command',
+];
 
 const BELOW_FEATURES = [...FOUNDATION, ...KNOWLEDGE, ...PROTOCOL];
 const BELOW_ASSEMBLY = [...BELOW_FEATURES, ...FEATURES, ...EDGE];

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { temporaryFolder } from '../../../test/fixtures/child-host.ts';
+import { description, PetApi } from '../../../test/fixtures/pet-api.ts';
+import { type TestPorts, testPorts } from '../../../test/fixtures/test-ports.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { Scope } from '../../core/scope.ts';
+import { Cancel } from '../../lib/cancel.ts';
+import { Api } from './api.ts';
+import { type DocumentSource, FileSource, inlineSource, UrlSource } from './source.ts';
+
+const TEXT = JSON.stringify(description('3.1'));
+
+/** A source whose texts are given one after the other; an error is thrown. */
+function scripted(
+  ...texts: (string | undefined | Error)[]
+): DocumentSource & { reads: number; changed(): void } {
+  const source = {
+    place: 'a test',
+    reads: 0,
+    changed: () => {},
+    async read() {
+      source.reads += 1;
+      const text = texts.shift();
+      if (text instanceof Error) throw text;
+      return text;
+    },
+    forget() {},
+    watch(changed: () => void) {
+      source.changed = changed;
+    },
+    close() {},
+  };
+  return source;
+}
+
+function apiOf(t: TestContext, source: DocumentSource, ports: TestPorts = testPorts()) {
+  const tools = { style: 'grouped', selection: {}, outputSchemas: true } as const;
+  const api = new Api({
+    source,
+    ports,
+    tools,
+    base: undefined,
+    externalReferences: true,
+    authenticated: true,
+  });
+  t.after(() => api.close());
+  return { api, ports };
+}
+
+const without = (path: string): string => {
+  const { paths, ...rest } = description('3.1') as { paths: Record<string, object> };
+  return JSON.stringify({
+    ...rest,
+    paths: Object.fromEntries(Object.entries(paths).filter(([name]) => name !== path)),
+  });
+};
+
+test('a description is read once, whoever asks for it and however often', async (t) => {
+  const source = scripted(TEXT);
+  const { api } = apiOf(t, source);
+  const [one, other] = await Promise.all([api.current(), api.current()]);
+  assert.equal(one, other);
+  assert.equal(await api.current(), one);
+  assert.equal(source.reads, 1);
+  assert.deepEqual([...one.tools.keys()].length, JSON.parse(one.listing.toString()).tools.length);
+});
+
+test('it is looked at again at a certain age, and everybody hears of other tools', async (t) => {
+  const source = scripted(TEXT, undefined, TEXT.replace('1.2.3', '1.2.4'), without('/large'));
+  const { api, ports } = apiOf(t, source);
+  let told = 0;
+  api.watch(() => {
+    told += 1;
+  });
+  const first = await api.renewed();
+  assert.equal(source.reads, 1);
+  for (const [changes, size] of [
+    [0, 8],
+    [0, 8],
+    [1, 7],
+  ] as const) {
+    await ports.clock.advance(LIMITS.reconcile.value);
+    assert.equal((await api.renewed()).tools.size, size);
+    assert.equal(told, changes);
+  }
+  assert.equal(source.reads, 4);
+  assert.equal(first.tools.size, 8);
+});
+
+test('what cannot be read later leaves the description in force, and is said once', async (t) => {
+  const failure = new GatewayError('UPSTREAM_CONNECT', 'not there');
+  const source = scripted(TEXT, failure, failure, '{"openapi":', without('/large'));
+  const { api, ports } = apiOf(t, source);
+  await api.current();
+  for (const said of [1, 1, 2, 2]) {
+    source.changed();
+    await new Promise(setImmediate);
+    assert.equal(ports.logged.filter(({ level }) => level === 'warn').length, said);
+  }
+  assert.equal((await api.current()).tools.size, 7);
+});
+
+test('a description that cannot be used says why to whoever asks, until it can', async (t) => {
+  let text = '{}';
+  const source: DocumentSource = { place: 'a test', read: async () => text, forget() {}, close() {} };
+  const { api } = apiOf(t, source);
+  await assert.rejects(api.current(), /neither "openapi" nor "swagger"/);
+  await assert.rejects(api.current(), /neither "openapi" nor "swagger"/);
+  text = TEXT;
+  assert.equal((await api.current()).tools.size, 8);
+});
+
+test('a text of the configuration that cannot be used does not become usable by asking again', async (t) => {
+  const { api } = apiOf(t, inlineSource('{}'));
+  for (let round = 0; round < 2; round += 1) await assert.rejects(api.current(), /neither "openapi" nor/);
+});
+
+test('an end while it is being read ends the reading', async (t) => {
+  const source: DocumentSource = {
+    place: 'a test',
+    read: (cancel) => new Promise((_, reject) => cancel.onCancel(reject)),
+    forget() {},
+    close() {},
+  };
+  const { api } = apiOf(t, source);
+  const reading = api.current();
+  api.close();
+  await assert.rejects(reading, /no longer in use/);
+  await assert.rejects(api.current(), /no longer in use/);
+});
+
+test('a URL is asked with what it said last, and 304 means that nothing has changed', async (t) => {
+  const server = await PetApi.start();
+  const scope = new Scope();
+  t.after(() => scope.close());
+  t.after(() => server.close());
+  const lasting = {
+    hold: <T extends { close(): void | Promise<void> }>(owner: Scope, _key: string, make: () => T): T =>
+      owner.own(make()),
+  };
+  const source = new UrlSource(`${server.url}/openapi.json`, { lasting, scope, connectTimeoutMs: 5000 });
+  server.description = TEXT;
+  assert.equal(await source.read(new Cancel()), TEXT);
+  assert.equal(await source.read(new Cancel()), undefined);
+  server.description = without('/large');
+  assert.equal(await source.read(new Cancel()), server.description);
+  source.forget();
+  assert.equal(await source.read(new Cancel()), server.description);
+  const around = source.surroundings(new Cancel());
+  assert.equal(await around.read(new URL('/openapi.json', server.url)), server.description);
+  await assert.rejects(around.read(new URL('http://127.0.0.1:1/x')), /lies outside of/);
+  await assert.rejects(around.read(new URL('file:///etc/passwd')), /lies outside of/);
+  const gone = new UrlSource(`${server.url}/v1/pets/99`, { lasting, scope, connectTimeoutMs: 5000 });
+  await assert.rejects(gone.read(new Cancel()), /answered with HTTP 404/);
+});
+
+test('files beside a description are read from its folder and below, and looked at with it', async (t) => {
+  const folder = temporaryFolder(t);
+  const ports = testPorts();
+  const source = new FileSource(join(folder, 'api.yaml'), ports);
+  t.after(() => source.close());
+  await assert.rejects(source.read(), /there is no such file/);
+  await writeFile(join(folder, 'api.yaml'), 'one');
+  await writeFile(join(folder, 'part.yaml'), 'part');
+  assert.equal(await source.read(), 'one');
+  assert.equal(await source.read(), undefined);
+  const { base, read } = source.surroundings();
+  assert.equal(await read(new URL('part.yaml', base)), 'part');
+  assert.equal(await source.read(), undefined);
+  for (const outside of ['../x.yaml', '/etc/hostname', 'http://127.0.0.1:1/x', 'gone.yaml'])
+    await assert.rejects(read(new URL(outside, base)), GatewayError, outside);
+  let changes = 0;
+  const seen = new Promise<void>((resolve) => {
+    source.watch(() => {
+      changes += 1;
+      resolve();
+    });
+  });
+  await writeFile(join(folder, 'part.yaml'), 'another part');
+  await ports.clock.advance(2000);
+  await seen;
+  assert.equal(await source.read(), 'one');
+  assert.equal(changes, 1);
+});

@@ -1,0 +1,194 @@
+/**
+ * The API behind one target: its description, read once for all connections and again when it changes, and what is
+ * made of it in advance: the bytes of the list of tools, and how each call becomes a request.
+ */
+import { asGatewayError, GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { Ports } from '../../core/ports.ts';
+import type { Closable } from '../../core/scope.ts';
+import { Cancel } from '../../lib/cancel.ts';
+import { isObject } from '../../lib/json-value.ts';
+import type { ApiDocument } from '../../openapi/document.ts';
+import type { Output } from '../../openapi/output-schema.ts';
+import { type RequestBuilder, requestBuilder } from '../../openapi/request.ts';
+import { type WantedCredential, wantedCredentials } from '../../openapi/security.ts';
+import { readTools, type ToolOptions } from '../../openapi/tools.ts';
+import { openDocument } from './document.ts';
+import type { DocumentSource } from './source.ts';
+
+export interface PreparedTool {
+  readonly build: RequestBuilder;
+  readonly output: Output | undefined;
+}
+
+export interface Description {
+  readonly title: string;
+  readonly version: string;
+  readonly instructions: string | undefined;
+  /** The result of tools/list. */
+  readonly listing: Buffer;
+  readonly tools: ReadonlyMap<string, PreparedTool>;
+}
+
+export interface ApiOptions {
+  readonly source: DocumentSource;
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'random'>;
+  readonly tools: ToolOptions;
+  /** See `BuilderOptions`. */
+  readonly base: string | undefined;
+  /** Files that the description refers to are read. */
+  readonly externalReferences: boolean;
+  /** Requests carry credentials of some kind. */
+  readonly authenticated: boolean;
+}
+
+/** For the whole text; who waits for it may give up sooner. */
+const READ_MS = 60_000;
+/** Lists are read more often than a description changes. */
+const AGE_MS = LIMITS.reconcile.value / 2;
+const SAID = 20;
+
+export class Api implements Closable {
+  readonly #options: ApiOptions;
+  readonly #watchers = new Set<() => void>();
+  readonly #ended = new Cancel();
+  #description: Description | undefined;
+  #reading: Promise<Description> | undefined;
+  #readAt = Number.NEGATIVE_INFINITY;
+  #failure: string | undefined;
+  #watching = false;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with a GatewayError where there is none yet. */
+  async current(): Promise<Description> {
+    return this.#description ?? (await this.#read());
+  }
+
+  /** The same after another look at the source, where the last one was some time ago; what fails is logged. */
+  async renewed(): Promise<Description> {
+    const { clock } = this.#options.ports;
+    const description = await this.current();
+    if (clock.monotonic() - this.#readAt < AGE_MS) return description;
+    return this.#read().catch(() => description);
+  }
+
+  /** `changed`: the list of tools is another one now. */
+  watch(changed: () => void): () => void {
+    this.#watchers.add(changed);
+    return () => this.#watchers.delete(changed);
+  }
+
+  close(): void {
+    this.#ended.cancel(new GatewayError('UPSTREAM_CLOSED', 'the target is no longer in use'));
+    this.#watchers.clear();
+    void this.#options.source.close();
+  }
+
+  #read(): Promise<Description> {
+    this.#reading ??= this.#readOnce().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #readOnce(): Promise<Description> {
+    const { source, ports } = this.#options;
+    if (this.#ended.reason) throw this.#ended.reason;
+    const { cancel, forget } = this.#ended.child();
+    const late = new GatewayError('UPSTREAM_TIMEOUT', `${source.place} was not read within ${READ_MS} ms`);
+    const timer = ports.clock.after(READ_MS, () => cancel.cancel(late));
+    try {
+      const text = await source.read(cancel);
+      this.#readAt = ports.clock.monotonic();
+      this.#startWatching();
+      const before = this.#description;
+      if (text !== undefined) this.#description = this.#prepared(await this.#document(text, cancel));
+      this.#failure = undefined;
+      if (!this.#description) throw new GatewayError('CONFIG_INVALID', `${source.place} cannot be used`);
+      if (before && !before.listing.equals(this.#description.listing)) this.#changed();
+      return this.#description;
+    } catch (cause) {
+      throw this.#failed(cause);
+    } finally {
+      timer.cancel();
+      forget();
+    }
+  }
+
+  /** What was read before stays in force; the same failure is said once. */
+  #failed(cause: unknown): GatewayError {
+    const { source, ports } = this.#options;
+    const error = asGatewayError(cause);
+    source.forget();
+    this.#startWatching();
+    if (this.#description && error.message !== this.#failure && !this.#ended.cancelled) {
+      const fields = { source: source.place, reason: error.message };
+      ports.log.warn(fields, 'API description not read again: the one before stays in force');
+    }
+    this.#failure = error.message;
+    return error;
+  }
+
+  #startWatching(): void {
+    if (this.#watching || this.#ended.cancelled) return;
+    this.#watching = true;
+    this.#options.source.watch?.(() => this.#read().catch(() => undefined));
+  }
+
+  #changed(): void {
+    this.#options.ports.log.info({ source: this.#options.source.place }, 'API description has changed');
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  #document(text: string, cancel: Cancel): Promise<ApiDocument> {
+    const { source, externalReferences } = this.#options;
+    return openDocument(text, externalReferences ? source.surroundings?.(cancel) : undefined);
+  }
+
+  #prepared(document: ApiDocument): Description {
+    const { ports, tools: options, base } = this.#options;
+    const { tools, problems } = readTools(document, options);
+    for (const problem of problems.slice(0, SAID))
+      ports.log.warn({ operation: problem.where, reason: problem.message }, 'an operation is left out');
+    if (problems.length > SAID)
+      ports.log.warn({ operations: problems.length - SAID }, 'further operations are left out');
+    this.#sayWanted(
+      wantedCredentials(
+        document,
+        tools.map(({ operation }) => operation),
+      ),
+    );
+    const boundary = (): string => `form-${ports.random(18).toString('hex')}`;
+    const prepared = tools.map((tool): [string, PreparedTool] => [
+      tool.name,
+      { build: requestBuilder(tool, { base, boundary }), output: tool.output },
+    ]);
+    const listing = Buffer.from(JSON.stringify({ tools: tools.map(({ entry }) => entry) }));
+    return { ...describedBy(document), listing, tools: new Map(prepared) };
+  }
+
+  #sayWanted(wanted: readonly WantedCredential[]): void {
+    if (this.#options.authenticated) return;
+    for (const { scheme, kind, remedy, operations } of wanted) {
+      const message = `the API wants credentials ("${scheme}": ${kind}) and policies.backendAuth of the target is missing`;
+      this.#options.ports.log.warn({ operations, remedy }, message);
+    }
+  }
+}
+
+const INSTRUCTIONS_LENGTH = 2000;
+
+function describedBy({ root, title }: ApiDocument): Pick<Description, 'title' | 'version' | 'instructions'> {
+  const info = isObject(root['info']) ? root['info'] : {};
+  const { version, description } = info;
+  const instructions =
+    typeof description === 'string' ? description.trim().slice(0, INSTRUCTIONS_LENGTH) : '';
+  return {
+    title: title === '' ? 'openapi' : title,
+    version: typeof version === 'string' ? version : '0',
+    instructions: instructions === '' ? undefined : instructions,
+  };
+}
