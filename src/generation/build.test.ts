@@ -247,7 +247,7 @@ describe('a generation', () => {
     const generation = world.build(
       one({ path: '/a', backends: [shared, shared] }, { path: '/b', backends: [shared] }),
     );
-    const keys = ['route-0 backend/shared', 'route-0 backend/shared#2', 'route-1 backend/shared'];
+    const keys = ['backend/shared', 'route-0 backend/shared#2', 'route-1 backend/shared'];
     assert.deepEqual(
       world.built.map(({ key }) => key),
       keys,

@@ -204,11 +204,11 @@ function buildRoute(
 
 /**
  * Names what is kept for a backend here: the view and the sessions of one that several routes name are theirs alone, as
- * their rules are.
+ * their rules are. The first of them keeps the name as it is, which other processes know whatever their ports.
  */
-function instanceKey({ key, backends }: RoutePlan, at: number): string {
+function instanceKey({ key, backends }: RoutePlan, at: number, built: readonly BuiltBackend[]): string {
   const { key: named } = backends[at] as RouteBackend;
-  if (named.startsWith(`${key}[`)) return named;
+  if (!built.some((other) => other.key === named)) return named;
   const before = backends.slice(0, at).filter((other) => other.key === named).length;
   return `${key} ${named}${before === 0 ? '' : `#${before + 1}`}`;
 }
@@ -216,7 +216,7 @@ function instanceKey({ key, backends }: RoutePlan, at: number): string {
 /** 4. The backend behind its own layers. */
 function buildBackend(at: number, route: RoutePlan, building: Building): WeightedBackend {
   const backend = route.backends[at] as RouteBackend;
-  const instance = instanceKey(route, at);
+  const instance = instanceKey(route, at, building.backends);
   const { definitions, ports, lasting, scope, current, plan } = building;
   const definition = definitions.backends.find(({ key }) => key === backend.kind);
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);

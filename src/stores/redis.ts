@@ -7,11 +7,14 @@ import { GatewayError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
+import { type RedisAddress, shownAddress } from './redis-address.ts';
 
 export interface RedisOptions {
-  /** Asked for each connection: a file with it may have changed. */
-  readonly url: () => string;
+  /** Asked for each connection: a file with it may have changed. The same object while it has not. */
+  readonly address: () => RedisAddress;
   readonly ports: Pick<Ports, 'clock' | 'log'>;
+  /** For the log: whose connection it is. */
+  readonly policy: string;
 }
 
 /** A script that is sent once and then named. */
@@ -43,21 +46,25 @@ export class RedisConnection implements Closable {
     return this.#client?.status === 'ready';
   }
 
-  /** Rejects with OVERLOADED: no connection, no answer in time, an error of the server. */
+  /** Rejects with OVERLOADED, whatever it is: no connection, no answer in time, an error of the server or the library. */
   async run(script: Script, parts: readonly (string | number)[], timeoutMs: number): Promise<unknown> {
-    const client = this.connected ? (this.#client as Redis) : await this.#ready();
-    if (this.#underWay >= LIMITS.redisCommands.value) throw unavailable('too many questions to Redis');
-    this.#underWay += 1;
-    const run = (client as unknown as Record<string, Run>)[script.name] ?? defined(client, script);
-    const answer = run.apply(client, [...parts]);
-    const over = (): void => {
-      this.#underWay -= 1;
-    };
-    answer.then(over, over);
     try {
-      return await this.#within(answer, timeoutMs);
+      const client = this.connected ? (this.#client as Redis) : await this.#ready();
+      if (this.#underWay >= LIMITS.redisCommands.value) throw unavailable('too many questions to Redis');
+      return await this.#within(this.#sent(client, script, parts), timeoutMs);
     } catch (cause) {
-      throw cause instanceof GatewayError ? cause : unavailable('Redis does not answer', cause);
+      throw cause instanceof GatewayError ? cause : unavailable('Redis cannot be used', cause);
+    }
+  }
+
+  /** Counted until it is answered, also when nobody waits any longer. */
+  async #sent(client: Redis, script: Script, parts: readonly (string | number)[]): Promise<unknown> {
+    this.#underWay += 1;
+    try {
+      const run = (client as unknown as Record<string, Run>)[script.name] ?? defined(client, script);
+      return await run.apply(client, [...parts]);
+    } finally {
+      this.#underWay -= 1;
     }
   }
 
@@ -70,16 +77,29 @@ export class RedisConnection implements Closable {
   async #ready(): Promise<Redis> {
     if (this.#closed) throw unavailable('Redis is no longer in use');
     this.#opening ??= this.#open();
-    const client = await this.#opening;
-    if (client.status !== 'ready') throw unavailable('no connection to Redis');
-    return client;
+    const opening = this.#opening;
+    try {
+      const client = await opening;
+      if (client.status === 'ready') return client;
+    } catch (cause) {
+      if (this.#opening === opening) this.#opening = undefined;
+      throw cause;
+    }
+    throw unavailable('no connection to Redis');
   }
 
   /** Resolves when the first try to connect is over, whatever came of it. */
   async #open(): Promise<Redis> {
     const { Redis: Client } = await import('ioredis');
-    const url = this.#options.url();
-    const client = new Client(url, {
+    const address = this.#options.address();
+    const { host, port, username, password, database, tls } = address;
+    const client = new Client({
+      host,
+      port,
+      username,
+      password,
+      db: database,
+      ...(tls && { tls: {} }),
       lazyConnect: true,
       connectTimeout: LIMITS.redisConnect.value,
       socketTimeout: LIMITS.redisSilence.value,
@@ -90,31 +110,39 @@ export class RedisConnection implements Closable {
       retryStrategy: (times) => (this.#closed ? null : Math.min(RETRY_FIRST_MS * 2 ** times, RETRY_MOST_MS)),
     });
     this.#client = client;
-    client.on('error', (error: Error) => this.#lost(error));
-    client.on('close', () => {
-      this.#lost(undefined);
-      // It would connect by the old one for ever.
-      if (this.#options.url() !== url) this.#drop(client);
+    client.on('error', (error: Error) => {
+      this.#lost(address, error);
+      // The library would go on in database 0.
+      if (commandOf(error) === 'select') client.disconnect(true);
     });
-    client.on('ready', () => this.#back());
+    client.on('close', () => {
+      this.#lost(address, undefined);
+      // It would connect by the old one for ever.
+      if (this.#options.address() !== address) this.#drop(client);
+    });
+    client.on('end', () => this.#drop(client));
+    client.on('ready', () => this.#back(address));
     await this.#within(client.connect(), LIMITS.redisConnect.value).catch(() => undefined);
     return client;
   }
 
   /** Who asks next opens another one. */
   #drop(client: Redis): void {
-    client.disconnect();
+    if (client.status !== 'end') client.disconnect();
     if (this.#client === client) this.#client = this.#opening = undefined;
   }
 
-  #lost(error: Error | undefined): void {
+  #lost(address: RedisAddress, error: Error | undefined): void {
     if (this.#down || this.#closed) return;
     this.#down = true;
-    this.#options.ports.log.warn({ error: error?.message }, 'no connection to Redis');
+    const { policy, ports } = this.#options;
+    const redis = shownAddress(address);
+    ports.log.warn({ policy, redis, error: error && reasonOf(error) }, 'no connection to Redis');
   }
 
-  #back(): void {
-    if (this.#down) this.#options.ports.log.info({}, 'connected to Redis again');
+  #back(address: RedisAddress): void {
+    const { policy, ports } = this.#options;
+    if (this.#down) ports.log.info({ policy, redis: shownAddress(address) }, 'connected to Redis again');
     this.#down = false;
   }
 
@@ -131,6 +159,20 @@ export class RedisConnection implements Closable {
 function defined(client: Redis, { name, lua, keys }: Script): Run {
   client.defineCommand(name, { lua, numberOfKeys: keys });
   return (client as unknown as Record<string, Run>)[name] as Run;
+}
+
+/** Of an answer of the server that is an error. */
+function commandOf(error: Error): string | undefined {
+  return (error as { readonly command?: { readonly name?: string } }).command?.name;
+}
+
+function reasonOf(error: Error): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (commandOf(error) === 'select') return `the database cannot be used: ${message}`;
+  // The library asks for a bug report where somebody else than Redis answers.
+  if (message.endsWith('Please report this.')) return 'what answers there does not speak as Redis does';
+  // Several addresses of one name fail together, without a text.
+  return message || (code ?? error.name);
 }
 
 function unavailable(why: string, cause?: unknown): GatewayError {

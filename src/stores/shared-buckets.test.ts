@@ -1,5 +1,6 @@
 // needs: redis-server
 import assert from 'node:assert/strict';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { NO_REDIS, type RedisProcess, startRedis } from '../../test/fixtures/redis.ts';
 import { testPorts } from '../../test/fixtures/test-ports.ts';
@@ -8,6 +9,7 @@ import { LIMITS } from '../core/limits.ts';
 import { systemClock } from '../core/ports.ts';
 import { type BucketSettings, Buckets } from './buckets.ts';
 import { RedisConnection } from './redis.ts';
+import { redisAddress } from './redis-address.ts';
 import { SharedBuckets, type SharedBucketsOptions } from './shared-buckets.ts';
 
 const HOUR = 3_600_000;
@@ -27,7 +29,8 @@ describe('buckets in a Redis', { skip: NO_REDIS }, () => {
 
   function connect(url = redis.url) {
     const ports = { ...testPorts(), clock: systemClock };
-    const connection = new RedisConnection({ url: () => url, ports });
+    const address = redisAddress(url);
+    const connection = new RedisConnection({ address: () => address, ports, policy: 'limit' });
     connections.push(connection);
     return { connection, ports };
   }
@@ -156,16 +159,44 @@ describe('buckets in a Redis', { skip: NO_REDIS }, () => {
   });
 
   test('a password that was changed counts from the next connection on', { timeout: 20_000 }, async () => {
-    let url = redis.url.replace('hunter2', 'hunter3');
+    let address = redisAddress(redis.url.replace('hunter2', 'hunter3'));
     const ports = { ...testPorts(), clock: systemClock };
-    const connection = new RedisConnection({ url: () => url, ports });
+    const connection = new RedisConnection({ address: () => address, ports, policy: 'limit' });
     connections.push(connection);
     const [buckets] = shared({ connection }) as [SharedBuckets];
     assert.equal(await codeOf(buckets.take('a', 1)), 'OVERLOADED');
-    url = redis.url;
+    address = redisAddress(redis.url);
     while ((await codeOf(buckets.take('a', 1))) !== 'taken')
       await new Promise((resolve) => setTimeout(resolve, 20));
     assert.match(JSON.stringify(ports.logged), /connected to Redis again/);
+  });
+
+  test('a database that there is not is an outage, not another database', async () => {
+    const { connection, ports } = connect(`${redis.url}/99`);
+    const [buckets] = shared({ connection }) as [SharedBuckets];
+    for (let times = 0; times < 3; times += 1) {
+      assert.equal(await codeOf(buckets.take('a', 1)), 'OVERLOADED');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const local = new Buckets({ settings, maxKeys: 10, clock: systemClock });
+    const [open] = shared({ connection, local }) as [SharedBuckets];
+    assert.equal((await open.take('a', 1)).remaining, 2);
+    assert.equal(ports.logged.length, 1);
+    const said = JSON.stringify(ports.logged);
+    assert.match(said, /no connection to Redis/);
+    assert.match(said, /"policy":"limit"/);
+    assert.match(said, /127\.0\.0\.1:\d+\/99/);
+    assert.match(said, /database cannot be used.*out of range/);
+    assert.doesNotMatch(said, /hunter2/);
+  });
+
+  test('buckets of two databases are not the same', async () => {
+    const prefix = 'test:databases:';
+    const [one] = shared({ prefix, connection: connect(`${redis.url}/1`).connection }) as [SharedBuckets];
+    const [other] = shared({ prefix, connection: connect(`${redis.url}/2`).connection }) as [SharedBuckets];
+    assert.equal((await one.take('a', 3)).allowed, true);
+    assert.equal((await other.take('a', 3)).allowed, true);
+    assert.equal((await one.take('a', 1)).allowed, false);
   });
 
   test('whoever asks after the end gets no new connection', async () => {
@@ -175,3 +206,54 @@ describe('buckets in a Redis', { skip: NO_REDIS }, () => {
     assert.equal(await codeOf(buckets.take('a', 1)), 'OVERLOADED');
   });
 });
+
+/** Whatever comes by: `uncaughtException` and `unhandledRejection` would fail these tests too. */
+describe('what listens where Redis should', () => {
+  const GARBAGE: readonly [string, (socket: Socket) => unknown][] = [
+    ['speaks HTTP', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['speaks before it is asked', (socket) => socket.write('SSH-2.0-x\r\n')],
+    ['greets as Redis would answer', (socket) => socket.write('+OK\r\n+OK\r\n+OK\r\n')],
+    ['answers with bytes', (socket) => socket.on('data', () => socket.write(Buffer.alloc(64, 0xff)))],
+    ['says yes to everything', (socket) => answerEach(socket, '+OK\r\n')],
+    ['answers with numbers', (socket) => answerEach(socket, ':1\r\n')],
+    ['answers with nothing', (socket) => answerEach(socket, '$-1\r\n')],
+    ['knows no command', (socket) => answerEach(socket, '-ERR unknown command\r\n')],
+    ['hangs up', (socket) => socket.destroy()],
+    ['hangs up when it is asked', (socket) => socket.on('data', () => socket.destroy())],
+  ];
+  for (const [what, serve] of GARBAGE)
+    test(`${what}: an outage`, async () => {
+      const server = createServer((socket) => {
+        socket.on('error', () => {});
+        serve(socket);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const address = redisAddress(`redis://:hunter2@127.0.0.1:${port}/3`);
+      const ports = { ...testPorts(), clock: systemClock };
+      const connection = new RedisConnection({ address: () => address, ports, policy: 'limit' });
+      const options = { connection, settings, prefix: 'test:', timeoutMs: 300 };
+      const closed = new SharedBuckets({ ...options, local: undefined });
+      const local = new Buckets({ settings, maxKeys: 10, clock: systemClock });
+      const open = new SharedBuckets({ ...options, local });
+      try {
+        for (let times = 0; times < 2; times += 1) {
+          await assert.rejects(closed.take('a', 1), { code: 'OVERLOADED' });
+          assert.equal((await open.take('a', 1)).remaining, 2 - times);
+          await new Promise((resolve) => setTimeout(resolve, 60));
+        }
+        assert.doesNotMatch(JSON.stringify(ports.logged), /hunter2|report this/);
+      } finally {
+        await connection.close();
+        server.close();
+      }
+    });
+});
+
+/** One answer for each command, which is a list. */
+function answerEach(socket: Socket, answer: string): void {
+  socket.on('data', (data) => {
+    const commands = data.toString('latin1').match(/^\*\d+\r$/gm) ?? [];
+    socket.write(answer.repeat(commands.length));
+  });
+}

@@ -66,12 +66,12 @@ export class SharedBuckets {
   async take(key: string, cost: number): Promise<Taken> {
     const { settings, local } = this.#options;
     try {
-      const [allowed, remaining, resetMs, retryMs] = (await this.#run(key, cost)) as number[];
+      const [allowed, remaining, resetMs, retryMs] = figures(await this.#run(key, cost));
       return {
         allowed: allowed === 1,
         limit: settings.maxTokens,
-        remaining: remaining as number,
-        resetMs: resetMs as number,
+        remaining,
+        resetMs,
         retryMs: retryMs === -1 ? undefined : retryMs,
       };
     } catch (error) {
@@ -91,4 +91,17 @@ export class SharedBuckets {
     const name = prefix + hash('sha256', key, 'base64url');
     return connection.run(TAKE, [name, maxTokens, tokensPerFill, fillMs, cost], timeoutMs);
   }
+}
+
+/** Whoever speaks as Redis does without being one answers anything. */
+function figures(answer: unknown): [number, number, number, number] {
+  if (Array.isArray(answer) && answer.length === 4 && answer.every(Number.isFinite))
+    return answer as [number, number, number, number];
+  throw new GatewayError(
+    'OVERLOADED',
+    'Redis answers something else: what is shared with other gateways is unknown',
+    {
+      headers: ['retry-after', '1'],
+    },
+  );
 }

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { asUser, type PolicyBench, policyBench, toolCall } from '../../../test/fixtures/policy-parts.ts';
 import { replyHeaderOf, replyOf, testExchange } from '../../../test/fixtures/test-exchange.ts';
@@ -8,6 +11,7 @@ import type { GuardedCall } from '../../core/guard.ts';
 import type { PolicyParts } from '../../core/policy.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { Flow } from '../../lib/flow.ts';
+import { localRateLimitSchema } from './schema.ts';
 
 const KEY = 'localRateLimit';
 const once = { maxTokens: 1, tokensPerFill: 1, fillInterval: '10s' };
@@ -90,7 +94,7 @@ describe('localRateLimit before HTTP requests', () => {
     for (let times = 0; times < 3; times += 1) assert.equal(codeOf(await send(parts)), 'FORBIDDEN');
     assert.equal(codeOf(await send(parts, testExchange({ headers: { 'x-user': 'a' } }))), 200);
     assert.equal(bench.ports.logged.length, 1);
-    assert.match(JSON.stringify(bench.ports.logged), /localRateLimit\.0\.key/);
+    assert.match(JSON.stringify(bench.ports.logged), /localRateLimit\[0\]\.key/);
   });
 
   test('a secret is no key as it prints, for all of them print alike', async () => {
@@ -288,9 +292,34 @@ describe('localRateLimit as it is written', () => {
   });
 
   test('a url that is none of Redis is refused without being quoted', () => {
-    assert.throws(
-      () => bench.build([{ ...once, redis: { url: 'http://user:hunter2@host' } }]),
-      (error: Error) => /redis:\/\//.test(error.message) && !error.message.includes('hunter2'),
-    );
+    for (const [url, why] of [
+      ['http://user:hunter2@host', /redis:\/\//],
+      ['redis://:hunter2@host/prod', /whole number/],
+      ['redis://:hunter2%zz@host', /decoded/],
+      ['redis://:hunter2@host:99999', /port/],
+    ] as const) {
+      const { issues = [] } = localRateLimitSchema.safeParse([{ ...once, redis: { url } }]).error ?? {};
+      assert.match(JSON.stringify(issues), why);
+      assert.match(JSON.stringify(issues), /"redis","url"/);
+      assert.doesNotMatch(JSON.stringify(issues), /hunter2/);
+    }
+  });
+
+  test('so is one in a file, by the name of the limit', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'limit-'));
+    const file = join(folder, 'redis-url');
+    try {
+      writeFileSync(file, 'redis://:hunter2@host/prod\n');
+      assert.throws(
+        () => bench.build([once, { ...once, redis: { url: { file } } }]),
+        (error: GatewayError) =>
+          error.code === 'CONFIG_INVALID' &&
+          error.message.includes(`localRateLimit[1].redis.url: ${file}: `) &&
+          /whole number/.test(error.message) &&
+          !error.message.includes('hunter2'),
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -20,6 +20,7 @@ import { asksForSecrets, exchangeScope, secretsOf } from '../../expr/scope.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { Buckets } from '../../stores/buckets.ts';
 import { RedisConnection } from '../../stores/redis.ts';
+import { redisAddress } from '../../stores/redis-address.ts';
 import { SharedBuckets } from '../../stores/shared-buckets.ts';
 import { type BucketStore, LIMIT_HEADER, type LimitParts, Limits, limitHeaders } from './limit.ts';
 import {
@@ -77,7 +78,7 @@ function buildLimits(configs: readonly LimitConfig[], deps: Building): Built[] {
     const said = canonicalJson({ ...config, redis: config.redis && storeName(config.redis) });
     const count = seen.get(said) ?? 0;
     seen.set(said, count + 1);
-    return buildLimit(config, { ...deps, name: `${KEY}.${index}`, said: `${said}#${count}` });
+    return buildLimit(config, { ...deps, name: `${KEY}[${index}]`, said: `${said}#${count}` });
   });
 }
 
@@ -118,11 +119,10 @@ function bucketsOf(config: LimitConfig, { lasting, scope, ports, place, said, na
   );
   if (!redis) return local;
   const what = `${name}.redis.url`;
-  const connection = lasting.hold(
-    scope,
-    `redis:${secretName(redis.url)}`,
-    () => new RedisConnection({ url: secretAs(redis.url, { what, ports, parse: redisUrl }), ports }),
-  );
+  const connection = lasting.hold(scope, `redis:${secretName(redis.url)}`, () => {
+    const address = secretAs(redis.url, { what, ports, parse: redisAddress });
+    return new RedisConnection({ address, ports, policy: KEY });
+  });
   // The same limit at the same place of another gateway, whatever its port.
   const limit = `${place.replace(/^(\w+) \d+\//, '$1 ')} ${said}`;
   const prefix = `${redis.prefix}${hash('sha256', limit, 'base64url').slice(0, 22)}:`;
@@ -133,11 +133,6 @@ function bucketsOf(config: LimitConfig, { lasting, scope, ports, place, said, na
     timeoutMs: redis.timeout,
     local: redis.failureMode === 'failOpen' ? local : undefined,
   });
-}
-
-function redisUrl(text: string): string {
-  if (/^rediss?:\/\/./.test(text)) return text;
-  throw new Error('expected redis:// or rediss://');
 }
 
 /** Without the secret; what another gateway may choose for itself does not make another limit. */

@@ -1,7 +1,8 @@
 /** The `localRateLimit` key. */
 import { z } from 'zod';
 import { LIMITS } from '../../core/limits.ts';
-import { durationSchema, secretSchema } from '../../core/schema.ts';
+import { durationSchema, type Secret, secretSchema } from '../../core/schema.ts';
+import { redisAddress } from '../../stores/redis-address.ts';
 
 const MOST_TOKENS = 1_000_000_000;
 const MOST_ENTRIES = 64;
@@ -10,7 +11,9 @@ const expression = z.string().min(1).max(LIMITS.expressionSource.value);
 const tokens = z.int().min(1).max(MOST_TOKENS);
 
 const redisSchema = z.strictObject({
-  url: secretSchema.meta({ description: '`redis://` or `rediss://` (TLS), user and password included.' }),
+  url: secretSchema.superRefine(checkUrl).meta({
+    description: '`redis://` or `rediss://` (TLS), user, password and database included.',
+  }),
   prefix: z
     .string()
     .max(100)
@@ -105,3 +108,13 @@ export const localRateLimitSchema: z.ZodType<LocalRateLimitConfig> = z
       ? { limits: value, firstMatch: false }
       : { limits: value.conditional, firstMatch: true },
   );
+
+/** What stands in a file is looked at when the file is read. */
+function checkUrl(url: Secret, context: z.RefinementCtx<Secret>): void {
+  if (typeof url !== 'string') return;
+  try {
+    redisAddress(url);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+}
