@@ -12,7 +12,7 @@ test('hosts of the Internet are allowed', () => {
     'https://hooks.example.com/a?b=c#d',
     'http://hooks.example.com:8080',
     'https://8.8.8.8/',
-    'https://[2001:db8::1]/x@y',
+    'https://[2606:4700::1]/x@y',
   ])
     assert.equal(webhookFault(url, rules()), undefined, url);
 });

@@ -14,5 +14,3 @@ export const csrfSchema = z.strictObject({
     description: 'Origins whose pages may send changing requests, beside that of the route itself.',
   }),
 });
-
-export type CsrfConfig = z.output<typeof csrfSchema>;

@@ -6,8 +6,8 @@ import { orConditional } from '../../expr/conditions-schema.ts';
 import type { HeaderChanges } from '../../upstream/request-headers.ts';
 import { headersSchema } from '../../upstream/request-headers-schema.ts';
 
-export const REQUEST_PSEUDO = [':method', ':path', ':authority'] as const;
-export const REPLY_PSEUDO = [':status'] as const;
+const REQUEST_PSEUDO = [':method', ':path', ':authority'] as const;
+const REPLY_PSEUDO = [':status'] as const;
 
 export interface Changes extends HeaderChanges<string> {
   readonly body?: string | undefined;
