@@ -66,21 +66,26 @@ function* problems(expr: Expr, { set, add }: HeaderChanges<string>): Iterable<Po
 function valuesFor({ set, add }: HeaderChanges<Expression>, log: Log) {
   const withSecrets = [...Object.values(set), ...Object.values(add)].some(asksForSecrets);
   const said = new Set<string>();
-  const refuse = (exchange: Exchange, header: string, reason: string): never => {
+  const refuse = (
+    exchange: Exchange,
+    header: string,
+    about: { reason: string; target?: string | undefined },
+  ): never => {
     // Once: a header that cannot be made fails for whoever wants it to, as often as they want.
     const level = said.has(header) ? 'debug' : 'warn';
     said.add(header);
-    log[level]({ exchange: exchange.id, header, reason }, `${KEY}: a header cannot be made; refused`);
+    const who = { exchange: exchange.id, 'user.id': exchange.principal };
+    log[level]({ ...who, header, ...about }, `${KEY}: a header cannot be made; refused`);
     throw new GatewayError(
       'FORBIDDEN',
       `the header "${header}" that the upstream needs cannot be made of this request`,
     );
   };
-  return (exchange: Exchange) => {
+  return (exchange: Exchange, target?: string) => {
     const scope = exchangeScope(exchange, withSecrets ? secretsOf(exchange) : undefined);
     return (expression: Expression, header: string): string => {
       const { value, problem } = textOf(expression, scope);
-      return problem === undefined ? value : refuse(exchange, header, problem);
+      return problem === undefined ? value : refuse(exchange, header, { target, reason: problem });
     };
   };
 }
