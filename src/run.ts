@@ -18,6 +18,7 @@ import { type Closable, Scope } from './core/scope.ts';
 import { type Gauge, NO_SIGNALS } from './core/signals.ts';
 import { Gateway } from './gateway.ts';
 import { loadedForText } from './generation/loading.ts';
+import { utf8Text, whyUnread } from './lib/text-file.ts';
 import { Target } from './mcp/target/target.ts';
 import { createAccessLog } from './observe/access-log.ts';
 import { createLog, type OpenLog } from './observe/logger.ts';
@@ -272,7 +273,7 @@ function watch(
     },
     onError: (error) =>
       log.error(
-        { file, reason: error.message },
+        { file, reason: whyUnread(error) },
         'configuration file cannot be read: the one before stays in force',
       ),
   });
@@ -281,17 +282,8 @@ function watch(
 /** Throws with a sentence for people when the file cannot be read. */
 export function readConfigFile(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return utf8Text(readFileSync(file));
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why =
-      code === 'ENOENT'
-        ? 'there is no such file'
-        : code === 'EACCES'
-          ? 'permission denied'
-          : code === 'EISDIR'
-            ? 'it is a folder'
-            : message;
-    throw new Error(`cannot read ${file}: ${why}`);
+    throw new Error(`cannot read ${file}: ${whyUnread(error)}`);
   }
 }

@@ -7,6 +7,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { GatewayError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
+import { utf8Text, whyUnread } from '../lib/text-file.ts';
 
 export interface CheckedFileOptions<T> {
   readonly path: string;
@@ -39,9 +40,9 @@ export class CheckedFile<T> {
     this.#options = options;
     try {
       this.#stamp = textOf(statSync(path));
-      this.#value = parse(readFileSync(path, 'utf8'));
+      this.#value = parse(utf8Text(readFileSync(path)));
     } catch (error) {
-      throw new GatewayError('CONFIG_INVALID', `${what}: ${path}: ${reasonOf(error)}`, { cause: error });
+      throw new GatewayError('CONFIG_INVALID', `${what}: ${path}: ${whyUnread(error)}`, { cause: error });
     }
     this.#checkedAt = ports.clock.monotonic();
   }
@@ -61,7 +62,7 @@ export class CheckedFile<T> {
     const { path } = this.#options;
     try {
       const stamp = textOf(statSync(path));
-      if (stamp !== this.#stamp) this.#take(stamp, readFileSync(path, 'utf8'));
+      if (stamp !== this.#stamp) this.#take(stamp, utf8Text(readFileSync(path)));
     } catch (error) {
       this.#keep(error);
     }
@@ -80,7 +81,7 @@ export class CheckedFile<T> {
     try {
       // Before the content: a change during the reading is then seen at the next look.
       const stamp = textOf(await stat(path));
-      if (stamp !== this.#stamp) this.#take(stamp, await readFile(path, 'utf8'));
+      if (stamp !== this.#stamp) this.#take(stamp, utf8Text(await readFile(path)));
     } catch (error) {
       this.#keep(error);
     }
@@ -97,7 +98,7 @@ export class CheckedFile<T> {
 
   #keep(error: unknown): void {
     const { path, what, ports } = this.#options;
-    const reason = reasonOf(error);
+    const reason = whyUnread(error);
     if (reason !== this.#failure) {
       ports.log.warn({ file: path, reason }, `${what}: cannot be used; what was read before stays in force`);
     }
@@ -113,10 +114,4 @@ function textOf({ ino, size, mtimeMs }: Stamp): string {
 
 function isUnread(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code !== undefined;
-}
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'no such file';
-  return code ?? message;
 }

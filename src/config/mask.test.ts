@@ -29,6 +29,38 @@ test('values under names of secrets are blanked, also where the name is mistyped
     assert.equal(shown(line), excerpt);
 });
 
+test('expressions and metadata are shown, whatever they are called', () => {
+  for (const [line, excerpt] of [
+    ['localRateLimit: [{key: jwt.sub}]', 'localRateLimit: [{key: jwt.sub}]'],
+    ['localRateLimit: {conditional: [{key: jwt.sub}]}', 'localRateLimit: {conditional: [{key: jwt.sub}]}'],
+    ['a: {concurrencyLimit: {key: jwt.sub}}', 'a: {concurrencyLimit: {key: jwt.sub}}'],
+    [
+      'remoteRateLimit: {descriptors: [{entries: [{key: a, value: jwt.sub}]}]}',
+      'remoteRateLimit: {descriptors: [{entries: [{key: a, value: jwt.sub}]}]}',
+    ],
+    ['tests: [{as: {apiKey: {role: admin}}}]', 'tests: [{as: {apiKey: {role: admin}}}]'],
+    ['tests: [{as: {apiKey: {token: abc}}}]', 'tests: [{as: {apiKey: {token: ***}}}]'],
+    [
+      'apiKey: {keys: [{key: abc, keyHash: d, metadata: {role: x, secret: y}}]}',
+      'apiKey: {keys: [{key: ***, keyHash: *, metadata: {role: x, secret: *}}]}',
+    ],
+  ] as const)
+    assert.equal(shown(line), excerpt);
+});
+
+test('but not what only stands beside them', () => {
+  for (const [line, excerpt] of [
+    ['localRateLimit: [{key: {file: abc}, keyx: d}]', 'localRateLimit: [{key: {file: abc}, keyx: *}]'],
+    ['localRateLimit: [{redis: {key: abc}}]', 'localRateLimit: [{redis: {key: ***}}]'],
+    ['localRateLimit: [{key: "http://a:b@c"}]', 'localRateLimit: [{key: **************}]'],
+    ['env: {localRateLimit: {key: abc}}', 'env: {localRateLimit: {key: ***}}'],
+    ['env: {apiKey: {keys: [{metadata: {a: b}}]}}', 'env: {apiKey: {keys: [{metadata: {a: *}}]}}'],
+    ['apiKey: {role: abc}', 'apiKey: {role: ***}'],
+    ['apiKey: {kyes: [{key: abc}]}', 'apiKey: {kyes: [{key: ***}]}'],
+  ] as const)
+    assert.equal(shown(line), excerpt);
+});
+
 test('so is what looks like a secret wherever it stands', () => {
   for (const [line, excerpt] of [
     ['host: http://ann:pw@a.test/', 'host: *********************'],

@@ -21,12 +21,21 @@ const INLINE = new RegExp(`[{,]\\s*(?:${KEY})(?=\\S)`, 'g');
 const OPENING = /^\s*(?:- +)*["']?([\w.-]+)["']?\s*:\s*(?:[|>][-+0-9]*)?\s*$/;
 /** A line of a key in PEM, or a token by itself. */
 const BARE = /^\s*(?:- +)?[A-Za-z0-9+/=_.-]{20,}\s*$/;
+/** Under names of secrets, and none: expressions, and what is known of whoever has a key. By the path, each name on its line. */
+const PLAIN = [
+  /\n(?:localRateLimit|concurrencyLimit|remoteRateLimit)(?:\n(?:conditional|descriptors|entries|\d+))*\nkey$/,
+  /^\ntests\n\d+\nas\napiKey$/,
+];
+/** Within the key that it belongs to. */
+const METADATA = /^(.*\napiKey)\nkeys\n\d+\nmetadata$/s;
 
 /** `text` without what stands under names that sound secret, and without what looks like a secret. */
 export function maskSecrets(text: string, root: Spot): string {
   const parts: string[] = [];
   let done = 0;
-  for (const { start, end } of secrets(text, root, false).sort((one, other) => one.start - other.start)) {
+  for (const { start, end } of secrets(text, root, { path: '', under: undefined }).sort(
+    (one, other) => one.start - other.start,
+  )) {
     const value = text.slice(start, end);
     if (start < done || REFERENCE.test(value)) continue;
     parts.push(text.slice(done, start), blank(value));
@@ -70,15 +79,30 @@ function behindHead(line: string, { index = 0, 0: head }: RegExpMatchArray): str
   return REFERENCE.test(rest.trim()) ? line : line.slice(0, at) + blank(rest);
 }
 
-function secrets(text: string, spot: Spot, inside: boolean): Range[] {
+interface Place {
+  readonly path: string;
+  /** The path of what it stands under that sounds secret. */
+  readonly under: string | undefined;
+}
+
+function secrets(text: string, spot: Spot, place: Place): Range[] {
+  const inside = place.under !== undefined;
   if (spot.scalar) return inside || looksSecret(content(text, spot), undefined) ? [spot] : [];
   let before: string | undefined;
   return [...spot.children].flatMap(([name, child]) => {
-    const named =
-      typeof name === 'string' ? holdsSecret(name) && !isPlain(name, text, child) : behind(before);
+    const path = `${place.path}\n${name}`;
+    const named = typeof name === 'string' ? namesSecret(name, path, { text, spot: child }) : behind(before);
     before = typeof name === 'number' && child.scalar ? content(text, child) : undefined;
-    return secrets(text, child, inside || named);
+    const metadata = inside && METADATA.exec(path)?.[1] === place.under;
+    return secrets(text, child, {
+      path,
+      under: metadata ? undefined : (place.under ?? (named ? path : undefined)),
+    });
   });
+}
+
+function namesSecret(name: string, path: string, { text, spot }: { text: string; spot: Spot }): boolean {
+  return holdsSecret(name) && !isPlain(name, text, spot) && !PLAIN.some((plain) => plain.test(path));
 }
 
 function holdsSecret(name: string): boolean {

@@ -17,3 +17,8 @@ test('a limit that can be set has bounds, and its default lies within them', () 
     assert.equal(STANDARD_LIMITS[name], value);
   }
 });
+
+test('whoever gives tokens is given up before the upstream that they are for', () => {
+  // Of the time to connect 0.3 may be over before the last try begins (src/mcp/target/eras.ts).
+  assert.ok(LIMITS.credentialsTime.value < LIMITS.connect.value * 0.7);
+});

@@ -14,8 +14,11 @@ export interface HeaderMapping {
   readonly key: string;
   /** What it sets or takes away, in lower case: those of the client do not travel. */
   readonly names: readonly string[];
-  /** Flat list, names in lower case. Throws FORBIDDEN where the request lacks what the headers are made of. */
-  map(exchange: Exchange): readonly string[];
+  /**
+   * Flat list, names in lower case. Throws FORBIDDEN where the request lacks what the headers are made of. `target`: for
+   * which of several upstreams, for the log.
+   */
+  map(exchange: Exchange, target?: string): readonly string[];
 }
 
 /** Credentials of the gateway for one upstream, or those it keeps there for each client. */
@@ -121,9 +124,9 @@ export function allMappings(mappings: readonly HeaderMapping[]): HeaderMapping |
   return {
     key: mappings.map(({ key }) => key).join('\n'),
     names: [...new Set(mappings.flatMap(({ names }) => names))],
-    map: (exchange) =>
+    map: (exchange, target) =>
       mappings.reduce<readonly string[]>(
-        (headers, mapping) => [...withoutHeaders(headers, mapping.names), ...mapping.map(exchange)],
+        (headers, mapping) => [...withoutHeaders(headers, mapping.names), ...mapping.map(exchange, target)],
         [],
       ),
   };

@@ -8,7 +8,7 @@ import { asksForSecrets } from './scope.ts';
 import { MASKED } from './secret.ts';
 
 export interface ComputedOptions {
-  /** For the log: `localRateLimit.0.key`. */
+  /** For the log: `localRateLimit[0].key`. */
   readonly name: string;
   readonly log: Log;
 }

@@ -11,6 +11,7 @@ import type { ListenerTls } from '../core/plan.ts';
 import type { Ports, Timer } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
 import { isPem, readCertificates, readPrivateKey } from '../lib/pem.ts';
+import { whyUnread } from '../lib/text-file.ts';
 
 /** PEM texts. */
 export interface Credentials {
@@ -113,8 +114,7 @@ function contentOf(pemOrFile: string, part: string): string {
   try {
     return readFileSync(pemOrFile, 'utf8');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(`${part}: ${pemOrFile}: ${code === 'ENOENT' ? 'no such file' : (code ?? message)}`);
+    throw new Error(`${part}: ${pemOrFile}: ${whyUnread(error)}`);
   }
 }
 

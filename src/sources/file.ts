@@ -10,6 +10,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { Clock, Timer } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
+import { utf8Text } from '../lib/text-file.ts';
 
 export interface WatchOptions {
   readonly file: string;
@@ -116,7 +117,7 @@ class Watched {
     try {
       await this.#followLink();
       const before = await stampOf(this.#path);
-      const text = decode(await readFile(this.#path));
+      const text = utf8Text(await readFile(this.#path));
       this.#stamp = await stampOf(this.#path);
       if (this.#closed) return;
       if (before !== this.#stamp) return this.#schedule();
@@ -185,9 +186,4 @@ async function stampOf(path: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** Refuses what is not UTF-8: a replacement character in the middle of a password is found by nobody. */
-function decode(bytes: Buffer): string {
-  return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
 }

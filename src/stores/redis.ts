@@ -137,7 +137,10 @@ export class RedisConnection implements Closable {
     this.#down = true;
     const { policy, ports } = this.#options;
     const redis = shownAddress(address);
-    ports.log.warn({ policy, redis, error: error && reasonOf(error) }, 'no connection to Redis');
+    ports.log.warn(
+      { policy, redis, error: error ? reasonOf(error) : 'it was closed' },
+      'no connection to Redis',
+    );
   }
 
   #back(address: RedisAddress): void {

@@ -57,7 +57,7 @@ export function valueProblem(value: string): string | undefined {
 export function headerMapping<V>(
   key: string,
   { set, add, remove }: HeaderChanges<V>,
-  valuesFor: (exchange: Exchange) => (value: V, name: string) => string,
+  valuesFor: (exchange: Exchange, target?: string) => (value: V, name: string) => string,
 ): HeaderMapping {
   const changed = [...Object.entries(set), ...Object.entries(add)].map(
     ([name, value]) => [name.toLowerCase(), value] as const,
@@ -65,8 +65,8 @@ export function headerMapping<V>(
   return {
     key,
     names: [...new Set([...Object.keys(set), ...remove].map((name) => name.toLowerCase()))],
-    map: (exchange) => {
-      const made = valuesFor(exchange);
+    map: (exchange, target) => {
+      const made = valuesFor(exchange, target);
       return changed.flatMap(([name, value]) => [name, made(value, name)]);
     },
   };

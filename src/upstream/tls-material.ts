@@ -9,6 +9,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/ports.ts';
 import { isPem, readCertificates, readPrivateKey } from '../lib/pem.ts';
+import { whyUnread } from '../lib/text-file.ts';
 
 const PARTS = ['root', 'cert', 'key'] as const;
 type Part = (typeof PARTS)[number];
@@ -86,8 +87,7 @@ function read(part: Part, pemOrFile: string | undefined): string | undefined {
   try {
     return readFileSync(pemOrFile, 'utf8');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(`${part}: ${pemOrFile}: ${code === 'ENOENT' ? 'no such file' : (code ?? message)}`);
+    throw new Error(`${part}: ${pemOrFile}: ${whyUnread(error)}`);
   }
 }
 

@@ -20,8 +20,9 @@ export const AUTH_LIMITS = {
     error: 'CREDENTIALS_UNAVAILABLE',
     what: 'What an authorization server answers to the gateway as its client: metadata, tokens.',
   },
+  // Less than an upstream has to be met in (`connect`): otherwise that would be blamed for what its issuer does.
   credentialsTime: {
-    value: 10 * SECOND,
+    value: 5 * SECOND,
     unit: 'ms',
     error: 'CREDENTIALS_UNAVAILABLE',
     what: 'Time it has for such an answer.',

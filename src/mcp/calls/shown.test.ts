@@ -63,6 +63,18 @@ test('what the gateway sets itself, the client does not', () => {
   assert.deepEqual(shownBy(view, clientOf('', view)).headersFor(one), []);
 });
 
+test('whoever makes headers is told for which target', () => {
+  const told: unknown[] = [];
+  const map = (_: unknown, name?: string) => {
+    told.push(name);
+    return [];
+  };
+  const mapping: HeaderMapping = { key: 'k', names: [], map };
+  const plan = { outgoing: { mapping, credentials: undefined } };
+  mappedBy(viewOf([target('one'), plan], [target('two'), plan]), testExchange({}));
+  assert.deepEqual(told, ['one', 'two']);
+});
+
 test('each target is shown what its own policies make of the request', () => {
   const [one, two] = [target('one'), target('two')];
   const view = viewOf([one, { outgoing: { mapping: user, credentials: undefined } }], [two]);

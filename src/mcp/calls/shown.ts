@@ -121,7 +121,7 @@ export function mappedBy(view: View, exchange: Exchange): Mapped | undefined {
   for (const { name, outgoing } of view.members) {
     if (!outgoing.mapping) continue;
     try {
-      mapped.set(name, outgoing.mapping.map(exchange));
+      mapped.set(name, outgoing.mapping.map(exchange, name));
     } catch (error) {
       mapped.set(name, asGatewayError(error));
     }

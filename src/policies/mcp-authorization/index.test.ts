@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { policyBench } from '../../../test/fixtures/policy-parts.ts';
 import { testExchange } from '../../../test/fixtures/test-exchange.ts';
 import { testPorts } from '../../../test/fixtures/test-ports.ts';
 import type { GuardedItem, McpGuard } from '../../core/guard.ts';
 import type { PolicyDeps } from '../../core/policy.ts';
+import { Scope } from '../../core/scope.ts';
 import { loadExpr } from '../../expr/load.ts';
 import { mcpAuthorization } from './index.ts';
 
@@ -12,7 +14,8 @@ const expr = await loadExpr(ports);
 
 function guard(...rules: unknown[]): McpGuard {
   const config = mcpAuthorization.schema.parse({ rules });
-  const { mcp } = mcpAuthorization.build(config, { ports } as unknown as PolicyDeps, expr);
+  const deps = { ports, scope: new Scope() } as unknown as PolicyDeps;
+  const { mcp } = mcpAuthorization.build(config, deps, expr);
   assert.ok(mcp);
   return mcp;
 }
@@ -100,4 +103,29 @@ test('a rule that gets by without arguments is left open in lists all the same',
 test('what a list can tell without the call is decided there', () => {
   const rule = { allow: 'mcp.tool.name == "write" && default(mcp.tool.arguments.path, "") == "/a"' };
   assert.deepEqual(asked(guard(rule), item('tool', 'read'), {}), NO);
+});
+
+describe('allow rules that are all about tools', () => {
+  const tool = (name: string) => `mcp.tool.name == "${name}"`;
+
+  test('are warned of once in a generation, however often it builds them, and again in the next', () => {
+    const { build, ports, scope } = policyBench('mcpAuthorization');
+    const warnings = () => ports.logged.filter(({ level }) => level === 'warn');
+    for (const place of ['route a', 'backend b', 'route a'])
+      build({ rules: [{ allow: tool('x') }] }, { place });
+    build({ rules: [tool('x')] });
+    assert.deepEqual(
+      warnings().map(({ fields }) => fields),
+      [{ policy: 'mcpAuthorization', place: 'route a' }],
+    );
+    build({ rules: [tool('y')] });
+    assert.equal(warnings().length, 2, 'other rules are news');
+    build({ rules: [tool('x'), tool('y')] });
+    build({ rules: [tool('z'), '!has(mcp.tool)'] });
+    assert.equal(warnings().length, 2);
+    const next = policyBench('mcpAuthorization');
+    next.build({ rules: [tool('x')] });
+    assert.equal(next.ports.logged.length, 1);
+    assert.notEqual(next.scope, scope);
+  });
 });

@@ -2,6 +2,7 @@
 import type { GuardedCall, GuardedItem, GuardedRequest, McpGuard, Ruling } from '../../core/guard.ts';
 import { definePolicy } from '../../core/policy.ts';
 import type { Log } from '../../core/ports.ts';
+import type { Scope as Lifetime } from '../../core/scope.ts';
 import { comesTo, type Expression, type Scope } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
@@ -35,9 +36,10 @@ export const mcpAuthorization = definePolicy({
   schema: mcpAuthorizationSchema,
   load: loadExpr,
   problems: ({ rules }, expr) => ruleProblems(expr, rules, WHERE),
-  build: ({ rules }, { ports }, expr) => {
+  build: ({ rules }, { ports, scope, place }, expr) => {
     const compiled = compileRules(expr, rules, WHERE);
-    warnOfTraps(compiled, ports.log);
+    const trap = trapOf(compiled);
+    if (trap && isNews(trap, scope)) ports.log.warn({ policy: KEY, place }, trap.warning);
     return { mcp: { key: canonicalJson(rules), ...guardOf(compiled, ports.log) } };
   },
   merge: (wider, narrower) => ({ rules: [...wider.rules, ...narrower.rules] }),
@@ -214,15 +216,39 @@ function variables(item: GuardedItem, call: Pick<GuardedCall, 'arguments'>): obj
   };
 }
 
+interface Trap {
+  readonly warning: string;
+  /** Texts of the rules. */
+  readonly rules: readonly string[];
+}
+
 /** Allow rules that only tools can meet hide everything else, which few people mean. */
-function warnOfTraps(rules: readonly Rule[], log: Log): void {
+function trapOf(rules: readonly Rule[]): Trap | undefined {
   const allows = rules.filter(({ effect }) => effect === 'allow');
   const others = ['mcp.prompt', 'mcp.resource', 'mcp.task'];
   const onlyTools = allows.every(
     ({ expression }) =>
-      comesTo(expression, 'mcp.tool') && !others.some((other) => comesTo(expression, other)),
+      comesTo(expression, 'mcp.tool') &&
+      // Whoever asks whether there is a tool has thought of it.
+      !/\bhas\(\s*mcp\.tool\s*\)/.test(expression.source) &&
+      !others.some((other) => comesTo(expression, other)),
   );
-  if (allows.length === 0 || !onlyTools) return;
+  if (allows.length === 0 || !onlyTools) return undefined;
   const rule = 'add {allow: "!has(mcp.tool)"} to show them';
-  log.warn({ policy: KEY }, `every allow rule is about tools, so prompts and resources are hidden; ${rule}`);
+  return {
+    warning: `every allow rule is about tools, so prompts and resources are hidden; ${rule}`,
+    rules: allows.map(({ expression }) => expression.source),
+  };
+}
+
+/** Rules that have been warned of, by the generation that they belong to. */
+const warned = new WeakMap<Lifetime, Set<string>>();
+
+/** A generation builds the same rules several times: for each altitude, and together with those around them. */
+function isNews({ rules }: Trap, generation: Lifetime): boolean {
+  const known = warned.get(generation) ?? new Set();
+  warned.set(generation, known);
+  const news = rules.some((text) => !known.has(text));
+  for (const text of rules) known.add(text);
+  return news;
 }

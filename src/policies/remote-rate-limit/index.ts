@@ -67,9 +67,9 @@ function partsOf(
   const computed = (text: string, path: string): Computed => {
     const expression = compileBodiless(expr, text, PLACES.mcp);
     expressions.push(expression);
-    return new Computed(expression, { name: `${KEY}.descriptors.${index}.${path}`, log: deps.ports.log });
+    return new Computed(expression, { name: `${KEY}.descriptors[${index}].${path}`, log: deps.ports.log });
   };
-  const made = entries.map(({ key, value }, at) => ({ key, value: computed(value, `entries.${at}.value`) }));
+  const made = entries.map(({ key, value }, at) => ({ key, value: computed(value, `entries[${at}].value`) }));
   return {
     entries: made,
     cost: cost === undefined ? undefined : computed(cost, 'cost'),

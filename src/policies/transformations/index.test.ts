@@ -90,6 +90,14 @@ test('a request that does not give a proper value is refused, and the value not 
   }
 });
 
+test('the log says for whom, and for which server, a header cannot be made', () => {
+  const { mapping, ports } = world({ set: { 'x-user': 'jwt.team' } });
+  assert.throws(() => mapping.map(user(), 'billing'));
+  const [{ fields } = { fields: {} }] = ports.logged;
+  const { target, header, 'user.id': who } = fields as Record<string, unknown>;
+  assert.deepEqual([target, who, header], ['billing', 'jwt:issuer|ann', 'x-user']);
+});
+
 test('one client never gets what was made for another', () => {
   const { mapping } = world({ set: { 'x-user': 'jwt.sub' } });
   const [ann, bob] = [user(), asUser(testExchange({}), 'bob')];

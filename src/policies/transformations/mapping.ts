@@ -30,12 +30,12 @@ export function stageMapping(stage: Stage, compiled: CompiledStage, log: Log): H
   return {
     key: `${KEY} ${hash('sha256', canonicalJson(requests), 'hex')}`,
     names,
-    map: (exchange) => {
+    map: (exchange, target) => {
       const scope = requestScope(exchange, compiled.readsSecrets);
       const { set, add } = compiled.conditions.choose(scope)?.request.headers ?? NOTHING;
       return [...Object.entries(set), ...Object.entries(add)].flatMap(([spelled, expression]) => {
         const name = spelled.toLowerCase();
-        return [name, text(expression, { scope, exchange, name })];
+        return [name, text(expression, { scope, exchange, target, name })];
       });
     },
   };
@@ -51,18 +51,21 @@ const NOTHING = { set: {}, add: {} };
 interface Making {
   readonly scope: Scope;
   readonly exchange: Exchange;
+  /** Which of several upstreams. */
+  readonly target: string | undefined;
   readonly name: string;
 }
 
 function textsFor(log: Log): (expression: Expression, making: Making) => string {
   const said = new Set<string>();
-  return (expression, { scope, exchange, name: header }) => {
+  return (expression, { scope, exchange, target, name: header }) => {
     const { value, problem: reason } = textOf(expression, scope, valueProblem);
     if (reason === undefined) return value;
     // Once: a header that cannot be made fails for whoever wants it to, as often as they want.
     const level = said.has(header) ? 'debug' : 'warn';
     said.add(header);
-    log[level]({ exchange: exchange.id, header, reason }, `${KEY}: a header cannot be made; refused`);
+    const who = { exchange: exchange.id, 'user.id': exchange.principal };
+    log[level]({ ...who, target, header, reason }, `${KEY}: a header cannot be made; refused`);
     throw new GatewayError(
       'FORBIDDEN',
       `the header "${header}" that the upstream needs cannot be made of this request`,
