@@ -112,16 +112,20 @@ test('metrics have the documented names and labels, and count what was called', 
   );
   const text = await (await fetch(`${gateway.statsUrl}/metrics`)).text();
   const served = new Set([...text.matchAll(/^# TYPE agentgateway_(\w+) /gm)].map(([, name = '']) => name));
-  // Nothing was dropped or sent again, nothing was refused before it was an exchange, and no backend is watched.
+  // Nothing was dropped, copied or sent again, nothing was refused before it was an exchange, no backend is watched, and
+  // there are no agents.
   const silent = [
     'mcp_messages_dropped_total',
     'http_requests_refused_total',
     'connections_refused_total',
     'tls_connections_refused_total',
+    'http_mirrored_total',
     'http_retries_total',
     'mcp_retries_total',
     'backend_evicted',
     'backend_health',
+    'a2a_requests_total',
+    'a2a_request_duration_seconds',
   ];
   assert.deepEqual(
     [...served].sort(),

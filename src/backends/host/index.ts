@@ -26,9 +26,9 @@ export const host = defineBackend({
   schema: hostSchema,
   build(config, deps) {
     const upstream = hostUpstream(config, deps);
-    const { mapping, credentials } = deps.outgoing(deps.policies);
+    const { credentials, ...others } = deps.outgoing(deps.policies);
     const server = { name: config.authority, url: new URL(upstream.origin), tls: upstreamTls(deps.policies) };
-    const place = { upstream, mapping, credentials: credentialsAt(credentials, server) };
+    const place = { upstream, ...others, credentials: credentialsAt(credentials, server) };
     return { handle: (exchange) => proxy(exchange, place) };
   },
 });
