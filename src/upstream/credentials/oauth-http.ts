@@ -3,6 +3,7 @@
  * bounded in size and time, and its errors in words that quote nothing a server has answered. A redirect is not
  * followed: it could lead to an address nobody has agreed to (SSRF), with credentials of the gateway.
  */
+import type { ClientAuth } from 'oauth4webapi';
 import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Clock } from '../../core/ports.ts';
@@ -98,6 +99,21 @@ export function asResponse({ status, headers, body }: WholeReply): Response {
     status,
     ...(type === undefined ? {} : { headers: { 'content-type': type } }),
   });
+}
+
+/**
+ * HTTP Basic, id and secret encoded as forms are (RFC 6749 section 2.3.1). The library's own encodes `-`, `_` and `.`
+ * too, which forms leave alone, and which servers that compare without decoding do not know again.
+ */
+export function secretInHeader(secret: string): ClientAuth {
+  return (...[, { client_id: id }, , headers]) => {
+    const pair = `${formEncoded(id)}:${formEncoded(secret)}`;
+    headers.set('authorization', `Basic ${Buffer.from(pair).toString('base64')}`);
+  };
+}
+
+function formEncoded(text: string): string {
+  return new URLSearchParams({ '': text }).toString().slice('='.length);
 }
 
 /** Where the address of an authorization server comes from a document: no plain HTTP that nobody has written down. */

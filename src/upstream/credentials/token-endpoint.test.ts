@@ -86,6 +86,14 @@ test('a token is asked for with id and secret in the header, or in the form', as
   assert.equal(received[1]?.form.get('client_secret'), SECRET);
 });
 
+test('what forms leave alone is not encoded in the header', async () => {
+  const { origin, received } = await issuer((_, reply) => json(reply, TOKEN));
+  const clientId = 'a-client_of.ours';
+  await endpoint({ tokenUrl: `${origin}/token` }, { clientId, clientSecret: () => 'a-b_c.d:e f' }).ask();
+  const pair = Buffer.from('a-client_of.ours:a-b_c.d%3Ae+f').toString('base64');
+  assert.equal(received[0]?.headers.authorization, `Basic ${pair}`);
+});
+
 test('metadata of the issuer names the endpoint, in either of its two places, and is asked for once', async () => {
   for (const place of ['oauth-authorization-server', 'openid-configuration']) {
     const { origin, received } = await issuer(({ path }, reply, issuer) => {

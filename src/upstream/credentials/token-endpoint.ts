@@ -8,7 +8,7 @@ import { LIMITS } from '../../core/limits.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { Cancel } from '../../lib/cancel.ts';
 import type { IssuedToken } from './client-credentials.ts';
-import { checkOauthUrl, type OauthHttp } from './oauth-http.ts';
+import { checkOauthUrl, type OauthHttp, secretInHeader } from './oauth-http.ts';
 
 export interface TokenEndpointOptions {
   /** As written. */
@@ -41,7 +41,7 @@ export class TokenEndpoint {
         : await this.#discovered(oauth, address.issuer, cancel);
     const client = { client_id: clientId };
     const secret = clientSecret();
-    const proof = clientAuth === 'post' ? oauth.ClientSecretPost(secret) : oauth.ClientSecretBasic(secret);
+    const proof = clientAuth === 'post' ? oauth.ClientSecretPost(secret) : secretInHeader(secret);
     const options = {
       [oauth.customFetch]: http.fetch(cancel),
       [oauth.allowInsecureRequests]: isPlain(server.token_endpoint),

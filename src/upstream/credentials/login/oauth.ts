@@ -6,7 +6,7 @@ import type * as Library from 'oauth4webapi';
 import type { AuthorizationServer, Client, ClientAuth, TokenEndpointResponse } from 'oauth4webapi';
 import { GatewayError } from '../../../core/errors.ts';
 import type { Cancel } from '../../../lib/cancel.ts';
-import { asResponse, errorCode, type OauthRequest, oauthProblem } from '../oauth-http.ts';
+import { asResponse, errorCode, type OauthRequest, oauthProblem, secretInHeader } from '../oauth-http.ts';
 import { refused, Web } from './web.ts';
 
 /** As what the gateway is known to an authorization server. */
@@ -185,7 +185,7 @@ function clientOf(client: ClientIdentity): Client {
 
 function authOf(oauth: typeof Library, { secret, method }: ClientIdentity): ClientAuth {
   if (secret === undefined || method === 'none') return oauth.None();
-  return method === 'client_secret_post' ? oauth.ClientSecretPost(secret) : oauth.ClientSecretBasic(secret);
+  return method === 'client_secret_post' ? oauth.ClientSecretPost(secret) : secretInHeader(secret);
 }
 
 function tokensOf(response: TokenEndpointResponse): TokenSet {
