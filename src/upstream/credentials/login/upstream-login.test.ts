@@ -189,6 +189,22 @@ test('what the server refuses is renewed once, and asked for again where that do
   assert.notEqual(await fetched(it), now, 'another day it is renewed again');
 });
 
+test('where the server refuses a token it is found out anew where one logs in', async (t) => {
+  const it = await world(t);
+  it.at.refreshes = false;
+  await loggedIn(it);
+  const other = await Authority.start();
+  t.after(() => other.close());
+  it.at.pages.set('/.well-known/oauth-protected-resource/mcp', {
+    resource: it.at.url.href,
+    authorization_servers: [other.origin],
+  });
+  it.login.refused(ANN, ['authorization', 'Bearer token-1']);
+  const sent = await loggedIn(it);
+  assert.equal(sent.origin, other.origin);
+  assert.equal(other.registrations.length, 1, 'what one server gave is not shown to another');
+});
+
 test('tokens outlive the process where the vault does, but are shown to no other authorization server', async (t) => {
   const it = await world(t);
   await loggedIn(it);

@@ -100,6 +100,8 @@ export class UpstreamLogin implements UpstreamCredentials {
     const current = this.#book.read(who);
     // Somebody has logged in or renewed meanwhile, or nobody has: either way there is a next step.
     if (!current || current.headers[1] !== headers[1]) return true;
+    // The server may have moved to another authorization server.
+    this.#found = undefined;
     const { clock } = this.#deps.ports;
     const { refresh, refusedBefore } = current.tokens;
     const renewedNow = refusedBefore !== undefined && clock.now() - refusedBefore < RENEWED_MS;
@@ -181,7 +183,7 @@ export class UpstreamLogin implements UpstreamCredentials {
       new Cancel(),
     );
     const keep = (ms: number): void => {
-      this.#found = { value, until: ports.clock.monotonic() + ms };
+      if (this.#found?.value === value) this.#found = { value, until: ports.clock.monotonic() + ms };
     };
     // Bounded by the time of each of its requests.
     this.#found = { value, until: Number.POSITIVE_INFINITY };
