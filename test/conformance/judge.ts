@@ -72,6 +72,8 @@ export function table(chosen: readonly Row[], cellOf: (row: Row, way: Way) => st
 }
 
 function described(row: Row): string {
+  if (row.kind === 'client' && row.requirements !== undefined)
+    return `required of a client at ${row.requirements}, the gateway logs in`;
   if (row.kind === 'client') return `client scenarios of ${row.revision}`;
   if (row.scenarios) return `${row.version} tasks and skills extensions`;
   if (row.requirements !== undefined) return `required of a server at ${row.requirements}`;

@@ -6,7 +6,14 @@ import type { Eras } from '../fixtures/everything-server/server.ts';
 import { startSseFixture } from '../fixtures/everything-server/sse.ts';
 import { startGateway } from '../fixtures/gateway.ts';
 import { type ClientRow, legName, type Row, type ServerRow, type Way } from './rows.ts';
-import { clientScenarios, runClientScenario, runServerSuite, type Suite, type Verdict } from './suite.ts';
+import {
+  clientScenarios,
+  requiredScenarios,
+  runClientScenario,
+  runServerSuite,
+  type Suite,
+  type Verdict,
+} from './suite.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const results = join(root, 'results', 'conformance');
@@ -82,10 +89,16 @@ async function serverLeg(suite: Suite, row: ServerRow, { way, into }: Place): Pr
 
 /** One scenario after the other: each starts a client and, where it stands between, a gateway of its own. */
 async function clientLeg(suite: Suite, row: ClientRow, { way, into }: Place): Promise<Verdict> {
-  const command = [process.execPath, client, ...(way === 'direct' ? [] : ['--gateway'])].join(' ');
+  const { revision, requirements } = row;
+  const login = requirements === undefined ? [] : ['--login'];
+  const command = [process.execPath, client, ...(way === 'direct' ? [] : ['--gateway', ...login])].join(' ');
+  const scenarios =
+    requirements === undefined
+      ? await clientScenarios(suite, revision)
+      : await requiredScenarios(suite, requirements, 'client');
   const verdicts: Verdict[] = [];
-  for (const scenario of await clientScenarios(suite, row.revision)) {
-    const leg = { command, scenario, revision: row.revision, results: join(into, scenario) };
+  for (const scenario of scenarios) {
+    const leg = { command, scenario, revision, results: join(into, scenario) };
     verdicts.push(await runClientScenario(suite, leg));
   }
   return joined(verdicts);

@@ -37,6 +37,8 @@ export interface ClientRow extends Base {
   readonly kind: 'client';
   readonly version: string;
   readonly revision: string;
+  /** Only what this revision requires, and where people log in it is to the gateway; absent: all, to the client. */
+  readonly requirements?: string;
 }
 
 export type Row = ServerRow | ClientRow;
@@ -139,6 +141,20 @@ export const rows: readonly Row[] = [
     revision: MODERN,
     through: ['http'],
   },
+  ...[
+    { ...legacy, revision: LEGACY },
+    { ...modern, revision: MODERN },
+  ].map(
+    ({ revision, ...eras }): ClientRow => ({
+      name: `required-clients-${revision}`,
+      ...eras,
+      kind: 'client',
+      version: CURRENT,
+      revision,
+      requirements: revision,
+      through: ['http'],
+    }),
+  ),
 ];
 
 export const legName = (row: Row, way: Way): string => `${row.name} ${way === 'direct' ? way : `via ${way}`}`;
@@ -148,4 +164,4 @@ export const directName = (row: Row): string =>
   legName(rows.find((other) => suiteOf(other) === suiteOf(row)) ?? row, 'direct');
 
 const suiteOf = (row: Row): string =>
-  [row.kind, row.version, ...(row.kind === 'server' ? row.args : [row.revision])].join(' ');
+  [row.kind, row.version, ...(row.kind === 'server' ? row.args : [row.revision, row.requirements])].join(' ');

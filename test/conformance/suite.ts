@@ -43,11 +43,15 @@ async function nodeForSuite(cache: string): Promise<string> {
   return join(folder, 'bin', 'node');
 }
 
-/** The server scenarios an implementation of a revision has to pass; the suite runs more than it scores. */
-export async function requiredScenarios({ program }: Suite, revision: string): Promise<readonly string[]> {
+/** The scenarios an implementation of a revision has to pass; the suite runs more than it scores. */
+export async function requiredScenarios(
+  { program }: Suite,
+  revision: string,
+  side: 'server' | 'client',
+): Promise<readonly string[]> {
   const file = join(program, '..', '..', 'requirements', `${revision}.yaml`);
-  const { server } = parse(await readFile(file, 'utf8')) as { server: string[] };
-  return server;
+  const required = parse(await readFile(file, 'utf8')) as Record<typeof side, string[]>;
+  return required[side];
 }
 
 /** What the official SDK, which our client is made of, has none of: proofs of possession, identities of workloads. */
