@@ -3,15 +3,11 @@
  * Whatever replaces them (a copy, a rename, a swapped link) takes effect once it makes sense as a whole; until then
  * what was read before stays in force.
  */
-import type { X509Certificate } from 'node:crypto';
-import { readFileSync, type Stats, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { GatewayError } from '../core/errors.ts';
 import type { ListenerTls } from '../core/plan.ts';
 import type { Ports, Timer } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
-import { isPem, readCertificates, readPrivateKey } from '../lib/pem.ts';
-import { whyUnread } from '../lib/text-file.ts';
+import { checkCertificates, checkPair, PemFiles, pemText } from '../lib/pem-files.ts';
 
 /** PEM texts. */
 export interface Credentials {
@@ -34,7 +30,7 @@ const LOOK_EVERY_MS = 2000;
 
 export class WatchedCredentials implements Closable {
   readonly #options: WatchOptions;
-  readonly #files: readonly string[];
+  readonly #files: PemFiles;
   readonly #timer: Timer | undefined;
   #looking = false;
   /** Of the files as they were last taken or refused. */
@@ -46,16 +42,16 @@ export class WatchedCredentials implements Closable {
   constructor(options: WatchOptions) {
     const { tls, listener, ports } = options;
     this.#options = options;
-    this.#files = [tls.cert, tls.key, tls.root].filter(isFile);
+    this.#files = new PemFiles([tls.cert, tls.key, tls.root]);
     // Before the reading: what changes during it is seen at the next look.
-    this.#settled = this.#files.map((file) => stampOf(statOf(file))).join();
+    this.#settled = this.#files.stamp();
     try {
       this.#take();
     } catch (error) {
       const message = `listener "${listener}": tls.${(error as Error).message}`;
       throw new GatewayError('CONFIG_INVALID', message, { cause: error });
     }
-    if (this.#files.length > 0) this.#timer = ports.clock.every(LOOK_EVERY_MS, () => void this.look());
+    if (this.#files.size > 0) this.#timer = ports.clock.every(LOOK_EVERY_MS, () => void this.look());
   }
 
   close(): void {
@@ -66,8 +62,7 @@ export class WatchedCredentials implements Closable {
   async look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
-    const stats = await Promise.all(this.#files.map((file) => stat(file).catch(() => undefined)));
-    const stamp = stats.map(stampOf).join();
+    const stamp = await this.#files.look();
     if (stamp !== this.#settled) this.#renew(stamp);
     this.#looking = false;
   }
@@ -95,59 +90,14 @@ export class WatchedCredentials implements Closable {
 
   #take(): void {
     const { tls, listener, ports, use } = this.#options;
-    const cert = contentOf(tls.cert, 'cert');
-    const key = contentOf(tls.key, 'key');
-    const root = tls.root === undefined ? undefined : contentOf(tls.root, 'root');
-    const [leaf] = certificates(cert, 'cert');
-    checkKey(key, leaf);
-    if (root !== undefined) certificates(root, 'root');
+    const cert = pemText('cert', tls.cert);
+    const key = pemText('key', tls.key);
+    const root = tls.root === undefined ? undefined : pemText('root', tls.root);
+    const { validFrom, validTo } = checkPair({ cert, key });
+    if (root !== undefined) checkCertificates('root', root);
     use({ cert, key, root });
-    const { validFrom, validTo } = leaf;
     const now = ports.clock.now();
     if (now < Date.parse(validFrom) || now > Date.parse(validTo))
       ports.log.warn({ listener, validFrom, validTo }, 'the certificate of a listener is not valid now');
   }
-}
-
-function contentOf(pemOrFile: string, part: string): string {
-  if (isPem(pemOrFile)) return pemOrFile;
-  try {
-    return readFileSync(pemOrFile, 'utf8');
-  } catch (error) {
-    throw new Error(`${part}: ${pemOrFile}: ${whyUnread(error)}`);
-  }
-}
-
-function certificates(pem: string, part: string): ReturnType<typeof readCertificates> {
-  return named(part, () => readCertificates(pem));
-}
-
-function checkKey(pem: string, certificate: X509Certificate): void {
-  if (!certificate.checkPrivateKey(named('key', () => readPrivateKey(pem))))
-    throw new Error('key: it is not the key of the certificate');
-}
-
-function named<T>(part: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new Error(`${part}: ${(error as Error).message}`);
-  }
-}
-
-/** undefined: it cannot be looked at, which the reading will have words for. */
-function statOf(file: string): Stats | undefined {
-  try {
-    return statSync(file);
-  } catch {
-    return undefined;
-  }
-}
-
-function stampOf(file: Stats | undefined): string {
-  return file ? `${file.ino}:${file.size}:${file.mtimeMs}` : 'absent';
-}
-
-function isFile(text: string | undefined): text is string {
-  return text !== undefined && !isPem(text);
 }

@@ -3,13 +3,10 @@
  * are looked at whenever a connection is opened. Files that make no sense together leave what was read before in force:
  * of a pair that is replaced, one half comes first. Opens no connection.
  */
-import { readFileSync, type Stats, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/ports.ts';
-import { isPem, readCertificates, readPrivateKey } from '../lib/pem.ts';
-import { whyUnread } from '../lib/text-file.ts';
+import { checkCertificates, checkPair, PemFiles, pemText } from '../lib/pem-files.ts';
 
 const PARTS = ['root', 'cert', 'key'] as const;
 type Part = (typeof PARTS)[number];
@@ -26,7 +23,7 @@ export interface TlsMaterialOptions {
 
 export class TlsMaterial {
   readonly #options: TlsMaterialOptions;
-  readonly #files: readonly string[];
+  readonly #files: PemFiles;
   #context: SecureContext;
   /** Of the files as they were last taken or refused. */
   #settled: string;
@@ -35,9 +32,9 @@ export class TlsMaterial {
   constructor(options: TlsMaterialOptions) {
     const { parts, origin } = options;
     this.#options = options;
-    this.#files = PARTS.flatMap((part) => parts[part] ?? []).filter((text) => !isPem(text));
+    this.#files = new PemFiles(PARTS.map((part) => parts[part]));
     // Before the reading: what changes during it is seen at the next look.
-    this.#settled = this.#files.map((file) => stampOf(statOf(file))).join();
+    this.#settled = this.#files.stamp();
     try {
       this.#context = contextOf(parts);
     } catch (error) {
@@ -48,9 +45,8 @@ export class TlsMaterial {
 
   /** What is in force for a connection that is opened now. */
   async current(): Promise<SecureContext> {
-    if (this.#files.length === 0) return this.#context;
-    const stats = await Promise.all(this.#files.map((file) => stat(file).catch(() => undefined)));
-    const stamp = stats.map(stampOf).join();
+    if (this.#files.size === 0) return this.#context;
+    const stamp = await this.#files.look();
     if (stamp !== this.#settled) this.#renew(stamp);
     return this.#context;
   }
@@ -72,42 +68,14 @@ export class TlsMaterial {
 }
 
 function contextOf(parts: TlsParts): SecureContext {
-  const text = (part: Part) => read(part, parts[part]);
+  const text = (part: Part) => {
+    const given = parts[part];
+    return given === undefined ? undefined : pemText(part, given);
+  };
   const [ca, cert, key] = PARTS.map(text);
-  if (ca !== undefined) named('root', () => readCertificates(ca));
-  if (cert === undefined || key === undefined) return createSecureContext(ca === undefined ? {} : { ca });
-  const [leaf] = named('cert', () => readCertificates(cert));
-  const own = named('key', () => readPrivateKey(key));
-  if (!leaf.checkPrivateKey(own)) throw new Error('key: it is not the key of the certificate');
-  return createSecureContext({ cert, key, ...(ca === undefined ? {} : { ca }) });
-}
-
-function read(part: Part, pemOrFile: string | undefined): string | undefined {
-  if (pemOrFile === undefined || isPem(pemOrFile)) return pemOrFile;
-  try {
-    return readFileSync(pemOrFile, 'utf8');
-  } catch (error) {
-    throw new Error(`${part}: ${pemOrFile}: ${whyUnread(error)}`);
-  }
-}
-
-function named<T>(part: Part, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    throw new Error(`${part}: ${(error as Error).message}`);
-  }
-}
-
-/** undefined: it cannot be looked at, which the reading will have words for. */
-function statOf(file: string): Stats | undefined {
-  try {
-    return statSync(file);
-  } catch {
-    return undefined;
-  }
-}
-
-function stampOf(file: Stats | undefined): string {
-  return file ? `${file.ino}:${file.size}:${file.mtimeMs}` : 'absent';
+  if (ca !== undefined) checkCertificates('root', ca);
+  const believed = ca === undefined ? {} : { ca };
+  if (cert === undefined || key === undefined) return createSecureContext(believed);
+  checkPair({ cert, key });
+  return createSecureContext({ cert, key, ...believed });
 }
