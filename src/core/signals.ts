@@ -47,6 +47,32 @@ export interface A2aRecord {
   taskState: string | undefined;
 }
 
+/** As it begins; the rest is filled in on the way. */
+export function newExchangeRecord(
+  known: Pick<ExchangeRecord, 'startedAt' | 'method' | 'path' | 'host' | 'client'>,
+): ExchangeRecord {
+  const { startedAt, method, path, host, client } = known;
+  return {
+    startedAt,
+    method,
+    path,
+    host,
+    client,
+    listener: '',
+    route: undefined,
+    backend: undefined,
+    endpoint: undefined,
+    session: undefined,
+    user: undefined,
+    status: 0,
+    bytesOut: 0,
+    ms: 0,
+    reason: undefined,
+    error: undefined,
+    traceId: undefined,
+  };
+}
+
 export interface CallRecord {
   readonly startedAt: number;
   readonly method: string;

@@ -3,7 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, RequestBody } from '../core/exchange.ts';
 import type { Credential, Identity, PeerCertificate } from '../core/identity.ts';
 import type { Ports } from '../core/ports.ts';
-import type { ExchangeRecord } from '../core/signals.ts';
+import { type ExchangeRecord, newExchangeRecord } from '../core/signals.ts';
 import type { Witness } from '../core/witness.ts';
 import { Cancel } from '../lib/cancel.ts';
 import type { Question } from './question.ts';
@@ -56,7 +56,10 @@ export class AskedExchange implements Exchange {
     this.certificate = client.certificate;
     this.witness = witness;
     this.body = this.#body();
-    this.record = recordOf(this, ports);
+    const { path, authority: host } = this;
+    const startedAt = ports.clock.now();
+    const { address } = this.client;
+    this.record = newExchangeRecord({ startedAt, method, path, host, client: address });
     this.add('host', way.authority);
     for (const [name, value] of way.headers) this.add(name, value);
     if (!client.certificate) return;
@@ -107,26 +110,4 @@ export class AskedExchange implements Exchange {
       },
     };
   }
-}
-
-function recordOf(exchange: AskedExchange, { clock }: Pick<Ports, 'clock'>): ExchangeRecord {
-  return {
-    startedAt: clock.now(),
-    method: exchange.method,
-    path: exchange.path,
-    host: exchange.authority,
-    client: exchange.client.address,
-    listener: '',
-    route: undefined,
-    backend: undefined,
-    endpoint: undefined,
-    session: undefined,
-    user: undefined,
-    status: 0,
-    bytesOut: 0,
-    ms: 0,
-    reason: undefined,
-    error: undefined,
-    traceId: undefined,
-  };
 }

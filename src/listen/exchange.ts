@@ -7,7 +7,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { ConnectionTls, Endpoint, Exchange, RequestBody } from '../core/exchange.ts';
 import type { Credential, Identity, PeerCertificate } from '../core/identity.ts';
 import type { Ports } from '../core/ports.ts';
-import type { ExchangeRecord } from '../core/signals.ts';
+import { type ExchangeRecord, newExchangeRecord } from '../core/signals.ts';
 import { Cancel } from '../lib/cancel.ts';
 import { traceIdOf } from '../lib/trace-context.ts';
 import { tlsOf } from './secured.ts';
@@ -80,25 +80,15 @@ export class AcceptedExchange implements Exchange {
       this.identity = this.tls.identity;
       this.principal = this.identity.principal;
     }
-    this.record = {
+    this.record = newExchangeRecord({
       startedAt: ports.clock.now(),
       method,
       path: this.path,
       host: target.authority,
       client: plainAddress(socket.remoteAddress),
-      listener: '',
-      route: undefined,
-      backend: undefined,
-      endpoint: undefined,
-      session: undefined,
-      user: this.tls?.identity?.principal,
-      status: 0,
-      bytesOut: 0,
-      ms: 0,
-      reason: undefined,
-      error: undefined,
-      traceId: traceIdOf(typeof traceparent === 'string' ? traceparent : undefined),
-    };
+    });
+    this.record.user = this.principal;
+    this.record.traceId = traceIdOf(typeof traceparent === 'string' ? traceparent : undefined);
   }
 
   get id(): string {
