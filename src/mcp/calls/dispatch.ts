@@ -98,7 +98,7 @@ async function listed(caller: Caller, call: McpCall, kind: ListKind): Promise<Mc
     );
   }
   // Before anything is read: what has to be fetched is what a limit is there for.
-  return limited(caller, call, { member: undefined, work: () => readList(caller, call, kind) });
+  return limited({ caller, call, at: { member: undefined } }, () => readList(caller, call, kind));
 }
 
 async function readList(caller: Caller, call: McpCall, kind: ListKind): Promise<McpOutcome> {
@@ -208,7 +208,7 @@ async function subscribe(caller: Caller, call: McpCall): Promise<McpOutcome> {
   }
   if (!links.isSubscribed(target, uri)) links.checkRoom();
   caller.subscribes?.(call.exchange);
-  const told = modern ? limited(caller, call, { ...routed, work: () => EMPTY }) : send(caller, call, routed);
+  const told = modern ? limited({ caller, call, at: routed }, () => EMPTY) : send(caller, call, routed);
   const outcome = await told;
   if (outcome.kind === 'result') await links.subscribed(target, uri);
   return outcome;
@@ -220,7 +220,7 @@ async function send(caller: Caller, call: McpCall, routed: Routed): Promise<McpO
   if (native !== undefined) call.record.name = native;
   permit(caller, call, routed);
   refuseTaskOfOthers(caller, routed);
-  return limited(caller, call, { ...routed, work: () => tries(caller, call, routed) });
+  return limited({ caller, call, at: routed }, () => tries(caller, call, routed));
 }
 
 function refuseTaskOfOthers({ shown: { owner } }: Caller, { member, named: task }: Routed): void {

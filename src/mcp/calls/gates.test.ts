@@ -24,7 +24,8 @@ function world({ ofView, ofTarget }: { ofView?: McpGate; ofTarget?: McpGate }) {
   const caller = sessionOf(view, ports);
   const message = readMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call"}'));
   const call = { message, method: 'tools/call', cancel: new Cancel() } as unknown as McpCall;
-  const run = (work: () => Promise<McpOutcome>) => limited(caller, call, { member: view.members[0], work });
+  const run = (work: () => Promise<McpOutcome>) =>
+    limited({ caller, call, at: { member: view.members[0] } }, work);
   return { run };
 }
 

@@ -6,27 +6,32 @@ import type { Caller } from './caller.ts';
 import { guardedCall, type Named } from './permit.ts';
 
 export interface Limited {
-  /** Undefined: the call is answered by the gateway itself. */
-  readonly member: Member | undefined;
-  readonly named?: Named | undefined;
-  /** The call has passed the gates of the endpoint already. */
-  readonly entered?: boolean | undefined;
-  work(): Promise<McpOutcome>;
+  readonly caller: Caller;
+  readonly call: McpCall;
+  readonly at: {
+    /** Undefined: the call is answered by the gateway itself. */
+    readonly member: Member | undefined;
+    readonly named?: Named | undefined;
+    /** The call has passed the gates of the endpoint already. */
+    readonly entered?: boolean | undefined;
+  };
 }
 
 /** Rejects with RATE_LIMITED or OVERLOADED where the call has to wait for another time. */
-export function limited(caller: Caller, call: McpCall, at: Limited): Promise<McpOutcome> {
+export function limited(limit: Limited, work: () => Promise<McpOutcome>): Promise<McpOutcome> {
+  const { caller, at } = limit;
   const gate = at.entered ? at.member?.gate : gateOf(caller.view, at.member);
-  return gate ? through(gate, { caller, call, at }) : at.work();
+  return gate ? through(gate, limit, work) : work();
 }
 
 async function through(
   gate: McpGate,
-  { caller, call, at }: { caller: Caller; call: McpCall; at: Limited },
+  { caller, call, at }: Limited,
+  work: () => Promise<McpOutcome>,
 ): Promise<McpOutcome> {
   const leave = await gate.enter(guardedCall(caller, call, at), call.exchange, call.cancel);
   try {
-    return await at.work();
+    return await work();
   } finally {
     leave?.();
   }
