@@ -11,7 +11,7 @@ import {
   type SettableLimit,
   STANDARD_LIMITS,
 } from '../core/limits.ts';
-import type { ClientHttpPlan } from '../core/plan.ts';
+import type { ClientHttpPlan, ProxyProtocolPlan } from '../core/plan.ts';
 import { durationSchema } from '../core/schema.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { formatSize, parseSize } from '../lib/size.ts';
@@ -21,6 +21,8 @@ export type LimitsDocument = Partial<Record<SettableLimit, number>>;
 export interface FrontendDocument {
   http: FrontendHttpDocument;
   tls: { handshakeTimeout?: number };
+  proxy?: ProxyProtocolPlan;
+  proxyProtocol?: ProxyProtocolPlan;
 }
 
 interface FrontendHttpDocument {
@@ -110,6 +112,19 @@ const httpSchema = z
   .default({})
   .meta({ description: 'HTTP with clients, over each port.' });
 
+const proxySchema = z
+  .strictObject({
+    version: z
+      .enum(['v1', 'v2', 'all'])
+      .default('v2')
+      .meta({ description: 'Versions of the header that are taken.' }),
+    mode: z.enum(['strict', 'optional']).default('strict').meta({
+      description:
+        '`strict`: a connection without it is closed. `optional`: it is taken as it is; then anybody who connects may claim to be anybody.',
+    }),
+  })
+  .optional();
+
 export const frontendSchema = z
   .strictObject({
     http: httpSchema,
@@ -117,6 +132,10 @@ export const frontendSchema = z
       .strictObject({ handshakeTimeout: ofRow('tlsHandshake') })
       .default({})
       .meta({ description: 'TLS with clients, over each port.' }),
+    proxy: proxySchema.meta({
+      description: 'Every connection to every port begins with a PROXY header, which says whose it is.',
+    }),
+    proxyProtocol: proxySchema.meta({ description: 'The same as `proxy`.' }),
   })
   .prefault({})
   .meta({ description: 'For all connections of clients.' });
@@ -139,6 +158,14 @@ export function clientHttp({ http }: FrontendDocument): ClientHttpPlan {
     pongMs: http.http2KeepaliveTimeout,
     connectionMs: http.maxConnectionDuration,
   };
+}
+
+/** Of a port: the settings say so for all ports, the port for itself. */
+export function proxyProtocol(
+  { proxy, proxyProtocol: also }: FrontendDocument,
+  tunnelProtocol?: string,
+): ProxyProtocolPlan | undefined {
+  return proxy ?? also ?? (tunnelProtocol === 'proxy' ? { version: 'v2', mode: 'strict' } : undefined);
 }
 
 function alsoSet(name: SettableLimit, frontend: FrontendDocument): number | undefined {

@@ -17,6 +17,7 @@ import {
 } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
 import { sendWith } from './credentials.ts';
+import { hostDialer } from './dialer.ts';
 import { replyHeaders, requestHeaders } from './headers.ts';
 import { type HostConfig, hostSchema } from './schema.ts';
 import { splice } from './tunnel.ts';
@@ -31,6 +32,7 @@ export const host = defineBackend({
     const place = { upstream, ...others, credentials: credentialsAt(credentials, server) };
     return { handle: (exchange) => proxy(exchange, place) };
   },
+  dialer: hostDialer,
 });
 
 function hostUpstream(config: HostConfig, deps: BackendDeps): HttpUpstream {
