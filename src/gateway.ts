@@ -76,7 +76,8 @@ export class Gateway implements Closable {
   }
 
   listening(): Listening[] {
-    return [...this.#bound.values()].map(({ bind, port }) => ({ bind, port }));
+    const open = [...this.#bound.values()].filter(({ bind }) => bind.mode === 'standard');
+    return open.map(({ bind, port }) => ({ bind, port }));
   }
 
   /** Everything that is shared over generations, for a look from outside. */
@@ -171,7 +172,7 @@ export class Gateway implements Closable {
       );
   }
 
-  async #serve(port: number, exchange: Exchange): Promise<Answer> {
+  async #serve(port: BindPlan['port'], exchange: Exchange): Promise<Answer> {
     const running = this.#running as Running;
     const serve = running.generation.binds.get(port);
     if (!serve) throw new GatewayError('ROUTE_NOT_FOUND', 'this port is no longer configured');
@@ -229,10 +230,10 @@ export class Gateway implements Closable {
       address: bind.address,
       ports,
       handle: (exchange) => this.#serve(bind.port, exchange),
-      tls: () => this.#running?.generation.tls.get(bind.port),
+      entry: () => this.#running?.generation.entries.get(bind.port),
       limits: portLimits(settings),
     });
-    const { port } = await acceptor.listen();
+    const { port } = bind.mode === 'internal' ? { port: 0 } : await acceptor.listen();
     return { bind, port, acceptor };
   }
 
@@ -262,7 +263,7 @@ function retireMissing(before: Generation, next: Generation): void {
 }
 
 function bindKey(bind: BindPlan): string {
-  return `${bind.port}|${bind.address ?? ''}`;
+  return `${bind.mode} ${bind.port}|${bind.address ?? ''}`;
 }
 
 function isTaken(error: unknown): boolean {

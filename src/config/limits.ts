@@ -11,7 +11,7 @@ import {
   type SettableLimit,
   STANDARD_LIMITS,
 } from '../core/limits.ts';
-import type { ClientHttpPlan } from '../core/plan.ts';
+import type { ClientHttpPlan, ProxyProtocolPlan } from '../core/plan.ts';
 import { durationSchema } from '../core/schema.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { formatSize, parseSize } from '../lib/size.ts';
@@ -22,6 +22,8 @@ export interface FrontendDocument {
   http: FrontendHttpDocument;
   tls: { handshakeTimeout?: number };
   connect: { mode: 'deny' | 'route' };
+  proxy?: ProxyProtocolPlan;
+  proxyProtocol?: ProxyProtocolPlan;
 }
 
 interface FrontendHttpDocument {
@@ -121,6 +123,19 @@ const connectSchema = z
   .default({ mode: 'deny' })
   .meta({ description: 'What becomes of CONNECT, on each port (default: it is refused).' });
 
+const proxySchema = z
+  .strictObject({
+    version: z
+      .enum(['v1', 'v2', 'all'])
+      .default('v2')
+      .meta({ description: 'Versions of the header that are taken.' }),
+    mode: z.enum(['strict', 'optional']).default('strict').meta({
+      description:
+        '`strict`: a connection without it is closed. `optional`: it is taken as it is; then anybody who connects may claim to be anybody.',
+    }),
+  })
+  .optional();
+
 export const frontendSchema = z
   .strictObject({
     http: httpSchema,
@@ -129,6 +144,10 @@ export const frontendSchema = z
       .default({})
       .meta({ description: 'TLS with clients, over each port.' }),
     connect: connectSchema,
+    proxy: proxySchema.meta({
+      description: 'Every connection to every port begins with a PROXY header, which says whose it is.',
+    }),
+    proxyProtocol: proxySchema.meta({ description: 'The same as `proxy`.' }),
   })
   .prefault({})
   .meta({ description: 'For all connections of clients.' });
@@ -152,6 +171,14 @@ export function clientHttp({ http, connect }: FrontendDocument): ClientHttpPlan 
     connectionMs: http.maxConnectionDuration,
     connect: connect.mode === 'route' ? 'route' : undefined,
   };
+}
+
+/** Of a port: the settings say so for all ports, the port for itself. */
+export function proxyProtocol(
+  { proxy, proxyProtocol: also }: FrontendDocument,
+  tunnelProtocol?: string,
+): ProxyProtocolPlan | undefined {
+  return proxy ?? also ?? (tunnelProtocol === 'proxy' ? { version: 'v2', mode: 'strict' } : undefined);
 }
 
 function alsoSet(name: SettableLimit, frontend: FrontendDocument): number | undefined {

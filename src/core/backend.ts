@@ -1,5 +1,6 @@
 /** A backend: one config key under `backends[]`, its schema, and what answers an exchange. */
 import type { ZodType } from 'zod';
+import type { Dialer } from './connection.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import type { McpGate, McpGuard } from './guard.ts';
 import type { Outgoing } from './outgoing.ts';
@@ -84,7 +85,11 @@ export interface BackendDefinition<C = unknown, L = unknown> {
   problems?(config: C, loaded: L): Iterable<PolicyProblem>;
   /** No network or child IO here: a build either succeeds or reports what is wrong with the plan. */
   build(config: C, deps: BackendDeps, loaded?: L): Backend;
+  /** The same for connections whose bytes are passed on; absent where the kind serves requests alone. */
+  dialer?(config: C, deps: DialerDeps, loaded?: L): Dialer;
 }
+
+export type DialerDeps = Pick<BackendDeps, 'ports' | 'lasting' | 'scope' | 'key' | 'label' | 'policies'>;
 
 export function defineBackend<C, L = unknown>(definition: BackendDefinition<C, L>): BackendDefinition {
   return definition as unknown as BackendDefinition;

@@ -65,6 +65,8 @@ export const CATALOGUE = {
   ROUTE_NOT_FOUND: client(404, -32601),
   MISDIRECTED: client(421, -32600),
   CANCELLED: client(499, -32800),
+  /** A connection whose bytes are passed on had none for too long. */
+  CONNECTION_IDLE: client(408, -32000),
   // Upstreams.
   UPSTREAM_CONNECT: upstream(502),
   UPSTREAM_TIMEOUT: upstream(504),

@@ -16,7 +16,8 @@ export type { PolicySet } from './plan.ts';
 export const PHASES = ['edge', 'authenticate', 'authorize', 'limit', 'transform', 'resilience'] as const;
 export type Phase = (typeof PHASES)[number];
 
-export type AttachLevel = 'listener' | 'route' | 'backend' | 'target';
+/** `tcpRoute`: a route for connections, and each of its backends. */
+export type AttachLevel = 'listener' | 'route' | 'backend' | 'target' | 'tcpRoute';
 
 /** What its build gives parts for: layers around exchanges, MCP calls, or whoever connects to an upstream. */
 export type Altitude = 'exchange' | 'mcp' | 'outgoing';

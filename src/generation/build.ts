@@ -24,6 +24,7 @@ import type { Ports } from '../core/ports.ts';
 import { Scope } from '../core/scope.ts';
 import { type Layer, type Service, stack } from '../core/service.ts';
 import { isLoopbackHost } from '../lib/address.ts';
+import type { Entry } from '../listen/acceptor.ts';
 import { hostOrigin } from '../listen/host-origin.ts';
 import type { TlsChoice } from '../listen/tls-entrance.ts';
 import { originAllowed } from '../policies/cors/cors.ts';
@@ -31,6 +32,7 @@ import type { CorsConfig } from '../policies/cors/schema.ts';
 import { listenerTable, routeTable } from '../route/table.ts';
 import type { Loaded } from './loading.ts';
 import { OwnPages } from './pages.ts';
+import { type TcpRoutes, tcpRoutes } from './tcp.ts';
 import { bindTls } from './tls.ts';
 import { type WeightedBackend, weighted } from './weighted.ts';
 
@@ -45,9 +47,9 @@ export interface GenerationDeps {
 export interface Generation {
   readonly plan: Plan;
   /** By port as configured. */
-  readonly binds: ReadonlyMap<number, Service<Exchange, Answer>>;
-  /** Who ends TLS, by port as configured; nothing for ports without. */
-  readonly tls: ReadonlyMap<number, TlsChoice>;
+  readonly binds: ReadonlyMap<BindPlan['port'], Service<Exchange, Answer>>;
+  /** How connections enter, likewise. */
+  readonly entries: ReadonlyMap<BindPlan['port'], Entry>;
   /** Closed when the last exchange is over. */
   readonly scope: Scope;
   /** Closed at the swap to the next generation. */
@@ -71,7 +73,7 @@ interface Building extends GenerationDeps {
   readonly pages: OwnPages;
   readonly scope: Scope;
   readonly current: Scope;
-  readonly tls: Map<number, TlsChoice>;
+  readonly entries: Map<BindPlan['port'], Entry>;
   readonly backends: BuiltBackend[];
   readonly routes: BuiltRoute[];
 }
@@ -83,14 +85,14 @@ export function buildGeneration(plan: Plan, deps: GenerationDeps): Generation {
     pages: new OwnPages(),
     scope: new Scope(),
     current: new Scope({ together: true }),
-    tls: new Map(),
+    entries: new Map(),
     backends: [],
     routes: [],
   };
   try {
     const binds = new Map(plan.binds.map((bind) => [bind.port, buildBind(bind, building)]));
-    const { tls, scope, current, backends, routes } = building;
-    return { plan, binds, tls, scope, current, backends, routes };
+    const { entries, scope, current, backends, routes } = building;
+    return { plan, binds, entries, scope, current, backends, routes };
   } catch (error) {
     void building.current.close().catch(() => undefined);
     void building.scope.close().catch(() => undefined);
@@ -101,9 +103,14 @@ export function buildGeneration(plan: Plan, deps: GenerationDeps): Generation {
 /** 1. The listener whose hostname fits, unless the connection was let in by another's settings. */
 function buildBind(bind: BindPlan, building: Building): Service<Exchange, Answer> {
   const table = listenerTable(bind.listeners);
-  const { choice, refusal } = bindTls(bind, table, building);
-  if (choice) building.tls.set(bind.port, choice);
-  const listeners = bind.listeners.map((listener) => buildListener(listener, bind, building));
+  const passed = bind.listeners.map((listener) =>
+    isHttp(listener) ? undefined : tcpRoutes(listener, bind, building),
+  );
+  const { choice, refusal } = bindTls(bind, { ...building, table, passed });
+  building.entries.set(bind.port, entryOf(bind, choice, passed));
+  const listeners = bind.listeners.map((listener) =>
+    isHttp(listener) ? buildListener(listener, bind, building) : undefined,
+  );
   return (exchange) => {
     const at = table.find(exchange.authority);
     const refused = refusal(exchange, at);
@@ -112,6 +119,26 @@ function buildBind(bind: BindPlan, building: Building): Service<Exchange, Answer
     if (!serve) throw new GatewayError('MISDIRECTED', `no listener for host "${exchange.authority}"`);
     return serve(exchange);
   };
+}
+
+function isHttp({ protocol }: ListenerPlan): boolean {
+  return protocol === 'HTTP' || protocol === 'HTTPS';
+}
+
+/** Where a listener takes connections as they come, it is the only one. */
+function entryOf(
+  { proxyProtocol, listeners }: BindPlan,
+  tls: TlsChoice | undefined,
+  [first]: readonly (TcpRoutes | undefined)[],
+): Entry {
+  const tlsAlone = listeners.length > 0 && !listeners.some(isHttp);
+  if (!first || listeners[0]?.protocol !== 'TCP') return { proxyProtocol, tls, tlsAlone };
+  const tcp: Entry['tcp'] = async (connection) => {
+    const serve = first.find(undefined);
+    if (!serve) throw new GatewayError('ROUTE_NOT_FOUND', 'the listener has no route');
+    await serve(connection);
+  };
+  return { proxyProtocol, tcp };
 }
 
 /** 2. Its layers, then the route that fits best. */

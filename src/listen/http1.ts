@@ -7,8 +7,10 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../core/errors.ts';
 import { isTunnel, type Reply, type Tunnel } from '../core/exchange.ts';
+import { underlying } from '../lib/underlying.ts';
+import { addressesOf } from './addresses.ts';
 import { declaredLength, IncomingBody } from './body.ts';
-import { AcceptedExchange, plainAddress } from './exchange.ts';
+import { AcceptedExchange } from './exchange.ts';
 import type { Limits } from './limits.ts';
 import {
   errorBody,
@@ -20,7 +22,6 @@ import {
   sizeOf,
   withoutTunnel,
 } from './respond.ts';
-import { underlying } from './secured.ts';
 import { headersTooLarge, type Serving } from './serving.ts';
 import { requestTarget, tunnelTarget } from './target.ts';
 import { takesUpgrade, withoutOffer } from './upgrade-offer.ts';
@@ -173,7 +174,8 @@ async function serveUpgrade(serving: Serving, { request, socket, head }: Upgradi
   const { record } = exchange;
   socket.on('error', ignore);
   socket.once('close', () => {
-    if (record.status === 101 || record.status === 200) record.bytesOut = request.socket.bytesWritten;
+    // A tunnel of CONNECT counts itself.
+    if (record.status === 101) record.bytesOut = request.socket.bytesWritten;
     exchange.end(record.status !== 0);
     serving.left();
   });
@@ -248,7 +250,7 @@ function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied
   const { log, signals } = serving.ports;
   signals.count('http_requests_refused', { code: failure.code });
   const { code, message: detail } = failure;
-  log.info({ code, detail, 'src.addr': plainAddress(socket.remoteAddress) }, 'request refused');
+  log.info({ code, detail, 'src.addr': addressesOf(socket).client.address }, 'request refused');
   if (record) errorReply(failure, record);
   const body = errorBody(failure);
   const head = `HTTP/1.1 ${failure.http} ${STATUS_CODES[failure.http]}\r\nConnection: close\r\n`;

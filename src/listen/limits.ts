@@ -19,6 +19,8 @@ export interface Limits extends ClientHttpPlan {
   readonly handshakeTimeoutMs: number;
   /** First message of a TLS connection. */
   readonly helloBytes: number;
+  /** A PROXY header of version 2. */
+  readonly proxyHeaderBytes: number;
   /** An idle keep-alive connection is closed after this. */
   readonly keepAliveTimeoutMs: number;
   /** Connections to this port; a further one is closed at once. */
@@ -40,6 +42,7 @@ export function portLimits({ limits, clientHttp }: Pick<SettingsPlan, 'limits' |
     replyPauseMs: limits.replyPause,
     handshakeTimeoutMs: limits.tlsHandshake,
     helloBytes: LIMITS.clientHello.value,
+    proxyHeaderBytes: LIMITS.proxyHeader.value,
     // Above the 60 s after which common load balancers drop an idle connection, so that they and not we close first.
     keepAliveTimeoutMs: limits.idleConnection,
     connections: limits.connections,

@@ -10,7 +10,7 @@ import { Client, type Dispatcher, Pool } from 'undici';
 import type { Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import { type Log, silentLog } from '../core/ports.ts';
+import type { Log } from '../core/ports.ts';
 import type { Closable, Scope } from '../core/scope.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import { HttpCall, type UpstreamReply, type UpstreamRequest, type UpstreamUpgrade } from './call.ts';
@@ -23,7 +23,7 @@ import {
   serverName,
   type UpstreamTls,
 } from './tls.ts';
-import { TlsMaterial } from './tls-material.ts';
+import { tlsMaterial } from './tls-material.ts';
 
 export type { UpstreamReply, UpstreamRequest, UpstreamUpgrade } from './call.ts';
 export type { UpstreamTls } from './tls.ts';
@@ -78,7 +78,7 @@ export class HttpUpstream implements Closable {
     const { tls = {}, connectTimeoutMs, unixSocket, lookup } = options;
     const origin = new URL(options.origin);
     const secure = origin.protocol === 'https:';
-    const material = secure ? materialOf(options) : undefined;
+    const material = secure ? tlsMaterial(options) : undefined;
     const offer = tls.alpn ?? (options.allowH2 ? BOTH : HTTP1);
     this.#options = options;
     this.#serverName = serverName(origin, tls);
@@ -222,18 +222,6 @@ export function httpUpstream(lasting: Lasting, scope: Scope, options: UpstreamOr
   // Hashed: a private key may be among what it is made from.
   const name = hash('sha256', canonicalJson(made), 'hex');
   return lasting.hold(scope, `http:${name}`, () => new HttpUpstream(options));
-}
-
-function materialOf({ origin, tls = {}, log = silentLog }: UpstreamOrigin): TlsMaterial {
-  const { root, cert, key, insecure, insecureHost } = tls;
-  if (insecure)
-    log.warn({ origin }, 'backendTLS.insecure: certificates are not verified; whoever answers is believed');
-  else if (insecureHost)
-    log.warn(
-      { origin },
-      'backendTLS.insecureHost: names are not verified; any certificate vouched for will do',
-    );
-  return new TlsMaterial({ parts: { root, cert, key }, origin, log });
 }
 
 /** For upgrades, which need it. */

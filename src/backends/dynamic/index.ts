@@ -20,6 +20,7 @@ import { Origins } from '../../upstream/forward/origins.ts';
 import type { HttpUpstream } from '../../upstream/http.ts';
 import { type Resolve, systemResolve } from '../../upstream/resolve.ts';
 import { type UpstreamTls, upstreamTls } from '../../upstream/tls.ts';
+import { Reaching } from './reaching.ts';
 import { type DynamicConfig, dynamicSchema } from './schema.ts';
 import { targeting } from './target.ts';
 import { Tunnels } from './tunnels.ts';
@@ -55,9 +56,10 @@ function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }:
     if (config.allow === undefined) ports.log.warn({ backend: deps.label }, OPEN);
     return new Origins({ destinations, tls, clock: ports.clock, log: ports.log });
   });
-  const tunnels = lasting.hold(scope, `tunnels ${key}`, () => new Tunnels(ports.clock));
+  const tunnels = lasting.hold(scope, `tunnels ${key}`, () => new Tunnels());
   // RFC 9110 section 7.6.3: what bears this name has been here.
   const via = `agentgateway-${ports.random(8).toString('hex')}`;
+  const reaching = new Reaching(destinations, { tls, log: ports.log });
   const target = targeting(config.target, expr, ports.log);
   const located = locating(credentials, tls);
   const request = async (exchange: Exchange): Promise<Answer> => {
@@ -73,9 +75,9 @@ function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }:
   return {
     handle: async (exchange) => {
       if (exchange.method !== 'CONNECT') return request(exchange);
-      return tunnels.open(exchange, target(exchange, true), { destinations, limits: settings.limits });
+      return tunnels.open(exchange, target(exchange, true), { reaching, limits: settings.limits });
     },
-    activate: () => tunnels.judge(destinations),
+    activate: () => tunnels.judge((...place) => destinations.permits(...place)),
     retire: () => tunnels.close(),
     drain: () => tunnels.drain(),
   };

@@ -3,13 +3,11 @@ import type { Socket } from 'node:net';
 import { GatewayError } from '../../core/errors.ts';
 import type { Exchange, Tunnel } from '../../core/exchange.ts';
 import type { LimitSettings } from '../../core/limits.ts';
-import type { Clock } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import type { Destination } from '../../lib/allow-list.ts';
-import { formatAuthority } from '../../lib/authority.ts';
-import type { Destinations } from '../../upstream/destinations.ts';
-import { dial } from '../../upstream/forward/dial.ts';
-import { Relay } from '../../upstream/forward/relay.ts';
+import type { Cancel } from '../../lib/cancel.ts';
+import { Relay, type Side } from '../../upstream/relay.ts';
+import type { Reaching } from './reaching.ts';
 
 /** Silence of a tunnel that a gateway which stops still waits through. */
 const LAST_WORDS_MS = 1_000;
@@ -21,74 +19,64 @@ interface Open {
   readonly relay: Relay;
 }
 
+interface Within {
+  readonly reaching: Reaching;
+  readonly limits: LimitSettings;
+}
+
 export class Tunnels implements Closable {
-  readonly #clock: Clock;
   readonly #open = new Set<Open>();
-  /** Being connected, or not taken over by the client's side yet. */
   #coming = 0;
   #closed = false;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  get count(): number {
-    return this.#open.size + this.#coming;
-  }
-
   /** Rejects with a GatewayError. */
-  async open(exchange: Exchange, destination: Destination, within: Within): Promise<Tunnel> {
-    const { destinations, limits } = within;
+  async open(exchange: Exchange, destination: Destination, { reaching, limits }: Within): Promise<Tunnel> {
     const { cancel, record, local } = exchange;
-    const name = formatAuthority(destination);
-    record.endpoint = name;
-    if (this.count >= limits.tunnels)
+    if (this.#open.size + this.#coming >= limits.tunnels)
       throw new GatewayError('OVERLOADED', 'too many tunnels', { headers: ['retry-after', '1'] });
+    const { endpoint, opening } = reaching.open(destination);
+    record.endpoint = endpoint;
     this.#coming += 1;
-    let upstream: Socket;
-    try {
-      const addresses = () => destinations.addresses(destination);
-      upstream = await dial({ name, port: destination.port, addresses, cancel, clock: this.#clock });
-    } finally {
+    const upstream = await unlessCancelled(opening, cancel).finally(() => {
       this.#coming -= 1;
-    }
+    });
     if (isOurs(upstream, local.port)) {
       upstream.destroy();
-      throw new GatewayError('FORWARD_LOOP', `${name} is this gateway itself`);
+      throw new GatewayError('FORWARD_LOOP', `${endpoint} is this gateway itself`);
     }
-    if (this.#closed || cancel.cancelled) {
-      upstream.destroy();
-      throw new GatewayError('UPSTREAM_CLOSED', 'this backend is no longer in use');
-    }
+    // It may go before anybody has taken it over.
+    upstream.on('error', ignore);
+    const { connectionIdle: idleMs, connectionHalfOpen: halfOpenMs } = limits;
     return {
       status: 200,
       headers: [],
       attach: (client, early) => {
         if (early.length > 0) upstream.write(early);
-        // Before whoever closes the record: it counts what has passed.
-        client.prependOnceListener('close', () => {
-          record.bytesOut = upstream.bytesRead;
-          record.bytesIn = upstream.bytesWritten;
-        });
+        const counts = Object.assign(record, { bytesIn: early.length });
         const relay = new Relay({
-          client,
+          client: client as Side,
           upstream,
-          clock: this.#clock,
-          idleMs: limits.tunnelIdle,
-          halfClosedMs: Math.min(limits.tunnelIdle, limits.tunnelHalfClosed),
-          ended: () => this.#open.delete(tunnel),
+          endpoint,
+          idleMs,
+          halfOpenMs,
+          counts,
+          failed: ({ code, message }) => {
+            record.reason = code;
+            record.error = message;
+          },
+          over: () => this.#open.delete(tunnel),
         });
         const tunnel = { destination, address: upstream.remoteAddress ?? '', relay };
         this.#open.add(tunnel);
-        if (this.#closed) relay.close();
+        if (this.#closed) relay.cut(unwanted());
       },
     };
   }
 
-  /** Others rules are in force: what they do not allow ends. */
-  judge(destinations: Destinations): void {
+  /** Other rules are in force: what they do not allow ends. */
+  judge(permits: (destination: Destination, address: string) => boolean): void {
     for (const { destination, address, relay } of this.#open)
-      if (!destinations.permits(destination, address)) relay.close();
+      if (!permits(destination, address)) relay.cut(unwanted());
   }
 
   /** The gateway stops: tunnels in which nothing is said end. */
@@ -98,16 +86,35 @@ export class Tunnels implements Closable {
 
   close(): void {
     this.#closed = true;
-    for (const { relay } of this.#open) relay.close();
+    for (const { relay } of this.#open) relay.cut(unwanted());
   }
 }
 
-interface Within {
-  readonly destinations: Destinations;
-  readonly limits: LimitSettings;
+/** The connection, unless the client goes first: then whatever comes of it is closed. */
+function unlessCancelled(opening: Promise<Socket>, cancel: Cancel): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const forget = cancel.onCancel(reject);
+    opening.then(
+      (socket) => {
+        forget();
+        if (cancel.cancelled) socket.destroy();
+        else resolve(socket);
+      },
+      (error) => {
+        forget();
+        reject(error);
+      },
+    );
+  });
+}
+
+function unwanted(): GatewayError {
+  return new GatewayError('FORBIDDEN_DESTINATION', 'the configuration no longer lets it through');
 }
 
 /** Each tunnel to itself would ask for another one. */
 function isOurs({ remoteAddress, remotePort, localAddress }: Socket, port: number): boolean {
   return remotePort === port && remoteAddress === localAddress;
 }
+
+function ignore(): void {}

@@ -6,6 +6,7 @@ import { credentialsAt } from '../../upstream/credentials/login/located.ts';
 import { forward } from '../../upstream/forward/forward.ts';
 import { type HttpUpstream, httpUpstream } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
+import { hostDialer } from './dialer.ts';
 import { type HostConfig, hostSchema } from './schema.ts';
 
 export const host = defineBackend({
@@ -24,6 +25,7 @@ export const host = defineBackend({
       },
     };
   },
+  dialer: hostDialer,
 });
 
 function hostUpstream(config: HostConfig, deps: BackendDeps): HttpUpstream {

@@ -1,5 +1,5 @@
 /** Connections to upstreams, and the processes of local servers. */
-import { GIB, HOUR, KIB, type Limit, MIB, MINUTE, SECOND } from './limit.ts';
+import { GIB, KIB, type Limit, MIB, MINUTE, SECOND } from './limit.ts';
 
 export const UPSTREAM_LIMITS = {
   upstreamConnections: {
@@ -61,22 +61,6 @@ export const UPSTREAM_LIMITS = {
     what: 'Tunnels (CONNECT) of one `dynamic` backend.',
     key: 'config.limits.tunnels',
     range: [1, 1_000_000],
-  },
-  tunnelIdle: {
-    value: 1 * HOUR,
-    unit: 'ms',
-    error: undefined,
-    what: 'Silence after which a tunnel is closed.',
-    key: 'config.limits.tunnelIdle',
-    range: [100, 24 * HOUR],
-  },
-  tunnelHalfClosed: {
-    value: 60 * SECOND,
-    unit: 'ms',
-    error: undefined,
-    what: 'The same, where one side has said that it sends no more.',
-    key: 'config.limits.tunnelHalfClosed',
-    range: [100, 24 * HOUR],
   },
   replayedBody: {
     value: 64 * KIB,
