@@ -217,7 +217,7 @@ const VALUES: Readonly<Record<string, string>> = {
   'localRateLimit.type': 'tokens',
   'conditionalRateLimit.type': 'tokens',
   'descriptor.type': 'tokens',
-  'bind.tunnelProtocol': 'hboneWaypoint hboneGateway connect',
+  'bind.tunnelProtocol': 'hboneWaypoint hboneGateway',
   'listener.protocol': 'HBONE',
   'tls.mode': 'dynamicCa',
 };

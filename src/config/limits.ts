@@ -11,7 +11,7 @@ import {
   type SettableLimit,
   STANDARD_LIMITS,
 } from '../core/limits.ts';
-import type { ClientHttpPlan, ProxyProtocolPlan } from '../core/plan.ts';
+import type { ClientHttpPlan, ConnectMode, ProxyProtocolPlan } from '../core/plan.ts';
 import { durationSchema } from '../core/schema.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { formatSize, parseSize } from '../lib/size.ts';
@@ -21,7 +21,7 @@ export type LimitsDocument = Partial<Record<SettableLimit, number>>;
 export interface FrontendDocument {
   http: FrontendHttpDocument;
   tls: { handshakeTimeout?: number };
-  connect: { mode: 'deny' | 'route' };
+  connect: { mode: 'deny' | ConnectMode };
   proxy?: ProxyProtocolPlan;
   proxyProtocol?: ProxyProtocolPlan;
 }
@@ -115,9 +115,9 @@ const httpSchema = z
 
 const connectSchema = z
   .strictObject({
-    mode: z.enum(['deny', 'route']).meta({
+    mode: z.enum(['deny', 'route', 'tunnel']).meta({
       description:
-        '`deny`: such requests are refused. `route`: they find their route like any other, and a `dynamic` backend there opens the tunnel.',
+        '`deny`: such requests are refused. `route`: they find their route like any other, and a `dynamic` backend there opens the tunnel. `tunnel`: nothing else is taken, and the connection goes on at the bind that has the port asked for.',
     }),
   })
   .default({ mode: 'deny' })
@@ -160,7 +160,7 @@ export function limitSettings(limits: LimitsDocument, frontend: FrontendDocument
   return { ...STANDARD_LIMITS, ...Object.fromEntries(set) };
 }
 
-export function clientHttp({ http, connect }: FrontendDocument): ClientHttpPlan {
+export function clientHttp({ http }: FrontendDocument): ClientHttpPlan {
   return {
     windowBytes: http.http2WindowSize,
     connectionWindowBytes: http.http2ConnectionWindowSize,
@@ -169,8 +169,16 @@ export function clientHttp({ http, connect }: FrontendDocument): ClientHttpPlan 
     pingMs: http.http2KeepaliveInterval,
     pongMs: http.http2KeepaliveTimeout,
     connectionMs: http.maxConnectionDuration,
-    connect: connect.mode === 'route' ? 'route' : undefined,
   };
+}
+
+/** Of a port; what is within a tunnel is not tunnelled again. */
+export function connectMode(
+  { connect: { mode } }: FrontendDocument,
+  bind: { mode: 'standard' | 'internal'; tunnelProtocol?: string },
+): ConnectMode | undefined {
+  if (bind.mode === 'internal') return mode === 'route' ? mode : undefined;
+  return mode === 'tunnel' || bind.tunnelProtocol === 'connect' ? 'tunnel' : mode === 'route' ? mode : undefined;
 }
 
 /** Of a port: the settings say so for all ports, the port for itself. */

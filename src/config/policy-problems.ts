@@ -2,7 +2,7 @@
  * What is wrong inside policies and backends that their schemas take: expressions that do not compile. Policies stand under
  * `policies`, and in gateways and their listeners; the definitions say which name is one.
  */
-import type { PolicyDefinition } from '../core/policy.ts';
+import type { PolicyProblem } from '../core/policy.ts';
 import type { Definitions } from './definitions.ts';
 import type { Finding, Path } from './diagnostics.ts';
 import { fields } from './references.ts';
@@ -32,7 +32,10 @@ function visit(value: unknown, path: Path, checking: Checking & { readonly findi
   for (const [part, item] of entries) visit(item, [...path, part], checking);
 }
 
-type Problematic = Pick<PolicyDefinition, 'key' | 'problems'>;
+interface Problematic {
+  readonly key: string;
+  problems?(config: unknown, loaded: unknown, at: 'route' | 'tcpRoute'): Iterable<PolicyProblem>;
+}
 
 function problemsOf(
   settings: Readonly<Record<string, unknown>>,
@@ -43,7 +46,8 @@ function problemsOf(
     const { key } = definition;
     const config = settings[key];
     if (config === undefined || !definition.problems || !loaded?.has(key)) return [];
-    const problems = [...definition.problems(config, loaded.get(key))];
+    const at = path.includes('tcpRoutes') ? 'tcpRoute' : 'route';
+    const problems = [...definition.problems(config, loaded.get(key), at)];
     return problems.map(({ path: within, ...rest }) => ({ ...rest, path: [...path, key, ...within] }));
   });
 }

@@ -14,6 +14,7 @@ const MEMBERS: Readonly<Record<keyof Exchange, true>> = {
   authority: true,
   scheme: true,
   absolute: true,
+  destination: true,
   httpVersion: true,
   headers: true,
   rawHeaders: true,

@@ -66,6 +66,10 @@ export class Attempt implements Exchange {
     return this.#of.scheme;
   }
 
+  get destination(): Exchange['destination'] {
+    return this.#of.destination;
+  }
+
   get absolute(): Exchange['absolute'] {
     return this.#of.absolute;
   }

@@ -59,6 +59,8 @@ export interface BackendDeps {
   readonly settings: SettingsPlan;
   /** What the route matches, as configured. */
   readonly matches?: readonly RouteMatch[];
+  /** Hosts that the route serves; none: any. */
+  readonly hostnames: readonly string[];
   /** Policies that concern the connection to the upstream (backendTLS), from route and backend, merged. */
   readonly policies: PolicySet;
   /** What the rules about MCP among some policies say together. */
@@ -81,15 +83,18 @@ export interface BackendDefinition<C = unknown, L = unknown> {
   /** Loads what building takes and nobody else should pay for, as for a policy; for those of whom `loads` says so. */
   readonly load?: (ports: Pick<Ports, 'random'>) => Promise<L>;
   loads?(config: C): boolean;
-  /** What is wrong with a config that its schema takes. As for a policy. */
-  problems?(config: C, loaded: L): Iterable<PolicyProblem>;
+  /** What is wrong with a config that its schema takes, as for a policy; at a route of this kind. */
+  problems?(config: C, loaded: L, at: 'route' | 'tcpRoute'): Iterable<PolicyProblem>;
   /** No network or child IO here: a build either succeeds or reports what is wrong with the plan. */
   build(config: C, deps: BackendDeps, loaded?: L): Backend;
   /** The same for connections whose bytes are passed on; absent where the kind serves requests alone. */
   dialer?(config: C, deps: DialerDeps, loaded?: L): Dialer;
 }
 
-export type DialerDeps = Pick<BackendDeps, 'ports' | 'lasting' | 'scope' | 'key' | 'label' | 'policies'>;
+export type DialerDeps = Pick<
+  BackendDeps,
+  'ports' | 'lasting' | 'scope' | 'key' | 'label' | 'hostnames' | 'policies'
+>;
 
 export function defineBackend<C, L = unknown>(definition: BackendDefinition<C, L>): BackendDefinition {
   return definition as unknown as BackendDefinition;

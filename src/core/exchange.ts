@@ -71,6 +71,8 @@ export interface Exchange {
   readonly body: RequestBody;
   readonly client: Endpoint;
   readonly local: Endpoint;
+  /** Where the client wanted to be led when it was led here instead: CONNECT to a port of this gateway. */
+  readonly destination?: Endpoint | undefined;
   /** Fires when the client goes away before the reply has been written. */
   readonly cancel: Cancel;
   /** Present when the client asks for a protocol upgrade (WebSocket) or CONNECT. */

@@ -127,11 +127,12 @@ function isHttp({ protocol }: ListenerPlan): boolean {
 
 /** Where a listener takes connections as they come, it is the only one. */
 function entryOf(
-  { proxyProtocol, listeners }: BindPlan,
+  { proxyProtocol, connect, listeners }: BindPlan,
   tls: TlsChoice | undefined,
   [first]: readonly (TcpRoutes | undefined)[],
 ): Entry {
-  const tlsAlone = listeners.length > 0 && !listeners.some(isHttp);
+  const plain = connect === 'tunnel' ? listeners.some(({ tls: own }) => !own) : listeners.some(isHttp);
+  const tlsAlone = listeners.length > 0 && !plain;
   if (!first || listeners[0]?.protocol !== 'TCP') return { proxyProtocol, tls, tlsAlone };
   const tcp: Entry['tcp'] = async (connection) => {
     const serve = first.find(undefined);
@@ -220,7 +221,7 @@ function buildRoute(
   };
   const cors = policies['cors'] as CorsConfig | undefined;
   const guard = hostOrigin({
-    loopback: within.bind.address === undefined || isLoopbackHost(within.bind.address),
+    loopback: isOnLoopback(within.bind),
     forwards: route.backends.some(({ kind }) => definitionOf(kind, building)?.forwards),
     hostNamed: within.listener.hostname !== undefined || route.hostnames.length > 0,
     originAllowed: cors ? originAllowed(cors) : () => false,
@@ -231,6 +232,10 @@ function buildRoute(
   const parts = policyParts(route.policies, building, { ...place, route: facts, altitude: 'exchange' });
   const attempt = stack(attempts(parts), weighted(backends));
   return stack([named, guard, ...layersOf(parts)], attempt);
+}
+
+function isOnLoopback({ mode, address }: BindPlan): boolean {
+  return mode === 'standard' && (address === undefined || isLoopbackHost(address));
 }
 
 /**
@@ -265,6 +270,7 @@ function buildBackend(at: number, route: RoutePlan, building: Building): Weighte
     key: instance,
     label: `${route.name ?? route.key} > ${backend.kind}`,
     matches: route.matches,
+    hostnames: route.hostnames,
     policies: mergePolicies(definitions.policies, route.policies, backend.policies),
     guard: (policies) => allGuards(parts(policies, 'mcp').map(({ mcp }) => mcp)),
     gate: (target) => {

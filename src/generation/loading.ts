@@ -18,8 +18,10 @@ export interface LoadingDeps {
 export function loadedFor(plan: Plan, deps: LoadingDeps): Promise<Loaded> {
   const names = new Set<string>();
   collectNames(plan, names);
-  const routes = plan.binds.flatMap(({ listeners }) => listeners.flatMap((listener) => listener.routes));
-  const backends = routes.flatMap((route) => route.backends);
+  const listeners = plan.binds.flatMap((bind) => bind.listeners);
+  const backends = listeners
+    .flatMap(({ routes, tcpRoutes }) => [...routes, ...tcpRoutes])
+    .flatMap((route) => route.backends);
   for (const { key, loads } of deps.definitions.backends)
     if (loads && backends.some(({ kind, config }) => kind === key && loads(config))) names.add(key);
   return load(deps, (key) => names.has(key));

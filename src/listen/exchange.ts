@@ -131,6 +131,10 @@ export class AcceptedExchange implements Exchange {
     return this.#addresses.local;
   }
 
+  get destination(): Endpoint | undefined {
+    return this.#addresses.destination;
+  }
+
   get cancel(): Cancel {
     this.#cancel ??= new Cancel();
     return this.#cancel;

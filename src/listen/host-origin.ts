@@ -25,18 +25,20 @@ export function hostOrigin(options: HostOriginOptions): Layer<Exchange, Answer> 
   const known = hosts && new Set(hosts.map((host) => host.toLowerCase()));
   // Requests of one client come in runs, with one authority.
   let accepted: string | undefined;
+  // No page can make a browser ask so that has not been told to use this gateway as a proxy.
+  const asked = ({ absolute, method, destination }: Exchange): boolean =>
+    destination !== undefined || (forwards && (absolute !== undefined || method === 'CONNECT'));
   return (next) => (exchange) => {
-    // No page makes a browser ask so that has not been told to use this proxy.
-    if (forwards && (exchange.absolute || exchange.method === 'CONNECT')) return next(exchange);
     if (exchange.authority !== accepted) {
       const host = hostOf(exchange.authority);
       const hostGood = hostNamed || known?.has(host) || (loopback ? isLoopbackHost(host) : !known);
-      if (!hostGood) return Promise.reject(forbiddenHost(host));
+      if (!hostGood) return asked(exchange) ? next(exchange) : Promise.reject(forbiddenHost(host));
       accepted = exchange.authority;
     }
     if (!loopback) return next(exchange);
     const origin = header(exchange, 'origin');
-    if (origin === undefined || isLocalOrigin(origin) || originAllowed(origin)) return next(exchange);
+    if (origin === undefined || isLocalOrigin(origin) || originAllowed(origin) || asked(exchange))
+      return next(exchange);
     return Promise.reject(forbiddenOrigin(origin));
   };
 }

@@ -72,6 +72,7 @@ async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     policies,
     key: 'test',
     label: 'test',
+    hostnames: [],
     settings: { limits: { ...STANDARD_LIMITS, ...settings } },
     outgoing: () => NOTHING_OUTGOING,
     lasting: {

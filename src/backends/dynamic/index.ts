@@ -7,6 +7,7 @@ import { type Backend, type BackendDefinition, type BackendDeps, defineBackend }
 import { GatewayError } from '../../core/errors.ts';
 import { type Answer, type Exchange, header } from '../../core/exchange.ts';
 import type { UpstreamCredentials } from '../../core/outgoing.ts';
+import type { Closable } from '../../core/scope.ts';
 import { bodilessProblems } from '../../expr/bodiless.ts';
 import type { Expr } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
@@ -22,6 +23,7 @@ import { type Resolve, systemResolve } from '../../upstream/resolve.ts';
 import { type UpstreamTls, upstreamTls } from '../../upstream/tls.ts';
 import { Reaching } from './reaching.ts';
 import { type DynamicConfig, dynamicSchema } from './schema.ts';
+import { dynamicDialer, type Made } from './dialer.ts';
 import { targeting } from './target.ts';
 import { Tunnels } from './tunnels.ts';
 
@@ -33,29 +35,32 @@ export function dynamicBackend(resolve: Resolve = systemResolve): BackendDefinit
     forwards: true,
     load: loadExpr,
     loads: ({ target }) => target !== undefined,
-    problems: ({ target }, expr) =>
-      target === undefined ? [] : bodilessProblems(expr, target, { path: ['target'], place: PLACES.http }),
+    problems: ({ target }, expr, at) =>
+      bodilessProblems(expr, target, { path: ['target'], place: at === 'route' ? PLACES.http : PLACES.connection }),
     build: (config, deps, expr) => {
       const destinations = new Destinations(new AllowList(config.allow), resolve);
       return built(config, deps, { destinations, expr });
     },
+    dialer: (config, deps, expr) => {
+      const destinations = new Destinations(new AllowList(config.allow), resolve);
+      return dynamicDialer(config, deps, { destinations, expr });
+    },
   });
 }
 
-interface Made {
-  readonly destinations: Destinations;
-  readonly expr: Expr | undefined;
-}
 
 function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }: Made): Backend {
   const { ports, lasting, scope, settings, policies, key } = deps;
+  const open = config.allow === undefined && deps.hostnames.length === 0;
   const { credentials, ...others } = deps.outgoing(policies);
-  if (credentials && config.allow === undefined) throw openToAll();
+  if (credentials && open) throw openToAll();
   const tls = policies['backendTLS'] === undefined ? undefined : upstreamTls(policies);
-  const origins = lasting.hold(scope, originsKey(config, tls), () => {
-    if (config.allow === undefined) ports.log.warn({ backend: deps.label }, OPEN);
-    return new Origins({ destinations, tls, clock: ports.clock, log: ports.log });
-  });
+  if (open) lasting.hold(scope, `open ${key}`, () => warning(deps));
+  const origins = lasting.hold(
+    scope,
+    originsKey(config, tls),
+    () => new Origins({ destinations, tls, clock: ports.clock, log: ports.log }),
+  );
   const tunnels = lasting.hold(scope, `tunnels ${key}`, () => new Tunnels());
   // RFC 9110 section 7.6.3: what bears this name has been here.
   const via = `agentgateway-${ports.random(8).toString('hex')}`;
@@ -85,6 +90,12 @@ function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }:
 
 const OPEN =
   'dynamic: anyone who reaches this port can reach any public host; name those that are wanted in `allow`, or all with "*"';
+
+/** Once, and not at each reload. */
+function warning({ ports, label }: BackendDeps): Closable {
+  ports.log.warn({ backend: label }, OPEN);
+  return { close() {} };
+}
 
 function openToAll(): GatewayError {
   const remedy = 'name the servers that may have them in `allow`';

@@ -2,6 +2,7 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { Exchange } from '../../core/exchange.ts';
 import type { Log } from '../../core/ports.ts';
+import { compileBodiless } from '../../expr/bodiless.ts';
 import type { Expr, Expression } from '../../expr/expression.ts';
 import { PLACES } from '../../expr/places.ts';
 import { asksForSecrets, exchangeScope, secretsOf } from '../../expr/scope.ts';
@@ -14,13 +15,13 @@ export type Targeting = (exchange: Exchange, secure: boolean) => Destination;
 const HTTP = 80;
 const HTTPS = 443;
 const USUAL = [HTTP, HTTPS];
-const USUAL_OF_TUNNELS = [HTTPS];
+export const USUAL_OF_TUNNELS = [HTTPS];
 
 /** `expr`: where there is an expression. Throws CONFIG_INVALID for one that does not compile. */
 export function targeting(target: string | undefined, expr: Expr | undefined, log: Log): Targeting {
   if (target === undefined || !expr)
     return (exchange, secure) => destination(exchange, { secure, of: said(exchange) });
-  const expression = expr.compile(target, PLACES.http);
+  const expression = compileBodiless(expr, target, PLACES.http);
   const values = new Values({ policy: 'dynamic', log });
   return (exchange, secure) => destination(exchange, { secure, of: made(exchange, expression, values) });
 }
@@ -35,9 +36,13 @@ function said({ authority, outbound }: Exchange): Authority {
 
 function made(exchange: Exchange, expression: Expression, values: Values): Authority {
   const scope = exchangeScope(exchange, asksForSecrets(expression) ? secretsOf(exchange) : undefined);
-  const check = (text: string) => (parseAuthority(text)?.port ? undefined : 'it is not host:port');
-  const text = values.text(expression, scope, { name: 'target', check });
+  const text = values.text(expression, scope, { name: 'target', check: checkMade });
   return parseAuthority(text) as Authority;
+}
+
+/** What is wrong with what an expression has made. */
+export function checkMade(text: string): string | undefined {
+  return parseAuthority(text)?.port === undefined ? 'it is not host:port' : undefined;
 }
 
 function destination(
