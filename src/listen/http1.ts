@@ -61,9 +61,18 @@ export function http1Server(serving: Serving, greet: Greet): Server {
       grow(serving, over);
     }),
   );
-  server.on('request', (request, response) => serve(serving, { request, response, expects: false }));
-  server.on('checkContinue', (request, response) => serve(serving, { request, response, expects: true }));
+  const isServed = ({ httpVersionMajor, socket }: IncomingMessage): boolean => {
+    if (httpVersionMajor !== 1) refuse(serving, OTHER_VERSION, socket);
+    return httpVersionMajor === 1;
+  };
+  server.on('request', (request, response) => {
+    if (isServed(request)) serve(serving, { request, response, expects: false });
+  });
+  server.on('checkContinue', (request, response) => {
+    if (isServed(request)) serve(serving, { request, response, expects: true });
+  });
   server.on('upgrade', (request, socket, head) => {
+    if (!isServed(request)) return;
     if (takesUpgrade(request)) {
       void serveUpgrade(serving, { request, socket, head });
       return;
@@ -71,7 +80,9 @@ export function http1Server(serving: Serving, greet: Greet): Server {
     socket.unshift(Buffer.concat([withoutOffer(request), head]));
     listener.call(server, socket);
   });
-  server.on('connect', (request, socket, head) => void serveUpgrade(serving, { request, socket, head }));
+  server.on('connect', (request, socket, head) => {
+    if (isServed(request)) void serveUpgrade(serving, { request, socket, head });
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     refuse(serving, error, socket as Socket),
   );
@@ -233,6 +244,11 @@ export function configure(server: Server, limits: Limits): void {
 }
 
 // Requests that never became one.
+
+/** Node's parser lets 0.9 and 2.0 through, with the framing of 1.0 for both (RFC 9110 section 15.6.6). */
+const OTHER_VERSION = Object.assign(new Error('Parse Error: Invalid HTTP version'), {
+  code: 'HPE_INVALID_VERSION',
+});
 
 /** Answers what node's parser refuses, unless a reply has begun: its bytes must not be mixed with ours. */
 function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied): void {
