@@ -151,16 +151,21 @@ function bodyLength(request: IncomingMessage): number | undefined {
   return declaredLength(request.headers) ?? 0;
 }
 
-/** The reply is out, the upload is not in: a connection in this state is not used again. */
-function discard(serving: Serving, request: IncomingMessage, socket: Socket): void {
+/**
+ * The reply is out, the upload is not in: a connection in this state is not used again. What still comes is read, because
+ * closing a connection with bytes unread resets it, and a client that gets a reset before the reply never sees the reply.
+ */
+function discard(serving: Serving, request: IncomingMessage & { _dump?(): void }, socket: Socket): void {
   if (socket.destroyed) return;
-  if (request.destroyed) {
-    socket.destroySoon();
-    return;
-  }
-  request.resume();
+  const destroyed = request.destroyed;
+  if (destroyed) {
+    // By undici, whose upstream has answered. Node reads no further for a request that takes nothing, unless it is dumped.
+    request._dump?.();
+    socket.end();
+    socket.pause().resume();
+  } else request.resume();
   const timer = serving.ports.clock.after(LINGER_MS, () => socket.destroy());
-  request.once('close', () => timer.cancel());
+  (destroyed ? socket : request).once('close', () => timer.cancel());
 }
 
 // Upgrades.
