@@ -57,6 +57,21 @@ describe('an exchange', () => {
     }
   });
 
+  test('is not made of what only claims to be another version, upgrades and CONNECT included', async () => {
+    const { port } = await accepting.open(async () => assert.fail('served'));
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: chat\r\n';
+    for (const version of ['0.9', '2.0', '1.2'])
+      for (const [target, lines] of [
+        ['GET /', ''],
+        ['GET /', upgrade],
+        ['CONNECT a:1', ''],
+        ['POST /', 'Expect: 100-continue\r\nContent-Length: 2\r\n'],
+      ]) {
+        const text = await raw(port, `${target} HTTP/${version}\r\nHost: a\r\n${lines}\r\n`, 'open');
+        assert.match(text, /^HTTP\/1\.1 400 .*Invalid HTTP version/s, `${target} ${version}`);
+      }
+  });
+
   test('is recorded once, when its reply has been written', async () => {
     const { port } = await accepting.open(hello);
     await get(port, { path: '/x?secret=1' });

@@ -62,9 +62,18 @@ export function http1Server(serving: Serving, greet: Greet): Server {
       grow(serving, over);
     }),
   );
-  server.on('request', (request, response) => serve(serving, { request, response, expects: false }));
-  server.on('checkContinue', (request, response) => serve(serving, { request, response, expects: true }));
+  const isServed = ({ httpVersionMajor, socket }: IncomingMessage): boolean => {
+    if (httpVersionMajor !== 1) refuse(serving, OTHER_VERSION, socket);
+    return httpVersionMajor === 1;
+  };
+  server.on('request', (request, response) => {
+    if (isServed(request)) serve(serving, { request, response, expects: false });
+  });
+  server.on('checkContinue', (request, response) => {
+    if (isServed(request)) serve(serving, { request, response, expects: true });
+  });
   server.on('upgrade', (request, socket, head) => {
+    if (!isServed(request)) return;
     if (takesUpgrade(request)) {
       void serveUpgrade(serving, { request, socket, head });
       return;
@@ -72,7 +81,9 @@ export function http1Server(serving: Serving, greet: Greet): Server {
     socket.unshift(Buffer.concat([withoutOffer(request), head]));
     listener.call(server, socket);
   });
-  server.on('connect', (request, socket, head) => void serveUpgrade(serving, { request, socket, head }));
+  server.on('connect', (request, socket, head) => {
+    if (isServed(request)) void serveUpgrade(serving, { request, socket, head });
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     refuse(serving, error, socket as Socket),
   );
@@ -144,16 +155,21 @@ function bodyLength(request: IncomingMessage): number | undefined {
   return declaredLength(request.headers) ?? 0;
 }
 
-/** The reply is out, the upload is not in: a connection in this state is not used again. */
-function discard(serving: Serving, request: IncomingMessage, socket: Socket): void {
+/**
+ * The reply is out, the upload is not in: a connection in this state is not used again. What still comes is read, because
+ * closing a connection with bytes unread resets it, and a client that gets a reset before the reply never sees the reply.
+ */
+function discard(serving: Serving, request: IncomingMessage & { _dump?(): void }, socket: Socket): void {
   if (socket.destroyed) return;
-  if (request.destroyed) {
-    socket.destroySoon();
-    return;
-  }
-  request.resume();
+  const destroyed = request.destroyed;
+  if (destroyed) {
+    // By undici, whose upstream has answered. Node reads no further for a request that takes nothing, unless it is dumped.
+    request._dump?.();
+    socket.end();
+    socket.pause().resume();
+  } else request.resume();
   const timer = serving.ports.clock.after(LINGER_MS, () => socket.destroy());
-  request.once('close', () => timer.cancel());
+  (destroyed ? socket : request).once('close', () => timer.cancel());
 }
 
 // Upgrades.
@@ -238,6 +254,11 @@ export function configure(server: Server, limits: Limits): void {
 }
 
 // Requests that never became one.
+
+/** Node's parser lets 0.9 and 2.0 through, with the framing of 1.0 for both (RFC 9110 section 15.6.6). */
+const OTHER_VERSION = Object.assign(new Error('Parse Error: Invalid HTTP version'), {
+  code: 'HPE_INVALID_VERSION',
+});
 
 /** Answers what node's parser refuses, unless a reply has begun: its bytes must not be mixed with ours. */
 function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied): void {
