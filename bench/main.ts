@@ -12,6 +12,7 @@ import { type Lane, openSessions } from './lanes.ts';
 import { floor, gatewayHttp, type Leg, ours, peers, type Running } from './legs.ts';
 import { type Measurement, measure } from './load.ts';
 import { pairScenarios } from './pairs.ts';
+import { plainScenarios } from './plain.ts';
 import { hotFunctions } from './profile.ts';
 import {
   COST,
@@ -30,7 +31,7 @@ import {
   type Scenario,
 } from './scenarios.ts';
 
-const scenarios: readonly Scenario[] = [...mainScenarios, ...pairScenarios, guarded];
+const scenarios: readonly Scenario[] = [...mainScenarios, ...plainScenarios, ...pairScenarios, guarded];
 
 const WARM_UP_SECONDS = 1;
 
@@ -178,7 +179,8 @@ async function main(): Promise<void> {
     console.log(`### ${scenario.name}: ${scenario.about}\n`);
     if (scenario.kind === 'load') {
       const results = await runLoad(scenario, legs);
-      console.log(`${loadTable(results, scenario.legs ? COST : OF_THE_FLOOR)}\n`);
+      const { legs: own, compared = own ? COST : OF_THE_FLOOR } = scenario;
+      console.log(`${loadTable(results, compared)}\n`);
       report[scenario.name] = results.map((result) => ({ ...result, summary: summarise(result.rounds) }));
     } else {
       const results = await runMemory(scenario, legs);

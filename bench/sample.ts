@@ -60,6 +60,11 @@ export function leaveMeasuredCore(): void {
   spawnSync('taskset', ['-a', '-p', '-c', cores > 2 ? `0-${cores - 2}` : '0', String(process.pid)]);
 }
 
+/** For a process that something else has started. */
+export function toMeasuredCore(pid: number): void {
+  if (taskset) spawnSync('taskset', ['-a', '-p', '-c', String(cores - 1), String(pid)]);
+}
+
 export function machine(): string {
   const model = /model name\s*:\s*(.+)/.exec(read('/proc/cpuinfo') ?? '')?.[1] ?? process.arch;
   const pinned = taskset ? 'pinned' : 'not pinned (no taskset)';
