@@ -16,6 +16,8 @@ export interface Behind {
 
 export interface Running {
   readonly url: string;
+  /** No MCP is spoken there. */
+  readonly plain?: boolean;
   /** The old transport, where a peer serves nothing else. */
   readonly oldSse?: boolean;
   /** What clients speak; legacy unless given. */

@@ -25,7 +25,7 @@ export function before(name: string, start: (upstream: PlainUpstream) => Promise
       const port = await orStop([upstream], announcedPort(upstream));
       const started = start({ url: `http://127.0.0.1:${port}`, port });
       const { url, pid, stop } = await orStop([upstream], started);
-      return { url, pid, echo: () => '', stop: stopAll({ stop }, upstream) };
+      return { url, plain: true, pid, echo: () => '', stop: stopAll({ stop }, upstream) };
     },
   };
 }

@@ -30,8 +30,13 @@ function cpuInTicks(pid: number): number | undefined {
   return fields ? (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND : undefined;
 }
 
-export function rssMegabytes(pid: number): number | undefined {
-  const kilobytes = /VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
+export const rssMegabytes = (pid: number): number | undefined => megabytes(pid, /VmRSS:\s+(\d+)/);
+
+/** The most it has had. */
+export const peakMegabytes = (pid: number): number | undefined => megabytes(pid, /VmHWM:\s+(\d+)/);
+
+function megabytes(pid: number, line: RegExp): number | undefined {
+  const kilobytes = line.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
   return kilobytes === undefined ? undefined : Number(kilobytes) / 1024;
 }
 

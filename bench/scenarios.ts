@@ -40,7 +40,15 @@ export interface MemoryScenario {
   readonly sessions: number;
 }
 
-export type Scenario = LoadScenario | MemoryScenario;
+/** Measures by itself, and has a table of its own. */
+export interface ReportScenario {
+  readonly kind: 'report';
+  readonly name: string;
+  readonly about: string;
+  run(rounds: number): Promise<{ readonly table: string; readonly results: unknown }>;
+}
+
+export type Scenario = LoadScenario | MemoryScenario | ReportScenario;
 
 const LANES = 16;
 
