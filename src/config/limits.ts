@@ -21,6 +21,7 @@ export type LimitsDocument = Partial<Record<SettableLimit, number>>;
 export interface FrontendDocument {
   http: FrontendHttpDocument;
   tls: { handshakeTimeout?: number };
+  connect: { mode: 'deny' | 'route' };
 }
 
 interface FrontendHttpDocument {
@@ -110,6 +111,16 @@ const httpSchema = z
   .default({})
   .meta({ description: 'HTTP with clients, over each port.' });
 
+const connectSchema = z
+  .strictObject({
+    mode: z.enum(['deny', 'route']).meta({
+      description:
+        '`deny`: such requests are refused. `route`: they find their route like any other, and a `dynamic` backend there opens the tunnel.',
+    }),
+  })
+  .default({ mode: 'deny' })
+  .meta({ description: 'What becomes of CONNECT, on each port (default: it is refused).' });
+
 export const frontendSchema = z
   .strictObject({
     http: httpSchema,
@@ -117,6 +128,7 @@ export const frontendSchema = z
       .strictObject({ handshakeTimeout: ofRow('tlsHandshake') })
       .default({})
       .meta({ description: 'TLS with clients, over each port.' }),
+    connect: connectSchema,
   })
   .prefault({})
   .meta({ description: 'For all connections of clients.' });
@@ -129,7 +141,7 @@ export function limitSettings(limits: LimitsDocument, frontend: FrontendDocument
   return { ...STANDARD_LIMITS, ...Object.fromEntries(set) };
 }
 
-export function clientHttp({ http }: FrontendDocument): ClientHttpPlan {
+export function clientHttp({ http, connect }: FrontendDocument): ClientHttpPlan {
   return {
     windowBytes: http.http2WindowSize,
     connectionWindowBytes: http.http2ConnectionWindowSize,
@@ -138,6 +150,7 @@ export function clientHttp({ http }: FrontendDocument): ClientHttpPlan {
     pingMs: http.http2KeepaliveInterval,
     pongMs: http.http2KeepaliveTimeout,
     connectionMs: http.maxConnectionDuration,
+    connect: connect.mode === 'route' ? 'route' : undefined,
   };
 }
 

@@ -13,6 +13,7 @@ const MEMBERS: Readonly<Record<keyof Exchange, true>> = {
   query: true,
   authority: true,
   scheme: true,
+  absolute: true,
   httpVersion: true,
   headers: true,
   rawHeaders: true,

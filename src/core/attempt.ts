@@ -66,6 +66,10 @@ export class Attempt implements Exchange {
     return this.#of.scheme;
   }
 
+  get absolute(): Exchange['absolute'] {
+    return this.#of.absolute;
+  }
+
   get httpVersion(): Exchange['httpVersion'] {
     return this.#of.httpVersion;
   }

@@ -4,7 +4,7 @@ import type { Answer, Exchange } from './exchange.ts';
 import type { McpGate, McpGuard } from './guard.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { RouteMatch, RoutePlan, SettingsPlan } from './plan.ts';
-import type { PolicySet } from './policy.ts';
+import type { PolicyProblem, PolicySet } from './policy.ts';
 import type { Ports } from './ports.ts';
 import type { CallRetry } from './resilience.ts';
 import type { Closable, Lasting, Scope } from './scope.ts';
@@ -70,15 +70,22 @@ export interface BackendDeps {
   outgoing(policies: PolicySet, wider?: PolicySet): Outgoing;
 }
 
-export interface BackendDefinition<C = unknown> {
+export interface BackendDefinition<C = unknown, L = unknown> {
   readonly key: string;
   readonly schema: ZodType<C>;
   /** Further requests that its route serves, as for a policy. */
   claims?(config: C, route: Pick<RoutePlan, 'matches' | 'policies'>): readonly RouteMatch[];
+  /** It leads wherever the client says: requests that are made of a proxy need not be for a host of ours. */
+  readonly forwards?: true;
+  /** Loads what building takes and nobody else should pay for, as for a policy; for those of whom `loads` says so. */
+  readonly load?: (ports: Pick<Ports, 'random'>) => Promise<L>;
+  loads?(config: C): boolean;
+  /** What is wrong with a config that its schema takes. As for a policy. */
+  problems?(config: C, loaded: L): Iterable<PolicyProblem>;
   /** No network or child IO here: a build either succeeds or reports what is wrong with the plan. */
-  build(config: C, deps: BackendDeps): Backend;
+  build(config: C, deps: BackendDeps, loaded?: L): Backend;
 }
 
-export function defineBackend<C>(definition: BackendDefinition<C>): BackendDefinition {
-  return definition as BackendDefinition as BackendDefinition<unknown>;
+export function defineBackend<C, L = unknown>(definition: BackendDefinition<C, L>): BackendDefinition {
+  return definition as unknown as BackendDefinition;
 }

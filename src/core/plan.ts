@@ -118,4 +118,6 @@ export interface ClientHttpPlan {
   readonly pongMs: number | undefined;
   /** Age at which a connection is closed. */
   readonly connectionMs: number | undefined;
+  /** What becomes of CONNECT; undefined: it is refused. */
+  readonly connect: 'route' | undefined;
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Definitions } from '../config/definitions.ts';
-import type { Backend, Lasting } from '../core/backend.ts';
+import type { Backend, BackendDeps, Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
 import { allGates, allGuards, type McpGate } from '../core/guard.ts';
@@ -152,10 +152,13 @@ function withClaims(route: RoutePlan, { definitions }: Building) {
     return (config !== undefined && claims?.(config, route.matches)) || [];
   });
   const byBackends = route.backends.flatMap(({ kind, config }) => {
-    const definition = definitions.backends.find(({ key }) => key === kind);
-    return definition?.claims?.(config, route) ?? [];
+    return definitionOf(kind, { definitions })?.claims?.(config, route) ?? [];
   });
   return { ...route, claims: [...byPolicies, ...byBackends] };
+}
+
+function definitionOf(kind: string, { definitions }: Pick<Building, 'definitions'>) {
+  return definitions.backends.find(({ key }) => key === kind);
 }
 
 /** What decides about MCP alone would say nothing where no MCP passes: whoever wrote it believes otherwise. */
@@ -191,6 +194,7 @@ function buildRoute(
   const cors = policies['cors'] as CorsConfig | undefined;
   const guard = hostOrigin({
     loopback: within.bind.address === undefined || isLoopbackHost(within.bind.address),
+    forwards: route.backends.some(({ kind }) => definitionOf(kind, building)?.forwards),
     hostNamed: within.listener.hostname !== undefined || route.hostnames.length > 0,
     originAllowed: cors ? originAllowed(cors) : () => false,
   });
@@ -217,15 +221,15 @@ function instanceKey({ key, backends }: RoutePlan, at: number, built: readonly B
 function buildBackend(at: number, route: RoutePlan, building: Building): WeightedBackend {
   const backend = route.backends[at] as RouteBackend;
   const instance = instanceKey(route, at, building.backends);
-  const { definitions, ports, lasting, scope, current, plan } = building;
-  const definition = definitions.backends.find(({ key }) => key === backend.kind);
+  const { definitions, ports, lasting, scope, current, plan, loaded } = building;
+  const definition = definitionOf(backend.kind, { definitions });
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
   const { key, kind } = backend;
   const place: Standing = { level: 'backend', key, route: { backends: [kind], matches: route.matches } };
   checkReach(backend.policies, building, place);
   const parts = (policies: PolicySet, altitude: Altitude, where = place) =>
     policyParts(policies, building, { ...where, altitude });
-  const built = definition.build(backend.config, {
+  const deps: BackendDeps = {
     ports,
     lasting,
     scope,
@@ -245,7 +249,8 @@ function buildBackend(at: number, route: RoutePlan, building: Building): Weighte
     retry: () => parts(route.policies, 'mcp', routePlace(route)).find(({ retry }) => retry)?.retry,
     outgoing: (policies, wider = {}) =>
       outgoing(parts(mergePolicies(definitions.policies, wider, policies), 'outgoing')),
-  });
+  };
+  const built = located(`backend ${key}`, () => definition.build(backend.config, deps, loaded?.get(kind)));
   building.backends.push({ key: instance, backend: built });
   const own = parts(backend.policies, 'exchange');
   const service = stack(layersOf(own), built.handle);

@@ -32,6 +32,8 @@ export interface Target {
   /** Origin-form: path and query. */
   readonly url: string;
   readonly authority: string;
+  /** What absolute-form began with. */
+  readonly absolute?: 'http' | 'https';
 }
 
 let count = 0;
@@ -49,6 +51,7 @@ export class AcceptedExchange implements Exchange {
   readonly path: string;
   query: string;
   readonly authority: string;
+  readonly absolute: Exchange['absolute'];
   readonly tls: ConnectionTls | undefined;
   readonly httpVersion: Exchange['httpVersion'];
   readonly body: RequestBody;
@@ -72,6 +75,7 @@ export class AcceptedExchange implements Exchange {
     this.path = mark < 0 ? target.url : target.url.slice(0, mark);
     this.query = mark < 0 ? '' : target.url.slice(mark + 1);
     this.authority = target.authority;
+    this.absolute = target.absolute;
     this.httpVersion = arrival.httpVersion;
     this.body = arrival.body;
     this.upgrade = arrival.upgrade;

@@ -22,7 +22,7 @@ import {
 } from './respond.ts';
 import { underlying } from './secured.ts';
 import { headersTooLarge, type Serving } from './serving.ts';
-import { requestTarget } from './target.ts';
+import { requestTarget, tunnelTarget } from './target.ts';
 import { takesUpgrade, withoutOffer } from './upgrade-offer.ts';
 
 /** For how long the rest of a refused upload is read and thrown away, so that the client gets to see the reply. */
@@ -124,7 +124,10 @@ interface Parts {
 function accept(serving: Serving, { request, body, upgrade }: Parts): AcceptedExchange {
   const arrival = {
     method: request.method as string,
-    target: requestTarget(request.url as string, request.headers.host),
+    target:
+      request.method === 'CONNECT'
+        ? tunnelTarget(request.url as string)
+        : requestTarget(request.url as string, request.headers.host),
     httpVersion: request.httpVersion === '1.0' ? ('1.0' as const) : ('1.1' as const),
     head: request,
     body,

@@ -56,6 +56,7 @@ const UNSET: ClientHttpPlan = {
   pingMs: undefined,
   pongMs: undefined,
   connectionMs: undefined,
+  connect: undefined,
 };
 
 export const DEFAULT_LIMITS: Limits = portLimits({ limits: STANDARD_LIMITS, clientHttp: UNSET });

@@ -1,6 +1,6 @@
 /** What the HTTP versions share on one port: the handler, the checks no parser makes, and the count of exchanges. */
 import { GatewayError } from '../core/errors.ts';
-import type { Answer, Exchange } from '../core/exchange.ts';
+import { type Answer, type Exchange, isTunnel } from '../core/exchange.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Service } from '../core/service.ts';
 import type { AcceptedExchange } from './exchange.ts';
@@ -46,7 +46,9 @@ export class Serving {
     this.#inFlight += 1;
     try {
       this.#check(exchange, headerBytes);
-      return await this.#handle(exchange);
+      const answer = await this.#handle(exchange);
+      if (exchange.method === 'CONNECT') checkTunnel(answer);
+      return answer;
     } catch (error) {
       return errorReply(error, exchange.record);
     }
@@ -62,6 +64,7 @@ export class Serving {
     const most = limits.http2HeaderBytes ?? limits.headerBytes;
     if (exchange.rawHeaders.length > limits.headerCount * 2 || headerBytes > most)
       throw headersTooLarge(limits);
+    if (exchange.method === 'CONNECT') checkConnect(exchange, limits);
     if (!isServable(exchange.method, exchange.url))
       throw new GatewayError('BAD_REQUEST', 'invalid request target');
     checkHost(exchange);
@@ -76,6 +79,22 @@ export function headersTooLarge({ headerBytes, headerCount }: Limits): GatewayEr
     'HEADERS_TOO_LARGE',
     `more than ${headerCount} headers or ${headerBytes} bytes of them`,
   );
+}
+
+/** Refused before anybody is asked, where the configuration does not say otherwise. */
+function checkConnect({ headers }: AcceptedExchange, { connect }: Limits): void {
+  if (connect !== 'route') throw new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here');
+  // To whom a head alone is a request (RFC 9110 section 9.3.6), these bytes would be the first of the tunnel.
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0)
+    throw new GatewayError('BAD_REQUEST', 'CONNECT has no content');
+}
+
+/** Any success opens a tunnel for the client, whoever says it. */
+function checkTunnel(answer: Answer): void {
+  if (isTunnel(answer) || answer.status >= 300) return;
+  const refusal = new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here');
+  answer.body.cancel(refusal);
+  throw refusal;
 }
 
 function checkHost({ httpVersion, rawHeaders, headers, authority }: AcceptedExchange): void {

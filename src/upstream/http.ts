@@ -113,6 +113,12 @@ export class HttpUpstream implements Closable {
     return this.#own.size + this.#tunnels.size + (this.#http2?.long.openStreams ?? 0);
   }
 
+  /** Something is under way. */
+  get busy(): boolean {
+    const calls = this.#pool.stats.size + (this.#http2?.calls.openStreams ?? 0);
+    return calls + this.longCount > 0;
+  }
+
   request(request: UpstreamRequest): Promise<UpstreamReply> {
     return this.#start(request, undefined) as Promise<UpstreamReply>;
   }

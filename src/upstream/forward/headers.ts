@@ -32,7 +32,8 @@ const REQUEST_OWN = new Set([
 /** Framing is not a client's to remove by naming it in Connection. */
 const KEPT = new Set(['content-length', 'host', 'set-cookie', 'cookie', 'authorization']);
 
-export function requestHeaders(exchange: Exchange): string[] {
+/** `via`: what a proxy that the client chose calls itself; such a one tells servers nothing about its clients. */
+export function requestHeaders(exchange: Exchange, via?: string): string[] {
   const { rawHeaders, headers, outbound } = exchange;
   const listed = connectionNames(headers['connection']);
   const result: string[] = [];
@@ -53,7 +54,9 @@ export function requestHeaders(exchange: Exchange): string[] {
   if (outbound?.host !== undefined) result.push('host', outbound.host);
   const { length } = outbound?.body ?? exchange.body;
   if (length !== undefined && length > 0) result.push('content-length', String(length));
-  return forwarded(exchange, result);
+  if (via === undefined) return forwarded(exchange, result);
+  result.push('via', `${exchange.httpVersion} ${via}`);
+  return result;
 }
 
 export function replyHeaders(headers: readonly string[]): string[] {
