@@ -21,7 +21,7 @@ export async function forward(exchange: Exchange, forwarding: Forwarding): Promi
   const { upstream, credentials } = forwarding;
   exchange.record.endpoint = upstream.origin;
   const { upgrade: protocol } = exchange;
-  const content = credentials ? await repeatable(exchange) : contentOf(exchange);
+  const content = hasContent(exchange) ? await contentOf(exchange, credentials !== undefined) : undefined;
   const request = outgoing(exchange, forwarding, content);
   // Once, however often it is tried.
   if (forwarding.mirror && protocol === undefined && !exchange.tried?.size) forwarding.mirror.copy(request);
@@ -39,18 +39,18 @@ function send(
   return protocol === undefined ? upstream.request(request) : upstream.upgrade({ ...request, protocol });
 }
 
-function contentOf({ body, outbound }: Exchange): UpstreamRequest['body'] {
-  if (outbound?.body) return outbound.body;
-  return body.length === 0 ? undefined : body.stream();
-}
+const hasContent = ({ body, outbound }: Exchange): boolean =>
+  outbound?.body !== undefined || body.length !== 0;
 
-/** Whole where it is short, so that it can be sent twice. */
-async function repeatable(exchange: Exchange): Promise<UpstreamRequest['body']> {
-  const { body, outbound } = exchange;
+/** `again`: whole where it is short, so that it can be sent twice. */
+async function contentOf({ body, outbound }: Exchange, again: boolean): Promise<UpstreamRequest['body']> {
+  if (outbound?.body) return outbound.body;
   const { length } = body;
   const most = LIMITS.replayedBody.value;
-  const whole = !outbound?.body && length !== undefined && length > 0 && length <= most;
-  return whole ? body.read(most) : contentOf(exchange);
+  if (again && length !== undefined && length <= most) return body.read(most);
+  // What has come with the head is at hand after a turn.
+  await undefined;
+  return body.stream();
 }
 
 function tunnel({ status, headers, socket, head }: UpstreamUpgrade, protocol: string): Answer {
