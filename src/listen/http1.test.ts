@@ -127,6 +127,29 @@ describe('a request body', () => {
     assert.equal(acceptor.connections, 1);
   });
 
+  test('that came with its head is handed over as it is, one that is still to come as a stream', async () => {
+    const waiting = signal();
+    const { port } = await accepting.open(async ({ body }) => {
+      await undefined;
+      const content = body.stream();
+      if (Buffer.isBuffer(content)) return reply(`whole: ${content}`);
+      waiting.fire();
+      return reply(`piece: ${(await once(content, 'data'))[0]}`);
+    });
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n';
+    assert.match(await raw(port, `${head}\r\n12345`), /\r\nwhole: 12345$/);
+    // Nobody has to be told to send what has come.
+    const told = await raw(port, `${head}Expect: 100-continue\r\n\r\n12345`);
+    assert.match(told, /^HTTP\/1\.1 200 [\s\S]*\r\nwhole: 12345$/);
+    const later = connect(port, '127.0.0.1');
+    later.write(`${head}\r\n`);
+    await waiting.fired;
+    later.end('12345');
+    let text = '';
+    for await (const chunk of later) text += String(chunk);
+    assert.match(text, /\r\npiece: 12345$/);
+  });
+
   test('that breaks off is never taken for a whole one', async () => {
     const failed = signal<GatewayError>();
     const reading = signal();

@@ -106,19 +106,20 @@ function serve(serving: Serving, { request, response, expects }: Arriving): void
   const socket = request.socket as Occupied;
   socket[EXCHANGE] = exchange;
   const writer = new Http1Writer({ response, socket, exchange, pauseMs: limits.replyPauseMs });
+  // Its response has no connection before its turn, and node tells it nothing until then.
+  const pipelined = response.socket === null;
   let left = false;
   const leave = (): void => {
     if (left) return;
     left = true;
-    socket.off('close', leave);
+    if (pipelined) socket.off('close', leave);
     if (socket[EXCHANGE] === exchange) socket[EXCHANGE] = undefined;
     exchange.end(response.writableFinished);
     if (!request.complete) discard(serving, request, socket);
     serving.left();
   };
   response.on('close', leave);
-  // A pipelined request: its response has no connection before its turn, and node tells it nothing until then.
-  if (response.socket === null) socket.once('close', leave);
+  if (pipelined) socket.once('close', leave);
   void serving.answer(exchange).then((answer) => {
     // A client that was not told to go on may take the reply for its cue, or send the next request instead.
     if (body.unannounced || serving.draining || socket[AGED]) response.shouldKeepAlive = false;
@@ -323,14 +324,18 @@ class Http1Writer implements ReplyWriter {
       status,
       (sized ? headers : [...headers, 'content-length', String(size)]) as string[],
     );
-    // As text of the same bytes, node puts head and body into one buffer.
-    if (size <= ONE_WRITE) this.#response.end(textOf(pieces), 'latin1');
-    else {
-      for (const piece of pieces ?? []) this.#response.write(piece);
-      this.#response.end();
-    }
+    if (size > 0 && size <= ONE_WRITE) this.#writeOnce(textOf(pieces as readonly Buffer[]));
+    else if (pieces) for (const piece of pieces) this.#response.write(piece);
+    this.#response.end();
     this.#expectReader();
     return size;
+  }
+
+  /** As text of the same bytes, node puts head and body into one buffer; `end` with a text would add an empty one. */
+  #writeOnce(text: string): void {
+    this.#response.cork();
+    this.#response.write(text, 'latin1');
+    this.#response.uncork();
   }
 
   head({ status, headers }: Reply): void {
@@ -383,8 +388,7 @@ class Http1Writer implements ReplyWriter {
   }
 }
 
-function textOf(pieces: readonly Buffer[] | undefined): string | undefined {
-  if (!pieces || pieces.length === 0) return undefined;
+function textOf(pieces: readonly Buffer[]): string {
   let text = '';
   for (const piece of pieces) text += piece.toString('latin1');
   return text;

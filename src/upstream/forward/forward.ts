@@ -21,23 +21,36 @@ export async function forward(exchange: Exchange, forwarding: Forwarding): Promi
   const { upstream, credentials } = forwarding;
   exchange.record.endpoint = upstream.origin;
   const { upgrade: protocol } = exchange;
-  const content = await contentOf(exchange, credentials !== undefined);
-  const request = { ...outgoing(exchange, forwarding), body: content };
+  const content = hasContent(exchange) ? await contentOf(exchange, credentials !== undefined) : undefined;
+  const request = outgoing(exchange, forwarding, content);
   // Once, however often it is tried.
-  if (protocol === undefined && !exchange.tried?.size) forwarding.mirror?.copy(request);
-  const send = (one: UpstreamRequest): Promise<UpstreamReply | UpstreamUpgrade> =>
-    protocol === undefined ? upstream.request(one) : upstream.upgrade({ ...one, protocol });
-  const answer = credentials ? await sendWith(credentials, { exchange, request, send }) : await send(request);
+  if (forwarding.mirror && protocol === undefined && !exchange.tried?.size) forwarding.mirror.copy(request);
+  const answer = credentials
+    ? await sendWith(credentials, { exchange, request, send: (one) => send(upstream, one, protocol) })
+    : await send(upstream, request, protocol);
   return 'socket' in answer ? tunnel(answer, protocol ?? '') : reply(answer);
 }
+
+function send(
+  upstream: HttpUpstream,
+  request: UpstreamRequest,
+  protocol: string | undefined,
+): Promise<UpstreamReply | UpstreamUpgrade> {
+  return protocol === undefined ? upstream.request(request) : upstream.upgrade({ ...request, protocol });
+}
+
+const hasContent = ({ body, outbound }: Exchange): boolean =>
+  outbound?.body !== undefined || body.length !== 0;
 
 /** `again`: whole where it is short, so that it can be sent twice. */
 async function contentOf({ body, outbound }: Exchange, again: boolean): Promise<UpstreamRequest['body']> {
   if (outbound?.body) return outbound.body;
   const { length } = body;
   const most = LIMITS.replayedBody.value;
-  if (length === 0) return undefined;
-  return again && length !== undefined && length <= most ? body.read(most) : body.stream();
+  if (again && length !== undefined && length <= most) return body.read(most);
+  // What has come with the head is at hand after a turn.
+  await undefined;
+  return body.stream();
 }
 
 function tunnel({ status, headers, socket, head }: UpstreamUpgrade, protocol: string): Answer {
@@ -56,13 +69,18 @@ function reply({ status, headers, body }: UpstreamReply): Answer {
   return { status, headers: replyHeaders(headers), body };
 }
 
-function outgoing(exchange: Exchange, { mapping, via }: Forwarding): Omit<UpstreamRequest, 'body'> {
+function outgoing(
+  exchange: Exchange,
+  { mapping, via }: Forwarding,
+  body: UpstreamRequest['body'],
+): UpstreamRequest {
   const { method, url, cancel, outbound } = exchange;
   const headers = requestHeaders(exchange, via);
   return {
     method: outbound?.method ?? method,
     path: outbound?.url ?? url,
     headers: mapping ? [...withoutHeaders(headers, mapping.names), ...mapping.map(exchange)] : headers,
+    body,
     cancel,
     long: asksForStream(exchange),
   };

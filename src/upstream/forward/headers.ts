@@ -50,7 +50,8 @@ export function requestHeaders(exchange: Exchange, via?: string): string[] {
   }
   if (cookies !== undefined) result.push('cookie', cookies);
   // gRPC servers insist on it; the other codings TE may name are for one hop.
-  if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(text(headers['te']) ?? '')) result.push('te', 'trailers');
+  const te = text(headers['te']);
+  if (te !== undefined && /(?:^|,)\s*trailers\s*(?:,|$)/i.test(te)) result.push('te', 'trailers');
   if (outbound?.host !== undefined) result.push('host', outbound.host);
   const { length } = outbound?.body ?? exchange.body;
   if (length !== undefined && length > 0) result.push('content-length', String(length));
