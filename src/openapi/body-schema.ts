@@ -3,7 +3,7 @@ import { isObject } from '../lib/json-value.ts';
 import { mediaKind } from './media-types.ts';
 import type { Body } from './operations.ts';
 import type { SchemaReader } from './schema.ts';
-import { isBinary, type Schema } from './schema-words.ts';
+import { DESCRIPTION_LENGTH, isBinary, type Schema, shortened } from './schema-words.ts';
 
 export interface BodyMembers {
   /** Names of members, one or a list of them, that are files. */
@@ -30,12 +30,13 @@ const FILE: Schema = {
 
 export function bodySchema(body: Body, reader: SchemaReader): BodySchema {
   const kind = mediaKind(body.type);
-  const said = body.description === undefined ? {} : { description: body.description };
+  const { description } = body;
+  const said = description === undefined ? {} : { description: shortened(description, DESCRIPTION_LENGTH) };
   if (kind === 'binary') {
-    const description = `${body.description ?? 'The content.'} (${body.type}, in base64)`;
-    return { schema: { type: 'string', contentEncoding: 'base64', description }, members: NO_FILES };
+    const what = `${said.description ?? 'The content.'} (${body.type}, in base64)`;
+    return { schema: { type: 'string', contentEncoding: 'base64', description: what }, members: NO_FILES };
   }
-  if (kind === 'text') return { schema: textSchema(body), members: NO_FILES };
+  if (kind === 'text') return { schema: textSchema(body.type, said.description), members: NO_FILES };
   if (kind !== 'multipart')
     return { schema: { ...said, ...reader.read(body.schema, 'input') }, members: NO_FILES };
   const schema = reader.opened(body.schema, 'input');
@@ -43,7 +44,7 @@ export function bodySchema(body: Body, reader: SchemaReader): BodySchema {
   return { schema: { ...said, ...withFiles(schema, files) }, members: { files } };
 }
 
-function textSchema({ type, description = 'The content.' }: Body): Schema {
+function textSchema(type: string, description = 'The content.'): Schema {
   return { type: 'string', description: `${description} (${type})` };
 }
 

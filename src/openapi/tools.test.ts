@@ -193,7 +193,7 @@ test('a tool says what it returns where every success is JSON', () => {
     { ...ok(object), 204: { description: 'none' } },
     { 200: { content: { 'application/json': { schema: object }, 'text/plain': {} } } },
     ok({}),
-    ok({ type: 'object', description: 'x'.repeat(20_000) }),
+    ok({ type: 'object', title: 'x'.repeat(20_000) }),
   ])
     assert.equal(output(responses), undefined, JSON.stringify(responses).slice(0, 80));
   assert.equal(output(ok(object), { outputSchemas: false }), undefined);

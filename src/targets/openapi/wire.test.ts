@@ -8,6 +8,7 @@ import { Flow } from '../../lib/flow.ts';
 import type { Outgoing } from '../../mcp/definition.ts';
 import type { UpstreamReply, UpstreamRequest } from '../../upstream/http.ts';
 import { Api } from './api.ts';
+import { readDescription } from './reading.ts';
 import type { DocumentSource } from './source.ts';
 import { ApiWire, type ApiWireOptions } from './wire.ts';
 
@@ -39,7 +40,7 @@ function world(
   const source: DocumentSource = {
     place: 'a test',
     // Other tools each time.
-    read: async () => JSON.stringify(description('3.1')).replace('All pets', title),
+    read: async () => Buffer.from(JSON.stringify(description('3.1')).replace('All pets', title)),
     forget() {},
     watch(changed) {
       look = changed;
@@ -53,6 +54,7 @@ function world(
   };
   const api = new Api({
     source,
+    reader: { read: readDescription },
     ports: testPorts(),
     tools: { style: 'grouped', selection: {}, outputSchemas: true },
     base: undefined,
