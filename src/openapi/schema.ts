@@ -189,7 +189,7 @@ export class SchemaReader {
       const map = schema[name];
       if (isObject(map)) converted[name] = mapped(map, (each) => this.#convert(each, inner));
     }
-    if (place.direction === 'output') open(converted);
+    if (place.direction === 'output') loosened(converted);
     else this.#discriminate(schema, converted);
     const whole = flattened(converted);
     return isNullable(schema) ? orNull(whole) : whole;
@@ -203,7 +203,10 @@ export class SchemaReader {
     if (isObject(properties)) {
       const kept: [string, Schema][] = [];
       for (const [name, property] of Object.entries(properties)) {
-        if (this.#isOmitted(property, place.direction)) {
+        if (
+          this.#isOmitted(property, place.direction) ||
+          (place.direction === 'output' && isInherited(name))
+        ) {
           names.delete(name);
           continue;
         }
@@ -214,6 +217,7 @@ export class SchemaReader {
       words['properties'] = Object.fromEntries(kept);
     }
     for (const name of this.#omittedNames(schema, place)) names.delete(name);
+    if (place.direction === 'output') for (const name of names) if (isInherited(name)) names.delete(name);
     if (names.size > 0) words['required'] = [...names];
     return words;
   }
@@ -301,16 +305,32 @@ const FOR_WRITERS = [
   ...['not', 'if', 'then', 'else', 'contains', 'propertyNames', 'dependentSchemas'],
 ];
 
+/** Clients take such members of a reply for present, and of the wrong type, when they are absent. */
+function isInherited(name: string): boolean {
+  return name in Object.prototype;
+}
+
+/** Keywords that old clients read otherwise, or that make what follows from others hard to see. */
+const INTRICATE = ['unevaluatedProperties', 'unevaluatedItems', 'patternProperties'];
+const MOST_CHOICES = 20;
+
 /**
  * A server may send more than it has written down, and otherwise; clients refuse what is not as promised. Alternatives
- * that overlap are frequent, and `oneOf` refuses what fits two of them.
+ * that overlap are frequent, and `oneOf` refuses what fits two of them. New values come before new descriptions.
+ * conformity.ts knows what is left.
  */
-function open(schema: Record<string, unknown>): void {
-  for (const name of ['additionalProperties', 'unevaluatedProperties', 'unevaluatedItems'])
-    if (schema[name] === false) delete schema[name];
-  for (const name of FOR_WRITERS) delete schema[name];
+function loosened(schema: Record<string, unknown>): void {
+  if (schema['additionalProperties'] === false || schema['patternProperties'] !== undefined)
+    delete schema['additionalProperties'];
+  // Clients of earlier revisions hold the first items, too, against `items`.
+  if (schema['items'] === false || schema['prefixItems'] !== undefined) delete schema['items'];
+  for (const name of [...FOR_WRITERS, ...INTRICATE]) delete schema[name];
   if (schema['oneOf'] !== undefined) schema['anyOf'] ??= schema['oneOf'];
   delete schema['oneOf'];
+  const { enum: choices } = schema;
+  if (!Array.isArray(choices) || choices.length < 2) return;
+  schema['examples'] = choices.slice(0, MOST_CHOICES);
+  delete schema['enum'];
 }
 
 /** Names of the definitions that a converted schema refers to, each once. */

@@ -2,13 +2,14 @@
  * How calls of the tools of one description become requests. What is needed for a tool is taken out of the description
  * when it is called first: most of a large API is never called.
  */
-import type { Output } from '../../openapi/output-schema.ts';
+import { conformityTo } from '../../openapi/conformity.ts';
 import { type BuilderOptions, type RequestBuilder, requestBuilder } from '../../openapi/request.ts';
+import type { ExpectedOutput } from '../../openapi/result.ts';
 import { planAt, type Reading } from './reading.ts';
 
 export interface PreparedTool {
   readonly build: RequestBuilder;
-  readonly output: Output | undefined;
+  readonly output: ExpectedOutput | undefined;
 }
 
 export class PreparedTools {
@@ -35,7 +36,11 @@ export class PreparedTools {
     const position = this.#positions.get(name);
     if (position === undefined) return undefined;
     const plan = planAt(this.#reading, position);
-    const made = { build: requestBuilder(plan, this.#options), output: plan.output };
+    const { output } = plan;
+    const made = {
+      build: requestBuilder(plan, this.#options),
+      output: output && { wrapped: output.wrapped, faultOf: conformityTo(output.schema) },
+    };
     this.#made.set(name, made);
     return made;
   }

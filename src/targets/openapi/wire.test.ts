@@ -126,7 +126,7 @@ test('it greets, lists, and says of the rest that an API has none of it', async 
 });
 
 test('to a modern client it says what it is, lists, completes calls, and tells who listens of changes', async (t) => {
-  const { wire, said, send, call, change } = world(t, replying(200, '{"id":1}'), { era: 'modern' });
+  const { wire, said, send, call, change } = world(t, replying(200, '{"id":1,"name":"Rex"}'), { era: 'modern' });
   await send(1, 'server/discover', {});
   await send(2, 'tools/list', {});
   await call('getPet', PET);
@@ -145,7 +145,7 @@ test('to a modern client it says what it is, lists, completes calls, and tells w
   for (const { result } of [discovered, list, called] as Loose[])
     assert.equal(result?.['resultType'], 'complete');
   assert.equal(list?.result?.['cacheScope'], 'public');
-  assert.deepEqual(called?.result?.['structuredContent'], { id: 1 });
+  assert.deepEqual(called?.result?.['structuredContent'], { id: 1, name: 'Rex' });
   assert.equal(refused?.error?.['code'], -32601);
   const tagged = (id: number) => ({ _meta: { 'io.modelcontextprotocol/subscriptionId': id } });
   assert.deepEqual(one?.params, { ...tagged(4), notifications: { toolsListChanged: true } });
