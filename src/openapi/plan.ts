@@ -25,6 +25,7 @@ export interface PlannedArgument extends Pick<Argument, 'group' | 'name' | 'requ
 export interface BodyPlan {
   /** As it is sent: `application/json`. */
   readonly type: string;
+  readonly required: boolean;
   /** An object or a list, never a text. */
   readonly structured: boolean;
   readonly encoding: JsonObject;
@@ -65,8 +66,8 @@ function plannedArgument({ group, name, required, destination }: Argument): Plan
   return { group, name, required, destination: { kind: 'parameter', parameter: styled } };
 }
 
-function bodyPlan({ type, schema, encoding }: Body, files: readonly string[]): BodyPlan {
-  return { type, structured: !mayBeText(schema), encoding, files };
+function bodyPlan({ type, required, schema, encoding }: Body, files: readonly string[]): BodyPlan {
+  return { type, required, structured: !mayBeText(schema), encoding, files };
 }
 
 function mayBeText(schema: unknown): boolean {

@@ -33,7 +33,7 @@ export function requestBuilder(plan: RequestPlan, options: BuilderOptions): Requ
   const path = pathWriter({ ...plan, path: pathname }, options.base ?? plan.base);
   const accept = ['accept', plan.accept];
   const writeBody = plan.body && bodyWriter(plan.body, options);
-  const read = argumentReader(plan.arguments);
+  const read = argumentReader(plan);
   return (given) => {
     const { parameters, body } = read(given);
     const query: string[] = fixed === undefined ? [] : [fixedQuery(fixed)];
@@ -74,12 +74,13 @@ function fixedQuery(text: string): string {
 type Groups = Map<string | undefined, Map<string, PlannedArgument>>;
 
 /** Takes arguments apart, and says which are missing or unknown: what has no place would be left out in silence. */
-function argumentReader(all: readonly PlannedArgument[]): (given: JsonObject) => Read {
+function argumentReader({ arguments: all, body: sent }: RequestPlan): (given: JsonObject) => Read {
   const groups: Groups = new Map([[undefined, new Map()]]);
   for (const argument of all) {
     const group = groups.get(argument.group) ?? new Map<string, PlannedArgument>();
     groups.set(argument.group, group.set(argument.name, argument));
   }
+  const hasMembers = all.some(({ destination }) => destination.kind === 'member');
   return (given) => {
     const parameters = new Map<Styled, unknown>();
     const members: [string, unknown][] = [];
@@ -99,14 +100,9 @@ function argumentReader(all: readonly PlannedArgument[]): (given: JsonObject) =>
         else body = value;
       }
     }
-    const hasMembers = all.some(({ destination }) => destination.kind === 'member');
-    const spread = hasMembers && (members.length > 0 || all.some(isRequiredMember));
+    const spread = hasMembers && (members.length > 0 || sent?.required === true);
     return { parameters, body: spread ? Object.fromEntries(members) : body };
   };
-}
-
-function isRequiredMember({ destination, required }: PlannedArgument): boolean {
-  return destination.kind === 'member' && required;
 }
 
 function groupOf(given: JsonObject, group: string): JsonObject {

@@ -126,7 +126,9 @@ test('it greets, lists, and says of the rest that an API has none of it', async 
 });
 
 test('to a modern client it says what it is, lists, completes calls, and tells who listens of changes', async (t) => {
-  const { wire, said, send, call, change } = world(t, replying(200, '{"id":1,"name":"Rex"}'), { era: 'modern' });
+  const { wire, said, send, call, change } = world(t, replying(200, '{"id":1,"name":"Rex"}'), {
+    era: 'modern',
+  });
   await send(1, 'server/discover', {});
   await send(2, 'tools/list', {});
   await call('getPet', PET);
