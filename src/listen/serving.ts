@@ -48,7 +48,7 @@ export class Serving {
       this.#check(exchange, headerBytes);
       return await this.#handle(exchange);
     } catch (error) {
-      return errorReply(error, exchange.record);
+      return errorReply(error, exchange);
     }
   }
 

@@ -21,6 +21,8 @@ export interface UpstreamRequest {
   readonly cancel?: Cancel | undefined;
   /** The answer lives long (an SSE stream): a connection of its own without body timeout, never the call pool. */
   readonly long?: boolean | undefined;
+  /** HTTP/2 alone carries it (gRPC): it is spoken without TLS, too, unless another version is configured. */
+  readonly http2?: boolean | undefined;
   /** Until the reply's head; default 300 s, 0 turns it off. */
   readonly headersTimeoutMs?: number | undefined;
 }

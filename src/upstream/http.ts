@@ -14,6 +14,7 @@ import { type Log, silentLog } from '../core/ports.ts';
 import type { Closable, Scope } from '../core/scope.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import { HttpCall, type UpstreamReply, type UpstreamRequest, type UpstreamUpgrade } from './call.ts';
+import type { HttpVersion, Keepalives } from './connection.ts';
 import { Http2Sessions } from './http2.ts';
 import {
   type Connect,
@@ -22,6 +23,7 @@ import {
   type Protocol,
   serverName,
   type UpstreamTls,
+  withoutBrackets,
 } from './tls.ts';
 import { TlsMaterial } from './tls-material.ts';
 
@@ -35,6 +37,9 @@ export interface UpstreamOrigin {
   readonly connectTimeoutMs: number;
   /** Offer HTTP/2 by ALPN, unless `tls.alpn` says what is offered; https only. */
   readonly allowH2?: boolean | undefined;
+  /** What is spoken whatever the upstream offers; HTTP/2 without TLS by prior knowledge. WebSockets use 1.1. */
+  readonly version?: HttpVersion | undefined;
+  readonly keepalives?: Keepalives | undefined;
   readonly unixSocket?: string | undefined;
   /** Resolves names in place of the system; not for upstreams that are shared. */
   readonly lookup?: LookupFunction | undefined;
@@ -50,6 +55,7 @@ export interface UpgradeRequest extends UpstreamRequest {
 /** HTTP/2 connections for calls; each carries up to 100 at a time. */
 const MAX_SESSIONS = 4;
 const HTTP1: readonly Protocol[] = ['http/1.1'];
+const HTTP2: readonly Protocol[] = ['h2'];
 const BOTH: readonly Protocol[] = ['h2', 'http/1.1'];
 /**
  * Idle time after which a connection is not used again, unless the upstream's Keep-Alive header says more. Below
@@ -75,17 +81,18 @@ export class HttpUpstream implements Closable {
 
   /** Throws CONFIG_INVALID for certificates and keys that cannot be used. */
   constructor(options: UpstreamOrigin) {
-    const { tls = {}, connectTimeoutMs, unixSocket, lookup } = options;
+    const { tls = {}, connectTimeoutMs, unixSocket, lookup, keepalives, version } = options;
     const origin = new URL(options.origin);
     const secure = origin.protocol === 'https:';
     const material = secure ? materialOf(options) : undefined;
-    const offer = tls.alpn ?? (options.allowH2 ? BOTH : HTTP1);
+    const offer = offered(options);
     this.#options = options;
     this.#serverName = serverName(origin, tls);
-    this.#connecting = { origin, tls, material, connectTimeoutMs, unixSocket, lookup };
-    const connect = offer.includes('http/1.1')
-      ? connector({ ...this.#connecting, offer: HTTP1 })
-      : withoutHttp1;
+    this.#connecting = { origin, tls, material, connectTimeoutMs, unixSocket, lookup, keepalives };
+    const connect =
+      !secure || (tls.alpn ?? HTTP1).includes('http/1.1')
+        ? connector({ ...this.#connecting, offer: HTTP1 })
+        : withoutHttp1;
     this.#client = {
       connect: (target, done) => {
         const spare = this.#spare;
@@ -101,7 +108,7 @@ export class HttpUpstream implements Closable {
       keepAliveTimeout: KEEP_ALIVE_MS,
     };
     this.#pool = new Pool(options.origin, { ...this.#client, connections: LIMITS.upstreamConnections.value });
-    if (secure && offer.includes('h2')) this.#http2 = this.#offerHttp2(origin, offer);
+    if (secure ? offer.includes('h2') : version !== '1.1') this.#http2 = this.#sessions(origin, offer);
   }
 
   get origin(): string {
@@ -151,16 +158,21 @@ export class HttpUpstream implements Closable {
   }
 
   #call(call: HttpCall): void {
-    const { long } = call.request;
-    if (this.#http2 && !this.#prefersHttp1) (long ? this.#http2.long : this.#http2.calls).send(call);
+    const { long, http2 } = call.request;
+    if (this.#http2 && this.#speaksHttp2(http2)) (long ? this.#http2.long : this.#http2.calls).send(call);
     else if (long) this.#sendAlone(call);
     else this.#send(this.#pool, call);
   }
 
-  #offerHttp2(origin: URL, offer: readonly Protocol[]): { calls: Http2Sessions; long: Http2Sessions } {
+  #speaksHttp2(asked = false): boolean {
+    if (this.#connecting.material) return !this.#prefersHttp1;
+    return asked || this.#options.version === '2';
+  }
+
+  #sessions(origin: URL, offer: readonly Protocol[]): { calls: Http2Sessions; long: Http2Sessions } {
     const connect = connector({ ...this.#connecting, offer });
-    const { hostname, host, protocol, port } = origin;
-    const target = { hostname, host, protocol, port };
+    const { host, protocol, port } = origin;
+    const target = { hostname: withoutBrackets(origin.hostname), host, protocol, port };
     const common = {
       origin,
       dial: (done: (error: Error | null, socket: Socket | null) => void) => connect(target, done),
@@ -211,11 +223,32 @@ export class HttpUpstream implements Closable {
 
 /** The upstream for these options, shared by everyone who names the same. */
 export function httpUpstream(lasting: Lasting, scope: Scope, options: UpstreamOrigin): HttpUpstream {
-  const { origin, tls = {}, connectTimeoutMs, allowH2, unixSocket } = options;
-  const made = [new URL(origin).origin, tls, connectTimeoutMs, allowH2 === true, unixSocket];
+  const { origin, tls = {}, connectTimeoutMs, allowH2, version, keepalives, unixSocket } = options;
+  const made = [
+    new URL(origin).origin,
+    tls,
+    connectTimeoutMs,
+    allowH2 === true,
+    version,
+    keepalives,
+    unixSocket,
+  ];
   // Hashed: a private key may be among what it is made from.
   const name = hash('sha256', canonicalJson(made), 'hex');
   return lasting.hold(scope, `http:${name}`, () => new HttpUpstream(options));
+}
+
+/** By ALPN. */
+function offered({ tls = {}, allowH2, version }: UpstreamOrigin): readonly Protocol[] {
+  const { alpn } = tls;
+  if (version === undefined) return alpn ?? (allowH2 ? BOTH : HTTP1);
+  const [only] = version === '2' ? HTTP2 : HTTP1;
+  if (alpn?.includes(only as Protocol) === false)
+    throw new GatewayError(
+      'CONFIG_INVALID',
+      `http.version is ${version}, which backendTLS.alpn does not offer (${alpn.join(', ')})`,
+    );
+  return version === '2' ? HTTP2 : HTTP1;
 }
 
 function materialOf({ origin, tls = {}, log = silentLog }: UpstreamOrigin): TlsMaterial {

@@ -4,9 +4,10 @@
  */
 import { type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { GatewayError } from '../../core/errors.ts';
-import type { Answer, Exchange } from '../../core/exchange.ts';
+import { type Answer, type Exchange, isGrpc } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { type Outgoing, withoutHeaders } from '../../core/outgoing.ts';
+import { connectionOf } from '../../upstream/connection.ts';
 import { credentialsAt } from '../../upstream/credentials/login/located.ts';
 import {
   type HttpUpstream,
@@ -38,7 +39,7 @@ function hostUpstream(config: HostConfig, deps: BackendDeps): HttpUpstream {
   return httpUpstream(deps.lasting, deps.scope, {
     origin: `${scheme}://${config.authority}`,
     tls: upstreamTls(deps.policies),
-    connectTimeoutMs: LIMITS.connect.value,
+    ...connectionOf(deps.policies, LIMITS.connect.value),
     allowH2: scheme === 'https',
     unixSocket: config.unixSocket,
     log: deps.ports.log,
@@ -100,6 +101,7 @@ function outgoing(exchange: Exchange, { mapping }: Place): Omit<UpstreamRequest,
     headers: mapping ? [...withoutHeaders(headers, mapping.names), ...mapping.map(exchange)] : headers,
     cancel,
     long: asksForStream(exchange),
+    http2: isGrpc(exchange),
   };
 }
 
