@@ -19,6 +19,7 @@ import {
 import { upstreamTls } from '../../upstream/tls.ts';
 import { sendWith } from './credentials.ts';
 import { replyHeaders, requestHeaders } from './headers.ts';
+import { probeOf } from './probe.ts';
 import { type HostConfig, hostSchema } from './schema.ts';
 import { splice } from './tunnel.ts';
 
@@ -30,7 +31,13 @@ export const host = defineBackend({
     const { credentials, ...others } = deps.outgoing(deps.policies);
     const server = { name: config.authority, url: new URL(upstream.origin), tls: upstreamTls(deps.policies) };
     const place = { upstream, ...others, credentials: credentialsAt(credentials, server) };
-    return { handle: (exchange) => proxy(exchange, place) };
+    return {
+      handle: (exchange) => proxy(exchange, place),
+      probe: probeOf(
+        upstream,
+        config.unixSocket === undefined ? upstream.origin : `unix:${config.unixSocket}`,
+      ),
+    };
   },
 });
 
