@@ -143,7 +143,10 @@ export class Gateway implements Closable {
     if (before) retireMissing(before.generation, generation);
     this.#closeUnused(plan);
     if (before) await this.#replace(before);
-    for (const { backend } of generation.backends) backend.start?.();
+    for (const { backend, health } of generation.backends) {
+      backend.start?.();
+      health?.start?.();
+    }
   }
 
   async #build(plan: Plan): Promise<Generation> {

@@ -7,6 +7,7 @@ import type { Outgoing } from './outgoing.ts';
 import type { RouteMatch, RoutePlan, SettingsPlan } from './plan.ts';
 import type { PolicyProblem, PolicySet } from './policy.ts';
 import type { Ports } from './ports.ts';
+import type { Probe } from './probe.ts';
 import type { CallRetry } from './resilience.ts';
 import type { Closable, Lasting, Scope } from './scope.ts';
 import type { Service } from './service.ts';
@@ -25,6 +26,8 @@ export interface Backend {
   retire?(): void;
   /** The gateway stops: what would never end by itself (listening streams) ends now, calls in flight may finish. */
   drain?(): void;
+  /** Absent: nothing can be asked of it apart from exchanges. */
+  readonly probe?: Probe | undefined;
   /** Serves a client over a channel, where the backend's protocol has such a form. */
   connect?(channel: Channel): ChannelReceiver;
 }

@@ -128,3 +128,11 @@ export function header(exchange: Exchange, name: string): string | undefined {
 export function isListening({ method, headers }: Pick<Exchange, 'method' | 'headers'>): boolean {
   return method === 'GET' && headers['accept']?.includes('text/event-stream') === true;
 }
+
+/** gRPC, which needs HTTP/2 and reads errors in its own form; not gRPC-Web. */
+export function isGrpc({ headers }: Pick<Exchange, 'headers'>): boolean {
+  const type = headers['content-type'];
+  return typeof type === 'string' && GRPC.test(type);
+}
+
+const GRPC = /^application\/grpc(?:[+;\s]|$)/i;

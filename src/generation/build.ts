@@ -21,6 +21,8 @@ import {
   type RouteFacts,
 } from '../core/policy.ts';
 import type { Ports } from '../core/ports.ts';
+import type { Probe } from '../core/probe.ts';
+import type { BackendHealth } from '../core/resilience.ts';
 import { Scope } from '../core/scope.ts';
 import { type Layer, type Service, stack } from '../core/service.ts';
 import { isLoopbackHost } from '../lib/address.ts';
@@ -61,6 +63,7 @@ export interface Generation {
 export interface BuiltBackend {
   readonly key: string;
   readonly backend: Backend;
+  readonly health: BackendHealth | undefined;
 }
 
 export interface BuiltRoute {
@@ -284,10 +287,10 @@ function buildBackend(at: number, route: RoutePlan, building: Building): Weighte
       outgoing(parts(mergePolicies(definitions.policies, wider, policies), 'outgoing')),
   };
   const built = located(`backend ${key}`, () => definition.build(backend.config, deps, loaded?.get(kind)));
-  building.backends.push({ key: instance, backend: built });
-  const own = parts(backend.policies, 'exchange');
+  const own = parts(backend.policies, 'exchange', { ...place, probe: built.probe });
   const service = stack(layersOf(own), built.handle);
   const health = own.find((part) => part.health)?.health;
+  building.backends.push({ key: instance, backend: built, health });
   return { key: backend.key, weight: backend.weight, backend: built, health, service };
 }
 
@@ -309,6 +312,7 @@ interface Standing {
   /** Of what it stands at; stays the same over reloads. */
   readonly key: string;
   readonly route?: RouteFacts;
+  readonly probe?: Probe | undefined;
 }
 
 function routePlace({ key, backends, matches }: RoutePlan): Standing & { readonly route: RouteFacts } {
@@ -324,14 +328,14 @@ const HTTP_ONLY: readonly Altitude[] = ['exchange'];
 function policyParts(
   policies: PolicySet,
   { definitions, ports, lasting, scope, pages, plan, loaded }: Building,
-  { altitude, level, key: at, route }: Standing & { readonly altitude: Altitude },
+  { altitude, level, key: at, route, probe }: Standing & { readonly altitude: Altitude },
 ): PolicyParts[] {
   const present = definitions.policies.filter(
     ({ key, altitudes = HTTP_ONLY }) => policies[key] !== undefined && altitudes.includes(altitude),
   );
   const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
   const place = `${level} ${at}`;
-  const deps = { ports, lasting, scope, pages, settings: plan.settings, place, level, route };
+  const deps = { ports, lasting, scope, pages, settings: plan.settings, place, level, route, probe };
   return inOrder.map((policy) =>
     located(place, () => policy.build(policies[policy.key], deps, loaded?.get(policy.key))),
   );

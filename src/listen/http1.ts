@@ -123,7 +123,7 @@ function serve(serving: Serving, { request, response, expects }: Arriving): void
   void serving.answer(exchange).then((answer) => {
     // A client that was not told to go on may take the reply for its cue, or send the next request instead.
     if (body.unannounced || serving.draining || socket[AGED]) response.shouldKeepAlive = false;
-    respond(exchange, withoutTunnel(answer, exchange.record), writer);
+    respond(exchange, withoutTunnel(answer, exchange), writer);
   });
 }
 
@@ -264,8 +264,8 @@ const OTHER_VERSION = Object.assign(new Error('Parse Error: Invalid HTTP version
 /** Answers what node's parser refuses, unless a reply has begun: its bytes must not be mixed with ours. */
 function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied): void {
   const failure = parseFailure(error, serving.limits);
-  const record = socket[EXCHANGE]?.record;
-  if (!failure || !socket.writable || (record && record.status !== 0)) {
+  const exchange = socket[EXCHANGE];
+  if (!failure || !socket.writable || (exchange && exchange.record.status !== 0)) {
     socket.destroy();
     return;
   }
@@ -273,7 +273,7 @@ function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied
   signals.count('http_requests_refused', { code: failure.code });
   const { code, message: detail } = failure;
   log.info({ code, detail, 'src.addr': addressesOf(socket).client.address }, 'request refused');
-  if (record) errorReply(failure, record);
+  if (exchange) errorReply(failure, exchange);
   const body = errorBody(failure);
   const head = `HTTP/1.1 ${failure.http} ${STATUS_CODES[failure.http]}\r\nConnection: close\r\n`;
   socket.write(`${head}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);

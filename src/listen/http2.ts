@@ -143,7 +143,7 @@ function serve(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHtt
       return;
     }
     stream.once('finish', () => writer.finished());
-    respond(accepted, withoutTunnel(answer, accepted.record), writer);
+    respond(accepted, withoutTunnel(answer, accepted), writer);
   });
 }
 
@@ -239,9 +239,10 @@ class Http2Writer implements ReplyWriter {
   whole({ status, headers }: Reply, pieces: readonly Buffer[] | undefined): number {
     const size = sizeOf(pieces);
     const fields = this.#fields(headers);
-    if (pieces && !hasHeader(headers, 'content-length')) fields['content-length'] = size;
-    this.#stream.respond({ ':status': status, ...fields }, { endStream: pieces === undefined });
-    if (pieces) this.#stream.end(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
+    if (size > 0 && !hasHeader(headers, 'content-length')) fields['content-length'] = size;
+    // A head that ends the stream says that there is no body; to gRPC nothing else is an error without messages.
+    this.#stream.respond({ ':status': status, ...fields }, { endStream: size === 0 });
+    if (pieces && size > 0) this.#stream.end(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
     this.#expectReader();
     return size;
   }

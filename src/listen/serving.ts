@@ -55,7 +55,7 @@ export class Serving {
       if (exchange.method === 'CONNECT') checkTunnel(answer);
       return answer;
     } catch (error) {
-      return errorReply(error, exchange.record);
+      return errorReply(error, exchange);
     }
   }
 

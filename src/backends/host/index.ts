@@ -2,11 +2,13 @@
 import { type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { connectionOf } from '../../upstream/connection.ts';
 import { credentialsAt } from '../../upstream/credentials/login/located.ts';
 import { forward } from '../../upstream/forward/forward.ts';
 import { type HttpUpstream, httpUpstream } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
 import { hostDialer } from './dialer.ts';
+import { probeOf } from './probe.ts';
 import { type HostConfig, hostSchema } from './schema.ts';
 
 export const host = defineBackend({
@@ -17,12 +19,14 @@ export const host = defineBackend({
     const { credentials, ...others } = deps.outgoing(deps.policies);
     const server = { name: config.authority, url: new URL(upstream.origin), tls: upstreamTls(deps.policies) };
     const forwarding = { upstream, ...others, credentials: credentialsAt(credentials, server) };
+    const { unixSocket } = config;
     return {
       handle: async (exchange) => {
         if (exchange.method !== 'CONNECT') return forward(exchange, forwarding);
         exchange.record.endpoint = upstream.origin;
         throw new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here');
       },
+      probe: probeOf(upstream, unixSocket === undefined ? upstream.origin : `unix:${unixSocket}`),
     };
   },
   dialer: hostDialer,
@@ -33,7 +37,7 @@ function hostUpstream(config: HostConfig, deps: BackendDeps): HttpUpstream {
   return httpUpstream(deps.lasting, deps.scope, {
     origin: `${scheme}://${config.authority}`,
     tls: upstreamTls(deps.policies),
-    connectTimeoutMs: LIMITS.connect.value,
+    ...connectionOf(deps.policies, LIMITS.connect.value),
     allowH2: scheme === 'https',
     unixSocket: config.unixSocket,
     log: deps.ports.log,

@@ -5,6 +5,7 @@ import { type Connector, type ConnectorDeps, defineTarget } from '../../mcp/defi
 import { CredentialedUpstream } from '../../mcp/remote/credentialed.ts';
 import { authorizationOf, endpointUrl, remoteUrl } from '../../mcp/remote/schema.ts';
 import type { ToolOptions } from '../../openapi/tools.ts';
+import { connectionOf } from '../../upstream/connection.ts';
 import { credentialsAt } from '../../upstream/credentials/login/located.ts';
 import { httpUpstream } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
@@ -19,7 +20,13 @@ export const openapiTarget = defineTarget<OpenapiConfig>({
   key: 'openapi',
   schema: openapiSchema,
   url: (config) => endpointUrl(config, '/'),
-  identity: (config, policies) => [config, upstreamTls(policies), policies['backendAuth'] !== undefined],
+  identity: (config, policies) => [
+    config,
+    upstreamTls(policies),
+    policies['http'],
+    policies['tcp'],
+    policies['backendAuth'] !== undefined,
+  ],
   build: connectorOf,
 });
 
@@ -33,11 +40,10 @@ function connectorOf(config: OpenapiConfig, deps: ConnectorDeps): Connector {
   const tls = url.protocol === 'https:' ? upstreamTls(backend.policies) : undefined;
   const credentials = credentialsAt(deps.credentials, { name, url, tls });
   const log = ports.log.child({ target: name });
-  const connectTimeoutMs = timeouts.connectMs;
   const upstream = httpUpstream(backend.lasting, backend.scope, {
     origin: url.origin,
     tls,
-    connectTimeoutMs,
+    ...connectionOf(backend.policies, timeouts.connectMs),
     log,
   });
   const login = authorizationOf(url);

@@ -3,7 +3,7 @@
  * back in either direction; a body that breaks off upstream breaks off downstream, too. Knows nothing of how the
  * upstream was chosen.
  */
-import type { Answer, Exchange } from '../../core/exchange.ts';
+import { type Answer, type Exchange, isGrpc } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { type Outgoing, withoutHeaders } from '../../core/outgoing.ts';
 import type { HttpUpstream, UpstreamReply, UpstreamRequest, UpstreamUpgrade } from '../http.ts';
@@ -83,6 +83,7 @@ function outgoing(
     body,
     cancel,
     long: asksForStream(exchange),
+    http2: isGrpc(exchange),
   };
 }
 
