@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { type Agent, startAgent } from '../fixtures/a2a-agent.ts';
 import { configWith, originOf, routeTo, sending, visitAs } from '../fixtures/a2a-client.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
+import { withNames } from '../fixtures/names.ts';
 
 interface RpcReply {
   readonly jsonrpc?: string;
@@ -20,6 +21,15 @@ const USERS = {
       { key: 'writer-key', metadata: { role: 'writer' } },
     ],
   },
+};
+
+const NAMES = {
+  'hooks.example.com': ['8.8.8.8', '2606:4700::1111'],
+  'mine.example.com': ['10.1.2.3'],
+  'inside.example.com': ['10.2.0.1'],
+  'metadata.example.com': ['169.254.169.254'],
+  'both.example.com': ['8.8.8.8', '127.0.0.1'],
+  'mapped.example.com': ['::ffff:10.2.0.1'],
 };
 
 describe('an agent below a path, with rules', () => {
@@ -42,6 +52,7 @@ describe('an agent below a path, with rules', () => {
     gateway = await startGateway({
       config: configWith(routeTo(agent, policies, AT_X)),
       settings: { logging: { format: 'json' } },
+      nodeArgs: withNames(NAMES),
     });
     base = `${originOf(gateway)}/agents/x`;
   });
@@ -122,6 +133,11 @@ describe('an agent below a path, with rules', () => {
       'http://[::1]/',
       'http://169.254.169.254/latest',
       'http://redis:6379/',
+      'https://inside.example.com/',
+      'https://METADATA.example.com./latest',
+      'https://both.example.com/',
+      'https://mapped.example.com/',
+      'https://unknown.example.com/',
     ])
       for (const [path, body] of [
         ['/rpc', rpc('CreateTaskPushNotificationConfig', config(url))],
@@ -137,7 +153,12 @@ describe('an agent below a path, with rules', () => {
         assert.match(json.error?.message ?? '', /webhook/);
       }
     assert.equal(agent.seen.length, before);
-    for (const url of ['https://hooks.example.com/x', 'http://10.1.2.3/x', 'http://a.corp.internal/'])
+    for (const url of [
+      'https://hooks.example.com/x',
+      'https://mine.example.com/x',
+      'http://10.1.2.3/x',
+      'http://a.corp.internal/',
+    ])
       assert.notEqual(
         (await post('/rest/tasks/t/pushNotificationConfigs', config(url), version)).status,
         400,

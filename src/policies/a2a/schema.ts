@@ -45,7 +45,7 @@ const webhooksSchema = z
       .transform((others) => others ?? ('public' as const))
       .meta({
         description:
-          'What other hosts may be: `public` (default), or `none` of them. Names are not resolved: one that leads to a private address is not recognised.',
+          'What other hosts may be: `public` (default), where all addresses of a name have to be on the Internet, or `none` of them.',
       }),
   })
   .optional()
