@@ -147,15 +147,14 @@ test('rules, webhooks and logs know what is asked over gRPC, and a refusal is a 
     assert.match(line, /"a2a.skill":"echo"/);
     assert.match(line, /"a2a.response.outcome":"ok","a2a.result.kind":"task"/);
     assert.match(line, /"a2a.task.state":"TASK_STATE_COMPLETED"/);
-    await assert.rejects(client.sendMessage(sending('hello', { skillId: 'shell' })), / 7 not allowed by the rules/);
+    await assert.rejects(
+      client.sendMessage(sending('hello', { skillId: 'shell' })),
+      / 7 not allowed by the rules/,
+    );
     const hook = { tenant: '', taskId: 'none', id: 'c', token: '', authentication: undefined };
     const before = agent.grpc?.seen.length;
     for (const url of ['http://10.0.0.1/', 'https://inside.example.com/', 'https://unknown.example.com/'])
-      await assert.rejects(
-        client.createTaskPushNotificationConfig({ ...hook, url }),
-        /the webhook/,
-        url,
-      );
+      await assert.rejects(client.createTaskPushNotificationConfig({ ...hook, url }), /the webhook/, url);
     assert.equal(agent.grpc?.seen.length, before);
     await assert.rejects(client.getTask({ tenant: '', id: `none-${way.version}`, historyLength: undefined }));
     const [failed] = await gateway.said(new RegExp(`^.*"a2a.task.id":"none-${way.version}".*$`, 'm'));
