@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Agent, startAgent } from '../fixtures/a2a-agent.ts';
-import { configWith, originOf, routeTo, sending, visitAs } from '../fixtures/a2a-client.ts';
+import { configWith, originOf, routeTo, sending, visit, visitAs } from '../fixtures/a2a-client.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
 import { withNames } from '../fixtures/names.ts';
 
@@ -237,6 +237,28 @@ test('a backend can be an agent on its own, and the gateway have another address
   assert.equal(card.supportedInterfaces[0]?.url, 'https://agents.example.com/gw/rpc');
   const head = await fetch(`${originOf(gateway)}/.well-known/agent-card.json`, { method: 'HEAD' });
   assert.equal(head.headers.get('etag'), null);
+});
+
+test('an agent that knows nothing of its path is found below it, prefix taken off or not', async (t) => {
+  const agent = await startAgent();
+  t.after(() => agent.close());
+  const below = (pathPrefix: string) => ({ matches: [{ path: { pathPrefix } }] });
+  const urlRewrite = { path: { prefix: '/' } };
+  const gateway = await startGateway({
+    config: configWith(
+      routeTo(agent, { a2a: {}, urlRewrite }, below('/agents/a')),
+      routeTo(agent, { a2a: { trustForwarded: true }, urlRewrite }, below('/b')),
+    ),
+  });
+  t.after(() => gateway.stop());
+  const origin = originOf(gateway);
+  const { client } = await visit(`${origin}/agents/a/`, { binding: 'HTTP+JSON', version: '1.0' });
+  assert.ok('status' in (await client.sendMessage(sending('hello'))));
+  const reply = await fetch(`${origin}/b/.well-known/agent-card.json`, {
+    headers: { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'gw.example', 'x-forwarded-prefix': '/x' },
+  });
+  const card = (await reply.json()) as { url: string };
+  assert.equal(card.url, 'https://gw.example/x/b/rpc');
 });
 
 test('agents behind one host are found by its catalogue', async (t) => {

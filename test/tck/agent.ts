@@ -85,7 +85,7 @@ function cardOf(base: string, grpc: string): AgentCard {
     name: 'Tried agent',
     description: 'Is tried by the test kit',
     supportedInterfaces: duplicateInterfacesForLegacy(
-      [at(`${base}/`, 'JSONRPC'), at(`${base}/`, 'HTTP+JSON'), at(grpc, 'GRPC')],
+      [at(base, 'JSONRPC'), at(base, 'HTTP+JSON'), at(grpc, 'GRPC')],
       ['JSONRPC', 'HTTP+JSON', 'GRPC'],
     ),
     provider: { organization: 'Tests', url: 'https://example.com/tests' },

@@ -36,10 +36,11 @@ async function main(): Promise<number> {
     if (values.direct) continue;
     const through = await tried(kit, transport, true);
     console.log(`${transport.padEnd(8)} through  ${counts(through)}`);
-    for (const [test, outcome] of through) {
-      if (direct.get(test) === outcome) continue;
+    for (const test of new Set([...direct.keys(), ...through.keys()])) {
+      const [before, after] = [direct.get(test), through.get(test)];
+      if (before === after) continue;
       differences += 1;
-      console.log(`  ${test}: ${direct.get(test)} directly, ${outcome} through the gateway`);
+      console.log(`  ${test}: ${before} directly, ${after} through the gateway`);
     }
   }
   if (!values.direct) console.log(`\n${differences} differences`);

@@ -8,7 +8,6 @@ import { rewriteGrpcCard } from '../../a2a/grpc-reply.ts';
 import { GET_EXTENDED_CARD, mountOf } from '../../a2a/operations.ts';
 import { ProtobufError } from '../../a2a/protobuf.ts';
 import { type Mount, publicUrl } from '../../a2a/public-url.ts';
-import { originOf } from '../../auth/well-known.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { type Exchange, header, type Reply } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
@@ -16,6 +15,7 @@ import { withoutHeaders } from '../../core/outgoing.ts';
 import { Flow, FlowLimitError } from '../../lib/flow.ts';
 import { JsonSyntaxError } from '../../lib/json-text.ts';
 import { observed } from './observed.ts';
+import { baseOf } from './place.ts';
 import type { Question } from './question.ts';
 import type { A2aConfig } from './schema.ts';
 
@@ -63,7 +63,10 @@ export async function answerCard(reply: Reply, place: CardPlace): Promise<Reply>
   const before = await wholeCard(reply);
   const bytes = rewritten(before, place);
   if (facts.transport === 'JSONRPC')
-    return finished(status, [...withoutHeaders(headers, OF_BYTES), ...sizeOf(bytes)], bytes);
+    return observed(
+      finished(status, [...withoutHeaders(headers, OF_BYTES), ...sizeOf(bytes)], bytes),
+      question,
+    );
   return tagged(exchange, withoutHeaders(headers, OF_BYTES), bytes);
 }
 
@@ -147,7 +150,7 @@ function urlsAt({ exchange, inner, question, config }: CardPlace): UrlOf {
   const { path } = exchange;
   const sent = inner.outbound?.url ?? inner.url;
   const mount: Mount = {
-    base: config.publicUrl ?? originOf(exchange),
+    base: baseOf(exchange, config),
     asked: path,
     sent: sent.split('?', 1)[0] as string,
     // Paths of gRPC are those of its services: they tell nothing of where the agent's others lie.
