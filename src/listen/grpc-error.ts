@@ -6,9 +6,12 @@ import type { GatewayError } from '../core/errors.ts';
 import type { Reply } from '../core/exchange.ts';
 import { Flow } from '../lib/flow.ts';
 
-/** What clients guess by themselves (grpc/grpc, doc/http-grpc-status-mapping.md); anything else is UNKNOWN. */
+/**
+ * What clients guess by themselves (grpc/grpc, doc/http-grpc-status-mapping.md); anything else is UNKNOWN. A bad request is
+ * INVALID_ARGUMENT: they guess INTERNAL, because a server of gRPC would have said it better.
+ */
 const STATUS: Readonly<Record<number, number>> = {
-  400: 13,
+  400: 3,
   401: 16,
   403: 7,
   404: 12,
