@@ -8,6 +8,7 @@ import type { Definitions } from './definitions.ts';
 import type { Finding } from './diagnostics.ts';
 import { checkBind, checkGateway, checkProxyProtocol, protocolsOf } from './listener-rules.ts';
 import { isHttp } from './listener-tls.ts';
+import { checkTunnels } from './tunnel-rules.ts';
 import { backendName, type Fields, fields, splitGatewayRef, usesGateways } from './references.ts';
 import { type At, type Check, didYouMean, items, member, members, oneOf } from './rule-walk.ts';
 import { dialerKinds } from './tcp-routes.ts';
@@ -23,6 +24,7 @@ export function checkRules(value: unknown, definitions: Definitions): Finding[] 
   for (const bind of items(document, 'binds')) checkBind(check, bind);
   for (const gateway of members(document, 'gateways')) checkGateway(check, gateway);
   checkProxyProtocol(check, document);
+  checkTunnels(check, document);
   for (const backend of items(document, 'backends')) oneOf(check, backend, kindKeys(check));
   for (const route of allRoutes(document)) checkRoute(check, document, route);
   for (const route of items(document, 'routes')) checkGatewayRefs(check, document, route);

@@ -17,8 +17,6 @@ export interface SilenceLimits {
 /** A socket, or a stream of HTTP/2. */
 export interface Side extends Duplex {
   setTimeout(ms: number, silent?: () => void): unknown;
-  /** Of a stream: it was reset, which node shows as an end as well. */
-  readonly rstCode?: number | undefined;
 }
 
 export interface RelayOptions extends SilenceLimits {
@@ -95,7 +93,6 @@ export class Relay {
 
   /** It may go on to listen, as long as there is something to hear: a peer that vanished looks just like this. */
   #end(side: Side): void {
-    if (side.rstCode) return;
     const { idleMs, halfOpenMs } = this.#options;
     this.#ended.add(side);
     this.#other(side).end();
@@ -124,6 +121,7 @@ export class Relay {
     if (this.#closed.has(side)) return;
     this.#closed.add(side);
     if (this.#closed.size === 2) this.#options.over(this.#error);
+    // A stream that is reset ends first: what the other side has yet to say, nobody hears any more.
     else if (!this.#ended.has(side) || !this.#ended.has(this.#other(side)) || !side.writableFinished)
       this.#broken(side);
   }

@@ -150,7 +150,7 @@ describe('refused with 403 and never connected to', () => {
       const reply = await get(proxy.port, { path: `http://${host}:${port}/` });
       assert.deepEqual([host, reply.status, code(reply)], [host, 403, 'FORBIDDEN_DESTINATION']);
       const tunnel = await raw(proxy.port, `CONNECT ${host}:${port} HTTP/1.1\r\nHost: x\r\n\r\n`);
-      assert.match(tunnel, /^HTTP\/1.1 403 [^]*FORBIDDEN_DESTINATION/);
+      assert.match(tunnel, /^HTTP\/1.1 403 [\s\S]*FORBIDDEN_DESTINATION/);
       // Where it leads is nobody's business.
       assert.doesNotMatch(tunnel + reply.body, /127\.0|169\.254/);
     }
@@ -195,7 +195,7 @@ describe('a name', () => {
       proxy.port,
       `CONNECT both.test:${port} HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.0\r\n\r\n`,
     );
-    assert.match(opened, /^HTTP\/1.1 200 [^]*HTTP\/1.1 200 /);
+    assert.match(opened, /^HTTP\/1.1 200 [\s\S]*HTTP\/1.1 200 /);
     assert.equal(strays, 0);
   });
 
@@ -248,7 +248,7 @@ describe('a request line that could be read in two ways', () => {
         proxy.port,
         `GET ${path} HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\n\r\n`,
       );
-      assert.match(answer, /^HTTP\/1.1 400 [^]*BAD_REQUEST/, path.slice(0, 60));
+      assert.match(answer, /^HTTP\/1.1 400 [\s\S]*BAD_REQUEST/, path.slice(0, 60));
     }
     for (const target of [
       'api.example',
@@ -295,7 +295,7 @@ describe('round in a circle', () => {
   test('a tunnel to the port it comes from is refused', async () => {
     const proxy = await forwarding(LOCAL);
     const answer = await raw(proxy.port, `CONNECT 127.0.0.1:${proxy.port} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    assert.match(answer, /^HTTP\/1.1 508 [^]*FORWARD_LOOP/);
+    assert.match(answer, /^HTTP\/1.1 508 [\s\S]*FORWARD_LOOP/);
   });
 });
 
@@ -304,9 +304,9 @@ describe('where the configuration does not ask for it', () => {
     const { port, seen } = await mirror();
     const connects = `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.0\r\n\r\n`;
     const dynamic = await forwarding(LOCAL, undefined, { limits: {} });
-    assert.match(await raw(dynamic.port, connects), /^HTTP\/1.1 405 [^]*METHOD_NOT_ALLOWED/);
+    assert.match(await raw(dynamic.port, connects), /^HTTP\/1.1 405 [\s\S]*METHOD_NOT_ALLOWED/);
     const host = await stage.proxyTo(`127.0.0.1:${port}`, { limits: { connect: 'route' } });
-    assert.match(await raw(host.port, connects), /^HTTP\/1.1 405 [^]*METHOD_NOT_ALLOWED/);
+    assert.match(await raw(host.port, connects), /^HTTP\/1.1 405 [\s\S]*METHOD_NOT_ALLOWED/);
     assert.equal(seen.length, 0);
   });
 

@@ -244,9 +244,17 @@ describe('over HTTP/2', () => {
     await reset;
     assert.notEqual(first.rstCode, 0);
     const second = await open();
-    const vanished = closed(sockets[1] as Socket);
+    const left = sockets[1] as Socket;
+    const ended = once(left.resume(), 'end');
     second.close(8);
-    await vanished;
+    await ended;
+    await proxy.ended(2);
+    assert.equal(proxy.records[1]?.reason, 'CANCELLED');
+    // Nobody is there any more: the first bytes are answered with a reset, which the next ones meet.
+    while (left.writable) {
+      left.write('too late');
+      await new Promise(setImmediate);
+    }
   });
 
   test('it is refused where it is not asked for, and where it leads nowhere', async () => {
