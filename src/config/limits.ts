@@ -178,7 +178,11 @@ export function connectMode(
   bind: { mode: 'standard' | 'internal'; tunnelProtocol?: string },
 ): ConnectMode | undefined {
   if (bind.mode === 'internal') return mode === 'route' ? mode : undefined;
-  return mode === 'tunnel' || bind.tunnelProtocol === 'connect' ? 'tunnel' : mode === 'route' ? mode : undefined;
+  return mode === 'tunnel' || bind.tunnelProtocol === 'connect'
+    ? 'tunnel'
+    : mode === 'route'
+      ? mode
+      : undefined;
 }
 
 /** Of a port: the settings say so for all ports, the port for itself. */

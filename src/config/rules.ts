@@ -8,10 +8,10 @@ import type { Definitions } from './definitions.ts';
 import type { Finding } from './diagnostics.ts';
 import { checkBind, checkGateway, checkProxyProtocol, protocolsOf } from './listener-rules.ts';
 import { isHttp } from './listener-tls.ts';
-import { checkTunnels } from './tunnel-rules.ts';
 import { backendName, type Fields, fields, splitGatewayRef, usesGateways } from './references.ts';
 import { type At, type Check, didYouMean, items, member, members, oneOf } from './rule-walk.ts';
 import { dialerKinds } from './tcp-routes.ts';
+import { checkTunnels } from './tunnel-rules.ts';
 
 export function checkRules(value: unknown, definitions: Definitions): Finding[] {
   const check: Check = { definitions, findings: [] };

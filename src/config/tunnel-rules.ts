@@ -27,7 +27,10 @@ function checkEntrance(check: Check, bind: At<Fields>): void {
     find([...bind.path, 'tunnelProtocol'], 'nobody connects to an internal bind: `connect` has no effect');
   for (const listener of items(bind, 'listeners')) {
     if (!isHttp(effectiveProtocol(listener.value)))
-      find([...listener.path, 'protocol'], 'CONNECT is HTTP: `HTTP` or `HTTPS` is expected with `tunnelProtocol: connect`');
+      find(
+        [...listener.path, 'protocol'],
+        'CONNECT is HTTP: `HTTP` or `HTTPS` is expected with `tunnelProtocol: connect`',
+      );
     for (const key of ['routes', 'tcpRoutes', 'policies']) {
       if (listener.value[key] === undefined) continue;
       const hint = 'put them under the bind of the port that clients ask for';

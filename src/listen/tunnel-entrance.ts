@@ -12,7 +12,8 @@ interface Enterable {
 /** Throws BAD_REQUEST. */
 export function tunnelPlace({ authority }: Exchange): Endpoint {
   const { host, port } = parseAuthority(authority) ?? {};
-  if (host === undefined || port === undefined) throw new GatewayError('BAD_REQUEST', 'CONNECT needs host:port');
+  if (host === undefined || port === undefined)
+    throw new GatewayError('BAD_REQUEST', 'CONNECT needs host:port');
   return { address: host, port };
 }
 

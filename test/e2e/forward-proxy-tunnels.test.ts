@@ -8,7 +8,16 @@ import type { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
 import { dynamicBackend } from '../../src/backends/dynamic/index.ts';
 import { startGateway } from '../fixtures/gateway.ts';
-import { closing, collect, listening, type ProxyOptions, raw, Stage, signal, type TestProxy } from './http-harness.ts';
+import {
+  closing,
+  collect,
+  listening,
+  type ProxyOptions,
+  raw,
+  Stage,
+  signal,
+  type TestProxy,
+} from './http-harness.ts';
 
 const stage = new Stage();
 
@@ -21,7 +30,9 @@ const forwarding = (rest: Rest = {}): Promise<TestProxy> =>
   );
 
 /** A server whose sockets may be half open, and are kept. */
-async function peer(serve: (socket: Socket) => void): Promise<{ port: number; sockets: Socket[]; server: Server }> {
+async function peer(
+  serve: (socket: Socket) => void,
+): Promise<{ port: number; sockets: Socket[]; server: Server }> {
   const sockets: Socket[] = [];
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
@@ -78,7 +89,15 @@ describe('a tunnel', () => {
     const [record] = proxy.records;
     assert.equal(record?.endpoint, `127.0.0.1:${port}`);
     assert.deepEqual(
-      [record?.method, record?.host, record?.path, record?.status, record?.bytesIn, record?.bytesOut, record?.reason],
+      [
+        record?.method,
+        record?.host,
+        record?.path,
+        record?.status,
+        record?.bytesIn,
+        record?.bytesOut,
+        record?.reason,
+      ],
       ['CONNECT', `127.0.0.1:${port}`, '/', 200, sent.length, sent.length, undefined],
     );
   });
@@ -112,7 +131,10 @@ describe('a tunnel', () => {
     second.end('the last word');
     assert.equal(await fired, 'the last word');
     await proxy.ended(2);
-    assert.deepEqual(proxy.records.map(({ reason }) => reason), [undefined, undefined]);
+    assert.deepEqual(
+      proxy.records.map(({ reason }) => reason),
+      [undefined, undefined],
+    );
   });
 
   test('breaks for both when one side breaks', async () => {
@@ -129,7 +151,10 @@ describe('a tunnel', () => {
     await broken;
     assert.ok(other.errored);
     await proxy.ended(2);
-    assert.deepEqual(proxy.records.map(({ reason }) => reason), ['CANCELLED', 'UPSTREAM_CLOSED']);
+    assert.deepEqual(
+      proxy.records.map(({ reason }) => reason),
+      ['CANCELLED', 'UPSTREAM_CLOSED'],
+    );
   });
 
   test('ends when nothing is said for too long', async () => {
@@ -223,7 +248,10 @@ describe('over HTTP/2', () => {
     );
     assert.deepEqual(told, ['stream 0', 'stream 1', 'stream 2', 'stream 3', 'stream 4']);
     await proxy.ended(5);
-    assert.deepEqual(new Set(proxy.records.map(({ bytesIn, bytesOut, status }) => [bytesIn, bytesOut, status].join())), new Set(['8,8,200']));
+    assert.deepEqual(
+      new Set(proxy.records.map(({ bytesIn, bytesOut, status }) => [bytesIn, bytesOut, status].join())),
+      new Set(['8,8,200']),
+    );
     assert.equal(sockets.length, 5);
     assert.equal(client.closed, false);
   });

@@ -30,7 +30,10 @@ export function dynamicDialer(
 ): Dialer {
   const tls = policies['backendTLS'] === undefined ? undefined : upstreamTls(policies);
   const reaching = new Reaching(destinations, { tls, log: ports.log });
-  const wanted = target === undefined || !expr ? asked : making(target, expr, new Values({ policy: 'dynamic', log: ports.log }));
+  const wanted =
+    target === undefined || !expr
+      ? asked
+      : making(target, expr, new Values({ policy: 'dynamic', log: ports.log }));
   return {
     async dial(connection) {
       const { host, port, address } = wanted(connection);

@@ -21,9 +21,9 @@ import { Origins } from '../../upstream/forward/origins.ts';
 import type { HttpUpstream } from '../../upstream/http.ts';
 import { type Resolve, systemResolve } from '../../upstream/resolve.ts';
 import { type UpstreamTls, upstreamTls } from '../../upstream/tls.ts';
+import { dynamicDialer, type Made } from './dialer.ts';
 import { Reaching } from './reaching.ts';
 import { type DynamicConfig, dynamicSchema } from './schema.ts';
-import { dynamicDialer, type Made } from './dialer.ts';
 import { targeting } from './target.ts';
 import { Tunnels } from './tunnels.ts';
 
@@ -36,7 +36,10 @@ export function dynamicBackend(resolve: Resolve = systemResolve): BackendDefinit
     load: loadExpr,
     loads: ({ target }) => target !== undefined,
     problems: ({ target }, expr, at) =>
-      bodilessProblems(expr, target, { path: ['target'], place: at === 'route' ? PLACES.http : PLACES.connection }),
+      bodilessProblems(expr, target, {
+        path: ['target'],
+        place: at === 'route' ? PLACES.http : PLACES.connection,
+      }),
     build: (config, deps, expr) => {
       const destinations = new Destinations(new AllowList(config.allow), resolve);
       return built(config, deps, { destinations, expr });
@@ -47,7 +50,6 @@ export function dynamicBackend(resolve: Resolve = systemResolve): BackendDefinit
     },
   });
 }
-
 
 function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }: Made): Backend {
   const { ports, lasting, scope, settings, policies, key } = deps;
