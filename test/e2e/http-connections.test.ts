@@ -174,6 +174,24 @@ describe('an upstream', { timeout: PATIENCE_MS }, () => {
     }
   });
 
+  test('of MCP or with an OpenAPI description is spoken to as is written', async () => {
+    const versions: string[] = [];
+    const server = createHttp2Server((incoming, response) => {
+      versions.push(`${incoming.url} ${incoming.httpVersion}`);
+      response.statusCode = 404;
+      response.end();
+    });
+    await listeningHttp2(server);
+    const host = `http://127.0.0.1:${portOf(server)}`;
+    const policies = { http: { version: '2' }, tcp: { connectTimeout: '2s' } };
+    const gateway = await startGateway({
+      mcp: { targets: [{ name: 'a', mcp: { host: `${host}/mcp` }, policies }] },
+    });
+    stage.own(() => gateway.stop());
+    assert.ok(versions.length > 0);
+    assert.deepEqual(new Set(versions), new Set(['/mcp 2.0']));
+  });
+
   test('is told to be wrong where its keys are', async () => {
     const wrong = (policies: object): Promise<unknown> =>
       startGateway(
@@ -182,6 +200,10 @@ describe('an upstream', { timeout: PATIENCE_MS }, () => {
     await assert.rejects(wrong({ tcp: { keepalives: { interval: '3m' } } }), /not supported here yet/);
     await assert.rejects(wrong({ tcp: { connectTimeout: 0 } }), /longer than 0/);
     await assert.rejects(wrong({ http: { version: '3' } }), /version/);
+    const targets = [
+      { name: 'a', mcp: { host: 'http://a.test/mcp' }, policies: { http: { requestTimeout: '1s' } } },
+    ];
+    await assert.rejects(startGateway({ mcp: { targets } }), /requestTimeout.*not supported here yet/);
   });
 });
 
