@@ -1,7 +1,7 @@
 /** A request's body as it comes in. Asks the client for it (100-continue) only when somebody reads. */
 import type { Readable } from 'node:stream';
 import { GatewayError } from '../core/errors.ts';
-import type { Exchange, RequestBody } from '../core/exchange.ts';
+import { type Exchange, isGrpc, type RequestBody } from '../core/exchange.ts';
 import type { Upload, Uploads } from './uploads.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -17,7 +17,7 @@ export interface Incoming {
 export class IncomingBody implements RequestBody, Upload {
   readonly length: number | undefined;
   /** Whose body it is. */
-  exchange: Pick<Exchange, 'cancel' | 'record'> | undefined;
+  exchange: Pick<Exchange, 'cancel' | 'headers' | 'record'> | undefined;
   waitsSince = 0;
   most: Upload['most'] = 'bodyTimeMs';
   readonly #stream: Readable;
@@ -64,7 +64,8 @@ export class IncomingBody implements RequestBody, Upload {
     if (whole) return whole;
     // Not before the consumer starts: an upstream that cannot be reached should not have cost the client its upload.
     if (this.#announce) this.#stream.once('resume', () => this.#goAhead());
-    if (this.length !== 0) this.#watch();
+    // A call over gRPC may have nothing to say for long, in either direction; its deadline is in its headers.
+    if (this.length !== 0 && !(this.exchange && isGrpc(this.exchange))) this.#watch();
     return this.#stream;
   }
 

@@ -133,6 +133,12 @@ function serve(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHtt
     exchange?.end(stream.writableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR);
     serving.left();
   });
+  // Node closes a stream that the client has reset without an error only when its body has been read to the end, which
+  // an upstream that takes nothing keeps from happening.
+  stream.once('aborted', () => {
+    exchange?.end(false);
+    stream.destroy();
+  });
   const head = regularHeaders(headers);
   exchange = accept(serving, { stream, headers, head });
   const accepted = exchange;
@@ -252,11 +258,8 @@ class Http2Writer implements ReplyWriter {
     stream.respond({ ':status': status, ...this.#fields(headers) }, { waitForTrailers: true });
     stream.once('wantTrailers', () => {
       this.#awaitsTrailers = false;
-      if (!this.#trailers) {
-        stream.close(constants.NGHTTP2_NO_ERROR);
-        return;
-      }
-      stream.sendTrailers(this.#trailers);
+      // None are an end in good order; closing would be a reset, which node may also forget to send.
+      stream.sendTrailers(this.#trailers ?? {});
       setImmediate(() => this.finished());
     });
     this.#awaitsTrailers = true;
