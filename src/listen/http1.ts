@@ -12,6 +12,7 @@ import { addressesOf } from './addresses.ts';
 import { declaredLength, IncomingBody } from './body.ts';
 import { AcceptedExchange } from './exchange.ts';
 import type { Limits } from './limits.ts';
+import { faultOf } from './request-fault.ts';
 import {
   errorBody,
   errorReply,
@@ -62,9 +63,12 @@ export function http1Server(serving: Serving, greet: Greet): Server {
       grow(serving, over);
     }),
   );
-  const isServed = ({ httpVersionMajor, socket }: IncomingMessage): boolean => {
-    if (httpVersionMajor !== 1) refuse(serving, OTHER_VERSION, socket);
-    return httpVersionMajor === 1;
+  const isServed = (request: IncomingMessage): boolean => {
+    // Requests that came with one that was refused are read all the same; nobody can answer them any more.
+    if (!request.socket.writable) return false;
+    const fault = faultOf(request);
+    if (fault) refuse(serving, fault, request.socket);
+    return fault === undefined;
   };
   server.on('request', (request, response) => {
     if (isServed(request)) serve(serving, { request, response, expects: false });
@@ -255,11 +259,6 @@ export function configure(server: Server, limits: Limits): void {
 }
 
 // Requests that never became one.
-
-/** Node's parser lets 0.9 and 2.0 through, with the framing of 1.0 for both (RFC 9110 section 15.6.6). */
-const OTHER_VERSION = Object.assign(new Error('Parse Error: Invalid HTTP version'), {
-  code: 'HPE_INVALID_VERSION',
-});
 
 /** Answers what node's parser refuses, unless a reply has begun: its bytes must not be mixed with ours. */
 function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied): void {

@@ -41,7 +41,7 @@ export function requestHeaders(exchange: Exchange, via?: string): string[] {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
     const lower = name.toLowerCase();
-    if (REQUEST_OWN.has(lower) || listed?.has(lower)) continue;
+    if (REQUEST_OWN.has(lower) || listed?.has(lower) || isOwnUnderscored(lower)) continue;
     if (lower === 'content-encoding' && outbound?.body) continue;
     const value = rawHeaders[i + 1] as string;
     // HTTP/2 splits cookies into several headers; HTTP/1.1 allows one (RFC 9113 section 8.2.3).
@@ -58,6 +58,11 @@ export function requestHeaders(exchange: Exchange, via?: string): string[] {
   if (via === undefined) return forwarded(exchange, result);
   result.push('via', `${exchange.httpVersion} ${via}`);
   return result;
+}
+
+/** To servers that read headers as variables (CGI, WSGI, PHP) the two are one name, and the client's may come last. */
+function isOwnUnderscored(name: string): boolean {
+  return name.includes('_') && REQUEST_OWN.has(name.replaceAll('_', '-'));
 }
 
 export function replyHeaders(headers: readonly string[]): string[] {
