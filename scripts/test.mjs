@@ -24,6 +24,7 @@ const SYSTEM = {
   openssl: 'openssl',
   ps: 'procps',
   'redis-server': 'redis-server',
+  nginx: 'nginx',
 };
 
 const total = { passed: 0, failed: 0, skipped: 0 };

@@ -1,4 +1,5 @@
 /** What ships: the visible list. Importing a module does nothing; being in this list makes it part of the gateway. */
+import { dynamicBackend } from './backends/dynamic/index.ts';
 import { host } from './backends/host/index.ts';
 import { mcpBackend } from './backends/mcp/index.ts';
 import type { Definitions } from './config/definitions.ts';
@@ -98,7 +99,7 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     policySetSchema(policies, 'target'),
     new Set(outgoing.map(({ key }) => key)),
   );
-  return { policies, backends: [mcp, host, ...(additions.backends ?? [])].map(backend) };
+  return { policies, backends: [mcp, host, dynamicBackend(), ...(additions.backends ?? [])].map(backend) };
 }
 
 function same<T>(definition: T): T {

@@ -51,11 +51,13 @@ function describeBind({ bind, port }: Listening): string[] {
   for (const listener of bind.listeners) {
     const mcp = listener.routes.some(({ backends }) => backends.some(({ kind }) => kind === 'mcp'));
     const name = listener.hostname === undefined ? '' : `  (${listener.hostname})`;
-    const scheme = listener.tls ? 'https' : 'http';
+    const scheme = SCHEMES[listener.protocol];
     lines.push(`  ${scheme}://${host}:${port}${mcp ? '/mcp   and /sse for old clients' : ''}${name}`);
   }
   return lines;
 }
+
+const SCHEMES = { HTTP: 'http', HTTPS: 'https', TCP: 'tcp', TLS: 'tls' } as const;
 
 /** The name stands beside it already, and a server may have answered with a page. */
 function oneLine(error: string): string {

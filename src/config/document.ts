@@ -7,9 +7,11 @@ import { z } from 'zod';
 import { durationSchema, portSchema, type Secret, secretFileSchema } from '../core/schema.ts';
 import { wholeRegExp } from '../lib/whole-regexp.ts';
 import type { Definitions } from './definitions.ts';
+import { hostnameSchema } from './hostname.ts';
 import { type FrontendDocument, frontendSchema, type LimitsDocument, limitsSchema } from './limits.ts';
 import { type Protocol, protocolSchema, type TlsDocument, tlsSchema } from './listener-tls.ts';
 import { policySetSchema, policyShape } from './policies.ts';
+import { type TcpRouteDocument, tcpRouteShape } from './tcp-routes.ts';
 import { type RuleTest, testsSchema } from './tests.ts';
 
 export type PolicySetDocument = Record<string, unknown>;
@@ -42,7 +44,7 @@ export interface RouteDocument {
   backends: RouteBackendDocument[];
 }
 
-export interface AttachedRouteDocument extends RouteDocument {
+interface Attached {
   gateways?: string | string[];
 }
 
@@ -54,11 +56,14 @@ export interface ListenerDocument {
   tls?: TlsDocument;
   policies: PolicySetDocument;
   routes: RouteDocument[];
+  tcpRoutes: TcpRouteDocument[];
 }
 
 export interface BindDocument {
-  port: number;
+  port?: number;
   address?: string;
+  mode: 'standard' | 'internal';
+  tunnelProtocol: 'direct' | 'proxy' | 'connect';
   listeners: ListenerDocument[];
 }
 
@@ -110,7 +115,8 @@ export interface ConfigDocument {
   frontendPolicies: FrontendDocument;
   binds: BindDocument[];
   gateways: Record<string, GatewayDocument>;
-  routes: AttachedRouteDocument[];
+  routes: (RouteDocument & Attached)[];
+  tcpRoutes: (TcpRouteDocument & Attached)[];
   backends: NamedBackendDocument[];
   mcp?: McpDocument;
   tests: readonly RuleTest[];
@@ -121,6 +127,7 @@ export function documentSchema(definitions: Definitions): z.ZodType<ConfigDocume
   const kinds: Record<string, z.ZodType> = {};
   for (const backend of backends) kinds[backend.key] = backend.schema.optional();
   const route = routeShape(definitions, kinds);
+  const tcpRoute = tcpRouteShape(definitions);
   const shape = {
     config: settingsSchema
       .nullish()
@@ -128,7 +135,7 @@ export function documentSchema(definitions: Definitions): z.ZodType<ConfigDocume
       .meta({ description: 'Settings of the process.' }),
     frontendPolicies: frontendSchema,
     binds: z
-      .array(bindSchema(definitions, route))
+      .array(bindSchema(definitions, route, tcpRoute))
       .default([])
       .meta({ description: 'Ports, and below each its listeners and routes.' }),
     gateways: z
@@ -139,6 +146,12 @@ export function documentSchema(definitions: Definitions): z.ZodType<ConfigDocume
       .array(z.strictObject({ ...route, gateways: gatewayRefs }))
       .default([])
       .meta({ description: 'Routes attached to gateways by name.' }),
+    tcpRoutes: z
+      .array(z.strictObject({ ...tcpRoute, gateways: gatewayRefs }))
+      .default([])
+      .meta({
+        description: 'The same for connections that are passed on: to gateways of protocol TCP or TLS.',
+      }),
     backends: z
       .array(
         z
@@ -197,14 +210,6 @@ const regexSource = z
   .meta({ description: 'A regular expression that must match the whole value.' });
 
 const absolutePath = z.string().startsWith('/', 'a path begins with "/"');
-
-const hostnameSchema = z
-  .string()
-  .regex(
-    /^(?:\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[?[0-9A-Fa-f:.]+\]?)$/,
-    'expected a host name such as example.com or *.example.com',
-  )
-  .meta({ description: 'Exact host name, or `*.example.com`.' });
 
 const valueMatch = z.strictObject({
   name: z.string().min(1),
@@ -275,7 +280,7 @@ function routeShape({ policies }: Definitions, kinds: Record<string, z.ZodType>)
   };
 }
 
-function bindSchema({ policies }: Definitions, route: z.ZodRawShape) {
+function bindSchema({ policies }: Definitions, route: z.ZodRawShape, tcpRoute: z.ZodRawShape) {
   const listener = z.strictObject({
     name: z.string().min(1).optional(),
     namespace: z.string().min(1).optional().meta({ description: 'Put before the name in logs and keys.' }),
@@ -286,10 +291,24 @@ function bindSchema({ policies }: Definitions, route: z.ZodRawShape) {
       .default({})
       .meta({ description: 'For every route below.' }),
     routes: z.array(z.strictObject(route)).default([]),
+    tcpRoutes: z
+      .array(z.strictObject(tcpRoute))
+      .default([])
+      .meta({ description: 'In place of `routes` where the protocol is TCP or TLS.' }),
   });
   return z.strictObject({
-    port: portSchema,
+    port: portSchema.optional().meta({
+      description: 'TCP port; 0 asks the system for a free one. An internal bind without: every port.',
+    }),
     address: addressSchema,
+    mode: z
+      .enum(['standard', 'internal'])
+      .default('standard')
+      .meta({ description: '`internal`: opens no socket; reached from within the gateway alone.' }),
+    tunnelProtocol: z.enum(['direct', 'proxy', 'connect']).default('direct').meta({
+      description:
+        '`proxy`: each connection begins with a PROXY header; `frontendPolicies.proxy` says which. `connect`: only CONNECT is taken, and the connection goes on at the bind that has the port asked for.',
+    }),
     listeners: z.array(listener).default([]).meta({ description: 'Told apart by hostname.' }),
   });
 }

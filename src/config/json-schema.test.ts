@@ -10,7 +10,7 @@ test('the schema is of draft 2020-12, titled, and closed at the top', () => {
   assert.equal(schema['$schema'], 'https://json-schema.org/draft/2020-12/schema');
   assert.equal(schema['title'], 'agentgateway configuration');
   assert.equal(schema.additionalProperties, false);
-  const keys = 'backends binds config frontendPolicies gateways mcp routes tests';
+  const keys = 'backends binds config frontendPolicies gateways mcp routes tcpRoutes tests';
   assert.deepEqual(keysAt(schema, []).sort(), keys.split(' '));
 });
 

@@ -31,6 +31,7 @@ const PLACES: Readonly<Record<string, Place>> = {
       binds: 'bind',
       gateways: 'gateways',
       routes: 'attachedRoute',
+      tcpRoutes: 'attachedTcpRoute',
       backends: 'namedBackend',
       mcp: 'shortMcp',
     },
@@ -41,12 +42,18 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
   frontend: {
     keys: 'accessLog connect http logging networkAuthorization networkExtAuthz proxy proxyProtocol tcp tls tracing',
-    inside: { http: 'frontendHttp', tls: 'frontendTls' },
+    inside: {
+      http: 'frontendHttp',
+      tls: 'frontendTls',
+      proxy: 'frontendProxy',
+      proxyProtocol: 'frontendProxy',
+    },
   },
   frontendHttp: {
     keys: 'http1HeaderCase http1IdleTimeout http1MaxHeaders http2ConnectionWindowSize http2FrameSize http2KeepaliveInterval http2KeepaliveTimeout http2MaxHeaderSize http2WindowSize maxBufferSize maxConnectionDuration',
     inside: {},
   },
+  frontendProxy: { keys: 'mode version', inside: {} },
   frontendTls: {
     keys: 'alpn cipherSuites handshakeTimeout keyExchangeGroups maxVersion minVersion',
     inside: {},
@@ -57,7 +64,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   bind: { keys: 'listeners mode port tunnelProtocol', inside: { listeners: 'listener' } },
   listener: {
     keys: 'hostname name namespace policies protocol routes tcpRoutes tls',
-    inside: { routes: 'route', policies: 'listenerPolicies', tls: 'tls' },
+    inside: { routes: 'route', tcpRoutes: 'tcpRoute', policies: 'listenerPolicies', tls: 'tls' },
   },
   gateway: {
     keys: 'apiKey authorization basicAuth cors extAuthz extProc jwtAuth listeners oidc port protocol tls transformations',
@@ -79,6 +86,20 @@ const PLACES: Readonly<Record<string, Place>> = {
     keys: 'backends gateways hostnames matches name namespace policies ruleName',
     inside: { matches: 'match', policies: 'routePolicies', backends: 'routeBackend' },
   },
+  tcpRoute: {
+    keys: 'backends hostnames name namespace policies ruleName',
+    inside: { policies: 'tcpPolicies', backends: 'tcpBackend' },
+  },
+  attachedTcpRoute: {
+    keys: 'backends gateways hostnames name namespace policies ruleName',
+    inside: { policies: 'tcpPolicies', backends: 'tcpBackend' },
+  },
+  tcpBackend: {
+    keys: 'backend dynamic host policies service weight',
+    inside: { policies: 'tcpBackendPolicies' },
+  },
+  tcpPolicies: { keys: 'backendTLS', inside: { backendTLS: 'backendTLS' } },
+  tcpBackendPolicies: { keys: 'backendTLS backendTunnel', inside: { backendTLS: 'backendTLS' } },
   match: {
     keys: 'headers method path query',
     inside: { path: 'path', headers: 'valueMatch', query: 'valueMatch' },
@@ -211,9 +232,8 @@ const VALUES: Readonly<Record<string, string>> = {
   'localRateLimit.type': 'tokens',
   'conditionalRateLimit.type': 'tokens',
   'descriptor.type': 'tokens',
-  'listener.protocol': 'TLS TCP HBONE',
-  'gateway.protocol': 'TLS TCP',
-  'gatewayListener.protocol': 'TLS TCP',
+  'bind.tunnelProtocol': 'hboneWaypoint hboneGateway',
+  'listener.protocol': 'HBONE',
   'tls.mode': 'dynamicCa',
 };
 

@@ -11,7 +11,7 @@ import {
   type SettableLimit,
   STANDARD_LIMITS,
 } from '../core/limits.ts';
-import type { ClientHttpPlan } from '../core/plan.ts';
+import type { ClientHttpPlan, ConnectMode, ProxyProtocolPlan } from '../core/plan.ts';
 import { durationSchema } from '../core/schema.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { formatSize, parseSize } from '../lib/size.ts';
@@ -21,6 +21,9 @@ export type LimitsDocument = Partial<Record<SettableLimit, number>>;
 export interface FrontendDocument {
   http: FrontendHttpDocument;
   tls: { handshakeTimeout?: number };
+  connect: { mode: 'deny' | ConnectMode };
+  proxy?: ProxyProtocolPlan;
+  proxyProtocol?: ProxyProtocolPlan;
 }
 
 interface FrontendHttpDocument {
@@ -110,6 +113,29 @@ const httpSchema = z
   .default({})
   .meta({ description: 'HTTP with clients, over each port.' });
 
+const connectSchema = z
+  .strictObject({
+    mode: z.enum(['deny', 'route', 'tunnel']).meta({
+      description:
+        '`deny`: such requests are refused. `route`: they find their route like any other, and a `dynamic` backend there opens the tunnel. `tunnel`: nothing else is taken, and the connection goes on at the bind that has the port asked for.',
+    }),
+  })
+  .default({ mode: 'deny' })
+  .meta({ description: 'What becomes of CONNECT, on each port (default: it is refused).' });
+
+const proxySchema = z
+  .strictObject({
+    version: z
+      .enum(['v1', 'v2', 'all'])
+      .default('v2')
+      .meta({ description: 'Versions of the header that are taken.' }),
+    mode: z.enum(['strict', 'optional']).default('strict').meta({
+      description:
+        '`strict`: a connection without it is closed. `optional`: it is taken as it is; then anybody who connects may claim to be anybody.',
+    }),
+  })
+  .optional();
+
 export const frontendSchema = z
   .strictObject({
     http: httpSchema,
@@ -117,6 +143,11 @@ export const frontendSchema = z
       .strictObject({ handshakeTimeout: ofRow('tlsHandshake') })
       .default({})
       .meta({ description: 'TLS with clients, over each port.' }),
+    connect: connectSchema,
+    proxy: proxySchema.meta({
+      description: 'Every connection to every port begins with a PROXY header, which says whose it is.',
+    }),
+    proxyProtocol: proxySchema.meta({ description: 'The same as `proxy`.' }),
   })
   .prefault({})
   .meta({ description: 'For all connections of clients.' });
@@ -139,6 +170,27 @@ export function clientHttp({ http }: FrontendDocument): ClientHttpPlan {
     pongMs: http.http2KeepaliveTimeout,
     connectionMs: http.maxConnectionDuration,
   };
+}
+
+/** Of a port; what is within a tunnel is not tunnelled again. */
+export function connectMode(
+  { connect: { mode } }: FrontendDocument,
+  bind: { mode: 'standard' | 'internal'; tunnelProtocol?: string },
+): ConnectMode | undefined {
+  if (bind.mode === 'internal') return mode === 'route' ? mode : undefined;
+  return mode === 'tunnel' || bind.tunnelProtocol === 'connect'
+    ? 'tunnel'
+    : mode === 'route'
+      ? mode
+      : undefined;
+}
+
+/** Of a port: the settings say so for all ports, the port for itself. */
+export function proxyProtocol(
+  { proxy, proxyProtocol: also }: FrontendDocument,
+  tunnelProtocol?: string,
+): ProxyProtocolPlan | undefined {
+  return proxy ?? also ?? (tunnelProtocol === 'proxy' ? { version: 'v2', mode: 'strict' } : undefined);
 }
 
 function alsoSet(name: SettableLimit, frontend: FrontendDocument): number | undefined {

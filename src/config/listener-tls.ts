@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ListenerTls } from '../core/plan.ts';
 import { isPem } from '../lib/pem.ts';
 
-export type Protocol = 'HTTP' | 'HTTPS';
+export type Protocol = 'HTTP' | 'HTTPS' | 'TCP' | 'TLS';
 
 export interface TlsDocument {
   mode: 'static';
@@ -16,11 +16,13 @@ export interface TlsDocument {
   maxTLSVersion?: TlsVersion;
   maxTlsVersion?: TlsVersion;
   keyExchangeGroups?: string[];
-  alpn: ('h2' | 'http/1.1')[];
+  alpn?: string[];
 }
 
 type TlsVersion = (typeof VERSIONS)[number];
 
+const PROTOCOLS: readonly Protocol[] = ['HTTP', 'HTTPS', 'TCP', 'TLS'];
+export const HTTP_ALPN: readonly string[] = ['h2', 'http/1.1'];
 const VERSIONS = ['TLS_V1_2', 'TLS_V1_3'] as const;
 
 /**
@@ -86,23 +88,31 @@ export const tlsSchema = z
         description:
           'The only ones to use, best first (default: those of the Node release). `X25519_MLKEM768` needs a release with OpenSSL 3.5.',
       }),
-    alpn: z
-      .array(z.enum(['h2', 'http/1.1']))
-      .min(1)
-      .default(['h2', 'http/1.1'])
-      .meta({ description: 'HTTP versions that clients may choose from, best first.' }),
+    alpn: z.array(z.string().min(1).max(255)).min(1).optional().meta({
+      description:
+        'Protocols that clients may choose from, best first (default: `h2`, `http/1.1`, of which HTTPS takes no others; none for TLS).',
+    }),
   })
   .meta({ description: 'How the listener ends TLS.' });
 
-export const protocolSchema = z
-  .enum(['HTTP', 'HTTPS'])
-  .optional()
-  .meta({ description: 'Default: HTTP; HTTPS where `tls` is given.' });
+export const protocolSchema = z.enum(['HTTP', 'HTTPS', 'TCP', 'TLS']).optional().meta({
+  description:
+    'Default: HTTP; HTTPS where `tls` is given. TCP passes bytes on, TLS by the name asked for: without `tls` as they come, with it what is within.',
+});
 
-/** undefined: the listener speaks plain HTTP. The rules have seen to it that `protocol` and `tls` agree. */
-export function listenerTls(tls: TlsDocument | undefined): ListenerTls | undefined {
+/** What a listener speaks that says nothing, or no more than `tls`. */
+export function effectiveProtocol({ protocol, tls }: { protocol?: unknown; tls?: unknown }): Protocol {
+  return PROTOCOLS.find((one) => one === protocol) ?? (tls === undefined ? 'HTTP' : 'HTTPS');
+}
+
+export function isHttp(protocol: Protocol): boolean {
+  return protocol === 'HTTP' || protocol === 'HTTPS';
+}
+
+/** undefined: TLS does not end there. The rules have seen to it that `protocol` and `tls` agree. */
+export function listenerTls(tls: TlsDocument | undefined, protocol: Protocol): ListenerTls | undefined {
   if (tls === undefined) return undefined;
-  const { cert, key, root, cipherSuites, keyExchangeGroups = [], alpn } = tls;
+  const { cert, key, root, cipherSuites, keyExchangeGroups = [] } = tls;
   return {
     cert,
     key,
@@ -111,7 +121,7 @@ export function listenerTls(tls: TlsDocument | undefined): ListenerTls | undefin
     maxVersion: nodeVersion(tls.maxTLSVersion ?? tls.maxTlsVersion ?? 'TLS_V1_3'),
     ciphers: cipherSuites ? cipherSuites.map(opensslSuite) : Object.keys(SUITES),
     groups: keyExchangeGroups.map((group) => GROUPS[group] ?? group),
-    alpn,
+    alpn: tls.alpn ?? (isHttp(protocol) ? HTTP_ALPN : []),
   };
 }
 

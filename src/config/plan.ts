@@ -11,6 +11,7 @@ import type {
   RouteMatch,
   RoutePlan,
   SettingsPlan,
+  TcpRoutePlan,
   ValueMatch,
 } from '../core/plan.ts';
 import { mergePolicies, type PolicyDefinition, type PolicySet } from '../core/policy.ts';
@@ -25,9 +26,10 @@ import type {
   RouteDocument,
   ValueMatchDocument,
 } from './document.ts';
-import { clientHttp, limitSettings } from './limits.ts';
-import { listenerTls } from './listener-tls.ts';
+import { clientHttp, connectMode, limitSettings, proxyProtocol } from './limits.ts';
+import { effectiveProtocol, isHttp, listenerTls } from './listener-tls.ts';
 import { backendName, splitGatewayRef, usesGateways } from './references.ts';
+import type { TcpRouteDocument } from './tcp-routes.ts';
 
 const MCP_PORT = 3000;
 /** What the short `mcp` claims on a gateway it shares with other routes. */
@@ -63,22 +65,33 @@ class UniqueKeys {
 }
 
 function bindPlans(context: Context): BindPlan[] {
-  return context.document.binds.map(({ port, address, listeners }) => ({
+  const { binds, frontendPolicies } = context.document;
+  return binds.map(({ port, address, mode, tunnelProtocol, listeners }) => ({
     port,
     address,
-    listeners: listeners.map(({ name, namespace, hostname, tls, policies, routes }) => {
-      const short = name ?? hostname ?? 'default';
-      const full = namespace === undefined ? short : `${namespace}/${short}`;
-      const prefix = `${port}/${full}`;
+    mode,
+    proxyProtocol: proxyProtocol(frontendPolicies, tunnelProtocol),
+    connect: connectMode(frontendPolicies, { mode, tunnelProtocol }),
+    listeners: listeners.map((listener) => {
+      const { name, namespace, hostname, tls, policies, routes, tcpRoutes } = listener;
+      const full = within(namespace, name ?? hostname ?? 'default');
+      const prefix = `${port ?? '*'}/${full}`;
+      const protocol = effectiveProtocol(listener);
       return {
         name: full,
         hostname: hostPattern(hostname),
-        tls: listenerTls(tls),
+        protocol,
+        tls: listenerTls(tls, protocol),
         policies: policySet(policies),
         routes: routes.map((route) => routePlan(context, route, prefix)),
+        tcpRoutes: tcpRoutes.map((route) => tcpRoutePlan(context, route, prefix)),
       };
     }),
   }));
+}
+
+function within(namespace: string | undefined, name: string): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
 function gatewayPlans(context: Context): BindPlan[] {
@@ -86,14 +99,22 @@ function gatewayPlans(context: Context): BindPlan[] {
   return Object.entries(document.gateways).map(([name, gateway]) => ({
     port: gateway.port,
     address: gateway.address,
-    listeners: gatewayListeners(context, name, gateway).map((listener) => ({
-      ...listener,
-      routes: attachedRoutes(context, { gateway: name, listener: listener.name, port: gateway.port }),
-    })),
+    mode: 'standard',
+    proxyProtocol: proxyProtocol(document.frontendPolicies),
+    connect: connectMode(document.frontendPolicies, { mode: 'standard' }),
+    listeners: gatewayListeners(context, name, gateway).map((listener) => {
+      const place = { gateway: name, listener: listener.name, port: gateway.port };
+      const http = isHttp(listener.protocol);
+      return {
+        ...listener,
+        routes: http ? attachedRoutes(context, place) : [],
+        tcpRoutes: http ? [] : attachedTcpRoutes(context, place),
+      };
+    }),
   }));
 }
 
-type BareListener = Omit<ListenerPlan, 'routes'>;
+type BareListener = Omit<ListenerPlan, 'routes' | 'tcpRoutes'>;
 
 /** The policies of a gateway are those of each of its listeners, which may say otherwise. */
 function gatewayListeners(
@@ -101,23 +122,20 @@ function gatewayListeners(
   gatewayName: string,
   gateway: GatewayDocument,
 ): BareListener[] {
-  const {
-    port: _port,
-    address: _address,
-    protocol: _protocol,
-    tls: whole,
-    listeners,
-    ...inherited
-  } = gateway;
+  const { port: _port, address: _address, protocol: spoken, tls: whole, listeners, ...inherited } = gateway;
   const written: GatewayListenerDocument[] = listeners ?? [
-    { name: gatewayName, ...(whole && { tls: whole }) },
+    { name: gatewayName, ...(spoken && { protocol: spoken }), ...(whole && { tls: whole }) },
   ];
-  return written.map(({ name, hostname, protocol: _own, tls, ...policies }) => ({
-    name: name ?? hostname ?? gatewayName,
-    hostname: hostPattern(hostname),
-    tls: listenerTls(tls),
-    policies: mergePolicies(known, policySet(inherited), policySet(policies)),
-  }));
+  return written.map(({ name, hostname, protocol: own, tls, ...policies }) => {
+    const protocol = effectiveProtocol({ protocol: own, tls });
+    return {
+      name: name ?? hostname ?? gatewayName,
+      hostname: hostPattern(hostname),
+      protocol,
+      tls: listenerTls(tls, protocol),
+      policies: mergePolicies(known, policySet(inherited), policySet(policies)),
+    };
+  });
 }
 
 interface Place {
@@ -139,6 +157,12 @@ function attachedRoutes(context: Context, place: Place): RoutePlan[] {
   return routes;
 }
 
+function attachedTcpRoutes(context: Context, place: Place): TcpRoutePlan[] {
+  return context.document.tcpRoutes
+    .filter((route) => stands(route.gateways, place))
+    .map((route) => tcpRoutePlan(context, route, `${place.port}/${place.listener}`));
+}
+
 function stands(refs: string | string[] | undefined, { gateway, listener }: Place): boolean {
   const list = refs === undefined ? ['default'] : Array.isArray(refs) ? refs : [refs];
   return list
@@ -155,10 +179,23 @@ function mcpPlan(context: Context): BindPlan[] {
     {
       port,
       address: undefined,
-      listeners: [{ name: 'default', hostname: undefined, tls: undefined, policies: {}, routes: [route] }],
+      mode: 'standard',
+      proxyProtocol: proxyProtocol(context.document.frontendPolicies),
+      connect: connectMode(context.document.frontendPolicies, { mode: 'standard' }),
+      listeners: [{ ...MCP_LISTENER, routes: [route] }],
     },
   ];
 }
+
+const MCP_LISTENER: ListenerPlan = {
+  name: 'default',
+  hostname: undefined,
+  protocol: 'HTTP',
+  tls: undefined,
+  policies: {},
+  routes: [],
+  tcpRoutes: [],
+};
 
 function mcpRoute(
   context: Context,
@@ -184,21 +221,43 @@ function routePlan(context: Context, route: RouteDocument, prefix: string): Rout
     hostnames: hostnames.includes('*') ? [] : hostnames,
     matches,
     policies: policySet(route.policies),
-    backends: route.backends.map((backend, index) => {
-      const named = backend.backend === undefined ? undefined : backendName(backend.backend);
-      const source =
-        named === undefined ? backend : context.document.backends.find((one) => one.name === named);
-      const kind = context.kinds.find((one) => source?.[one] !== undefined);
-      if (!source || kind === undefined) throw new Error(`${key}: a backend without a kind passed the rules`);
-      return {
-        key: named === undefined ? `${key}[${index}]` : `backend/${named}`,
-        weight: backend.weight,
-        kind,
-        config: source[kind],
-        policies: policiesOf(context, source, backend),
-      } satisfies RouteBackend;
-    }),
+    backends: routeBackends(context, route, key),
   };
+}
+
+function tcpRoutePlan(context: Context, route: TcpRouteDocument, prefix: string): TcpRoutePlan {
+  const hostnames = route.hostnames.map((host) => host.toLowerCase());
+  const name = route.name && within(route.namespace, route.name);
+  const key = context.keys.take(`${prefix}/${name ?? (hostnames.join(' ') || 'tcp')}`);
+  return {
+    key,
+    name,
+    hostnames: hostnames.includes('*') ? [] : hostnames,
+    policies: policySet(route.policies),
+    backends: routeBackends(context, route, key),
+  };
+}
+
+/** The rules have seen to it that each has one kind, and that it may stand here. */
+function routeBackends(
+  context: Context,
+  { backends }: Pick<RouteDocument, 'backends'>,
+  key: string,
+): RouteBackend[] {
+  return backends.map((backend, index) => {
+    const named = backend.backend === undefined ? undefined : backendName(backend.backend);
+    const source =
+      named === undefined ? backend : context.document.backends.find((one) => one.name === named);
+    const kind = context.kinds.find((one) => source?.[one] !== undefined);
+    if (!source || kind === undefined) throw new Error(`${key}: a backend without a kind passed the rules`);
+    return {
+      key: named === undefined ? `${key}[${index}]` : `backend/${named}`,
+      weight: backend.weight,
+      kind,
+      config: source[kind],
+      policies: policiesOf(context, source, backend),
+    } satisfies RouteBackend;
+  });
 }
 
 /** A named backend's policies, and those of the place that names it. */

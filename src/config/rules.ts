@@ -4,21 +4,13 @@
  * found at once; whatever has the wrong shape is passed over, since the schema reports it.
  */
 import { LIMITS, type Limit } from '../core/limits.ts';
-import { closest } from '../lib/suggest.ts';
 import type { Definitions } from './definitions.ts';
-import type { Finding, Path } from './diagnostics.ts';
-import { isSuiteOf } from './listener-tls.ts';
+import type { Finding } from './diagnostics.ts';
+import { checkBind, checkGateway, checkProxyProtocol, protocolsOf } from './listener-rules.ts';
+import { isHttp } from './listener-tls.ts';
 import { backendName, type Fields, fields, splitGatewayRef, usesGateways } from './references.ts';
-
-interface Check {
-  readonly definitions: Definitions;
-  readonly findings: Finding[];
-}
-
-interface At<T> {
-  readonly value: T;
-  readonly path: Path;
-}
+import { type At, type Check, didYouMean, items, member, members, oneOf } from './rule-walk.ts';
+import { dialerKinds } from './tcp-routes.ts';
 
 export function checkRules(value: unknown, definitions: Definitions): Finding[] {
   const check: Check = { definitions, findings: [] };
@@ -26,15 +18,17 @@ export function checkRules(value: unknown, definitions: Definitions): Finding[] 
   if (!root) return [];
   const document = { value: root, path: [] };
   checkPorts(check, document);
+  checkAnyPort(check, document);
   checkBackendNames(check, document);
-  for (const bind of items(document, 'binds')) checkListeners(check, bind);
-  for (const gateway of members(document, 'gateways')) {
-    checkListeners(check, gateway);
-    checkGatewayTls(check, gateway);
-  }
+  for (const bind of items(document, 'binds')) checkBind(check, bind);
+  for (const gateway of members(document, 'gateways')) checkGateway(check, gateway);
+  checkProxyProtocol(check, document);
   for (const backend of items(document, 'backends')) oneOf(check, backend, kindKeys(check));
   for (const route of allRoutes(document)) checkRoute(check, document, route);
   for (const route of items(document, 'routes')) checkGatewayRefs(check, document, route);
+  for (const route of allTcpRoutes(document)) checkTcpRoute(check, document, route);
+  for (const route of items(document, 'tcpRoutes'))
+    checkGatewayRefs(check, document, { ...route, tcp: true });
   checkShortMcp(check, document);
   checkLimits(check, document);
   return check.findings;
@@ -51,7 +45,7 @@ function checkShortMcp(check: Check, document: At<Fields>): void {
       onKey: true,
     });
   }
-  if (gateways !== undefined) checkGatewayRefs(check, document, mcp);
+  if (usesGateways(document.value['gateways'], mcp.value)) checkGatewayRefs(check, document, mcp);
 }
 
 /** What has two names is said under one of them. */
@@ -90,6 +84,14 @@ function checkPorts(check: Check, document: At<Fields>): void {
   }
 }
 
+/** One internal bind may do without a port: it serves those that no other has. */
+function checkAnyPort(check: Check, document: At<Fields>): void {
+  const [, second] = items(document, 'binds').filter(
+    ({ value }) => value['mode'] === 'internal' && value['port'] === undefined,
+  );
+  if (second) check.findings.push({ path: second.path, message: 'two binds serve every port', lacks: true });
+}
+
 function checkBackendNames(check: Check, document: At<Fields>): void {
   const seen = new Set<unknown>();
   for (const { value, path } of items(document, 'backends')) {
@@ -98,87 +100,6 @@ function checkBackendNames(check: Check, document: At<Fields>): void {
       check.findings.push({ path: [...path, 'name'], message: `two backends are called "${name}"` });
     seen.add(name);
   }
-}
-
-function checkListeners(check: Check, owner: At<Fields>): void {
-  const hosts = new Set<string>();
-  const names = new Set<string>();
-  for (const listener of items(owner, 'listeners')) {
-    checkTls(check, listener);
-    const { value, path } = listener;
-    const { hostname, name, namespace } = value;
-    const host = typeof hostname === 'string' ? hostname.toLowerCase() : '*';
-    if (hosts.has(host)) {
-      const message =
-        host === '*'
-          ? 'two listeners on this port serve every host'
-          : `two listeners on this port serve "${host}"`;
-      const at = hostname === undefined ? path : [...path, 'hostname'];
-      check.findings.push({
-        path: at,
-        message,
-        hint: 'give each listener a hostname of its own, or put the routes into one',
-      });
-    }
-    hosts.add(host);
-    if (typeof name !== 'string') continue;
-    const full = `${typeof namespace === 'string' ? namespace : ''}/${name}`;
-    if (names.has(full))
-      check.findings.push({
-        path: [...path, 'name'],
-        message: `two listeners on this port are called "${name}"`,
-      });
-    names.add(full);
-  }
-}
-
-/** The Rust gateway has it so, too: what is said beside `listeners` would hold for none of them. */
-function checkGatewayTls(check: Check, gateway: At<Fields>): void {
-  if (!Array.isArray(gateway.value['listeners'])) return checkTls(check, gateway);
-  const key = ['tls', 'protocol'].find((one) => gateway.value[one] !== undefined);
-  if (key === undefined || gateway.value[key] === 'HTTP') return;
-  check.findings.push({
-    path: [...gateway.path, key],
-    message: `\`${key}\` has no effect beside \`listeners\``,
-    hint: 'give it to each listener',
-    onKey: true,
-  });
-}
-
-function checkTls(check: Check, listener: At<Fields>): void {
-  const { protocol, tls: given } = listener.value;
-  if (given === undefined && protocol === 'HTTPS') {
-    const message = 'HTTPS needs `tls` with a certificate and its key';
-    check.findings.push({ path: [...listener.path, 'protocol'], message });
-  }
-  const tls = member(listener, 'tls');
-  if (!tls) return;
-  if (protocol === 'HTTP') {
-    const hint = 'write `protocol: HTTPS`, or leave it out';
-    check.findings.push({ path: tls.path, message: 'HTTP is without `tls`', hint, onKey: true });
-  }
-  const [least, most] = [versionKey(check, tls, 'min'), versionKey(check, tls, 'max')];
-  if (tls.value[least] === 'TLS_V1_3' && tls.value[most] === 'TLS_V1_2') {
-    check.findings.push({ path: [...tls.path, least], message: `is more than \`${most}\`` });
-    return;
-  }
-  const bound = tls.value[least] === 'TLS_V1_3' ? least : tls.value[most] === 'TLS_V1_2' ? most : undefined;
-  const suites = tls.value['cipherSuites'];
-  if (bound === undefined || !Array.isArray(suites) || suites.length === 0) return;
-  if (suites.some((suite) => isSuiteOf(suite, tls.value[bound]))) return;
-  const message = `none of them is of the version that \`${bound}\` leaves`;
-  check.findings.push({ path: [...tls.path, 'cipherSuites'], message, onKey: true });
-}
-
-/** Which of its two spellings a version is written in. */
-function versionKey(check: Check, { value, path }: At<Fields>, end: 'min' | 'max'): string {
-  const [usual, other] = [`${end}TLSVersion`, `${end}TlsVersion`];
-  if (value[other] === undefined) return usual;
-  if (value[usual] !== undefined) {
-    const message = `give only one of ${usual}, ${other}`;
-    check.findings.push({ path: [...path, other], message, onKey: true });
-  }
-  return other;
 }
 
 function checkRoute(check: Check, document: At<Fields>, route: At<Fields>): void {
@@ -209,11 +130,18 @@ function checkBackendRef(check: Check, document: At<Fields>, { value, path }: At
   });
 }
 
-function checkGatewayRefs(check: Check, document: At<Fields>, { value, path }: At<Fields>): void {
+/** What stands on gateways: something for HTTP, or connections that are passed on. */
+interface Attached extends At<Fields> {
+  readonly tcp?: boolean;
+}
+
+function checkGatewayRefs(check: Check, document: At<Fields>, attached: Attached): void {
+  const { value, path } = attached;
   const refs = value['gateways'];
   const gateways = fields(document.value['gateways']) ?? {};
   if (refs === undefined) {
-    if (Object.hasOwn(gateways, 'default')) return;
+    if (Object.hasOwn(gateways, 'default'))
+      return checkGatewayRef(check, gateways, { ...attached, ref: 'default' });
     const hint = 'name its gateways with `gateways:`, or call one of them "default"';
     check.findings.push({ path, message: 'this route stands on no gateway: none is called "default"', hint });
     return;
@@ -222,12 +150,17 @@ function checkGatewayRefs(check: Check, document: At<Fields>, { value, path }: A
   list.forEach((ref: unknown, index) => {
     if (typeof ref !== 'string') return;
     const at = Array.isArray(refs) ? [...path, 'gateways', index] : [...path, 'gateways'];
-    checkGatewayRef(check, gateways, { value: ref, path: at });
+    checkGatewayRef(check, gateways, { ...attached, path: at, ref });
   });
 }
 
-function checkGatewayRef(check: Check, gateways: Fields, { value, path }: At<string>): void {
-  const { gateway, listener } = splitGatewayRef(value);
+function checkGatewayRef(
+  check: Check,
+  gateways: Fields,
+  attached: Attached & { readonly ref: string },
+): void {
+  const { path, ref } = attached;
+  const { gateway, listener } = splitGatewayRef(ref);
   if (!Object.hasOwn(gateways, gateway)) {
     check.findings.push({
       path,
@@ -236,11 +169,13 @@ function checkGatewayRef(check: Check, gateways: Fields, { value, path }: At<str
     });
     return;
   }
-  if (listener === undefined) return;
   const owner = fields(gateways[gateway]);
   if (!owner) return;
   const names = items({ value: owner, path: [] }, 'listeners').map((one) => one.value['name']);
-  if (names.includes(listener)) return;
+  if (listener === undefined || names.includes(listener)) {
+    checkProtocol(check, owner, { ...attached, listener });
+    return;
+  }
   check.findings.push({
     path,
     message: `gateway "${gateway}" has no listener called "${listener}"`,
@@ -248,28 +183,72 @@ function checkGatewayRef(check: Check, gateways: Fields, { value, path }: At<str
   });
 }
 
-function oneOf(check: Check, { value, path }: At<Fields>, keys: readonly string[]): void {
-  const given = keys.filter((key) => value[key] !== undefined);
-  if (given.length === 1) return;
-  const second = given[1];
-  if (second !== undefined)
+/** A route stands on those listeners of a gateway that speak what it is for; there has to be one. */
+function checkProtocol(
+  check: Check,
+  owner: Fields,
+  { path, value, ref, listener, tcp = false }: Attached & { ref: string; listener: string | undefined },
+): void {
+  const protocols = protocolsOf(owner, listener);
+  if (tcp && protocols.includes('TCP') && namesHosts(value)) check.findings.push({ path, ...NO_NAMES });
+  if (protocols.some((protocol) => isHttp(protocol) !== tcp)) return;
+  const message = tcp ? `"${ref}" passes no connections on` : `"${ref}" does not speak HTTP`;
+  const hint = tcp ? 'give it `protocol: TCP` or `TLS`' : 'connections that are passed on have `tcpRoutes`';
+  check.findings.push({ path, message, hint });
+}
+
+const NO_NAMES = { message: 'a route with `hostnames` needs TLS: over TCP no name is asked for' };
+
+function namesHosts({ hostnames }: Fields): boolean {
+  return Array.isArray(hostnames) && hostnames.length > 0;
+}
+
+function checkTcpRoute(check: Check, document: At<Fields>, route: At<Fields>): void {
+  const kinds = dialerKinds(check.definitions);
+  for (const backend of items(route, 'backends')) {
+    oneOf(check, backend, [...kinds, 'backend']);
+    checkBackendRef(check, document, backend);
+    const { backend: reference } = backend.value;
+    const name = typeof reference === 'string' ? backendName(reference) : undefined;
+    const named = items(document, 'backends').find(
+      ({ value }) => name !== undefined && value['name'] === name,
+    );
+    if (named)
+      checkTakesConnections(check, named.value, { value: `${name}`, path: [...backend.path, 'backend'] });
+  }
+}
+
+function checkTakesConnections(check: Check, named: Fields, { value: name, path }: At<string>): void {
+  const kind = kindKeys(check).find((one) => named[one] !== undefined);
+  const kinds = dialerKinds(check.definitions);
+  if (kind !== undefined && !kinds.includes(kind)) {
+    const hint = `a TCP route needs one of kind ${kinds.join(', ')}`;
     check.findings.push({
-      path: [...path, second],
-      message: `give only one of ${given.join(', ')}`,
-      onKey: true,
+      path,
+      message: `backend "${name}" is of kind ${kind}, which takes requests alone`,
+      hint,
     });
-  else check.findings.push({ path, message: `expected one of ${keys.join(', ')}`, lacks: true });
+  }
+  const policies = Object.keys(fields(named['policies']) ?? {});
+  const lost = check.definitions.policies.find(
+    ({ key, attach }) => policies.includes(key) && !attach.includes('tcpRoute'),
+  );
+  if (lost) {
+    const message = `backend "${name}" has \`${lost.key}\`, which is about requests`;
+    check.findings.push({ path, message, hint: 'give connections a backend of their own' });
+  }
 }
 
 function kindKeys(check: Check): string[] {
   return check.definitions.backends.map((backend) => backend.key);
 }
 
-function didYouMean(name: string, candidates: readonly unknown[]): string | undefined {
-  const names = candidates.filter((one) => typeof one === 'string');
-  const guess = closest(name, names);
-  if (guess !== undefined) return `did you mean "${guess}"?`;
-  return names.length > 0 && names.length <= 8 ? `there are: ${names.join(', ')}` : undefined;
+/** Under a listener, or on gateways. */
+function* allTcpRoutes(document: At<Fields>): Iterable<At<Fields>> {
+  for (const bind of items(document, 'binds')) {
+    for (const listener of items(bind, 'listeners')) yield* items(listener, 'tcpRoutes');
+  }
+  yield* items(document, 'tcpRoutes');
 }
 
 function* allRoutes(document: At<Fields>): Iterable<At<Fields>> {
@@ -277,24 +256,4 @@ function* allRoutes(document: At<Fields>): Iterable<At<Fields>> {
     for (const listener of items(bind, 'listeners')) yield* items(listener, 'routes');
   }
   yield* items(document, 'routes');
-}
-
-function member(at: At<Fields>, key: string): At<Fields> | undefined {
-  const value = fields(at.value[key]);
-  return value && { value, path: [...at.path, key] };
-}
-
-function members(at: At<Fields>, key: string): At<Fields>[] {
-  const map = member(at, key);
-  if (!map) return [];
-  return Object.keys(map.value).flatMap((name) => member(map, name) ?? []);
-}
-
-function items(at: At<Fields>, key: string): At<Fields>[] {
-  const list = at.value[key];
-  if (!Array.isArray(list)) return [];
-  return list.flatMap((item: unknown, index) => {
-    const value = fields(item);
-    return value ? [{ value, path: [...at.path, key, index] }] : [];
-  });
 }

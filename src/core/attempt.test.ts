@@ -13,6 +13,8 @@ const MEMBERS: Readonly<Record<keyof Exchange, true>> = {
   query: true,
   authority: true,
   scheme: true,
+  absolute: true,
+  destination: true,
   httpVersion: true,
   headers: true,
   rawHeaders: true,

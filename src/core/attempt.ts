@@ -66,6 +66,14 @@ export class Attempt implements Exchange {
     return this.#of.scheme;
   }
 
+  get destination(): Exchange['destination'] {
+    return this.#of.destination;
+  }
+
+  get absolute(): Exchange['absolute'] {
+    return this.#of.absolute;
+  }
+
   get httpVersion(): Exchange['httpVersion'] {
     return this.#of.httpVersion;
   }

@@ -58,9 +58,15 @@ export const CATALOGUE = {
   LOGIN_NEEDED: client(403, -32042),
   FORBIDDEN_HOST: client(403, -32000),
   FORBIDDEN_ORIGIN: client(403, -32000),
+  /** Where a client asks to be led, `allow` of the backend does not lead: see docs/guides/forward-proxy.md. */
+  FORBIDDEN_DESTINATION: client(403, -32000),
+  /** A request that has passed this gateway before, or a tunnel of it to itself. */
+  FORWARD_LOOP: client(508, -32600),
   ROUTE_NOT_FOUND: client(404, -32601),
   MISDIRECTED: client(421, -32600),
   CANCELLED: client(499, -32800),
+  /** A connection whose bytes are passed on had none for too long. */
+  CONNECTION_IDLE: client(408, -32000),
   // Upstreams.
   UPSTREAM_CONNECT: upstream(502),
   UPSTREAM_TIMEOUT: upstream(504),

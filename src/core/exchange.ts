@@ -53,7 +53,7 @@ export interface Exchange {
   /** Unique in this process, for logs. */
   readonly id: string;
   readonly method: string;
-  /** Origin-form target as received, without what authentication took out of its query. */
+  /** Origin-form target as received (`/` of CONNECT), without what authentication took out of its query. */
   url: string;
   readonly path: string;
   /** Without the question mark; empty when there is none. Part of `url`. */
@@ -61,6 +61,8 @@ export interface Exchange {
   /** Host header or :authority, lower-cased, port included when given. */
   readonly authority: string;
   readonly scheme: 'http' | 'https';
+  /** Scheme of a target in absolute-form: what clients ask a proxy that they were told to use. */
+  readonly absolute?: 'http' | 'https' | undefined;
   readonly httpVersion: '1.0' | '1.1' | '2.0';
   /** Lower-cased names; repeated headers joined as node does. What authentication took out is undefined here. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -69,6 +71,8 @@ export interface Exchange {
   readonly body: RequestBody;
   readonly client: Endpoint;
   readonly local: Endpoint;
+  /** Where the client wanted to be led when it was led here instead: CONNECT to a port of this gateway. */
+  readonly destination?: Endpoint | undefined;
   /** Fires when the client goes away before the reply has been written. */
   readonly cancel: Cancel;
   /** Present when the client asks for a protocol upgrade (WebSocket) or CONNECT. */

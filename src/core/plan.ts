@@ -16,20 +16,40 @@ export interface Plan {
 }
 
 export interface BindPlan {
-  readonly port: number;
+  /** undefined, of an internal one alone: every port that no other bind has. */
+  readonly port: number | undefined;
   /** undefined: loopback, both families. Otherwise an address such as 0.0.0.0 or ::. */
   readonly address: string | undefined;
+  /** `internal`: opens no socket; connections come from elsewhere in the gateway. */
+  readonly mode: 'standard' | 'internal';
+  /** How each connection begins; undefined: with what the client says. */
+  readonly proxyProtocol: ProxyProtocolPlan | undefined;
+  /** What becomes of CONNECT; undefined: it is refused. */
+  readonly connect: ConnectMode | undefined;
   readonly listeners: readonly ListenerPlan[];
+}
+
+/** `route`: it finds its route like any request. `tunnel`: nothing else is taken, and leads to a bind of that port. */
+export type ConnectMode = 'route' | 'tunnel';
+
+/** A load balancer says whose a connection is, before anything else. */
+export interface ProxyProtocolPlan {
+  readonly version: 'v1' | 'v2' | 'all';
+  /** `optional`: a connection that says nothing of the kind is its own. */
+  readonly mode: 'strict' | 'optional';
 }
 
 export interface ListenerPlan {
   readonly name: string;
   /** Exact or wildcard host (`*.example.com`); undefined matches all. */
   readonly hostname: string | undefined;
-  /** undefined: plain HTTP. */
+  /** TCP and TLS pass bytes on: they have `tcpRoutes`, and no policies. The others have `routes`. */
+  readonly protocol: 'HTTP' | 'HTTPS' | 'TCP' | 'TLS';
+  /** undefined: TLS does not end here. */
   readonly tls: ListenerTls | undefined;
   readonly policies: PolicySet;
   readonly routes: readonly RoutePlan[];
+  readonly tcpRoutes: readonly TcpRoutePlan[];
 }
 
 /** How a listener ends TLS. Certificates and keys are paths of PEM files, or PEM texts. */
@@ -45,8 +65,8 @@ export interface ListenerTls {
   readonly ciphers: readonly string[];
   /** OpenSSL's names, best first; empty: Node's own choice. */
   readonly groups: readonly string[];
-  /** Best first. */
-  readonly alpn: readonly ('h2' | 'http/1.1')[];
+  /** Best first; empty: nothing is agreed on. */
+  readonly alpn: readonly string[];
 }
 
 export interface RoutePlan {
@@ -58,6 +78,12 @@ export interface RoutePlan {
   readonly matches: readonly RouteMatch[];
   readonly policies: PolicySet;
   readonly backends: readonly RouteBackend[];
+}
+
+/** Where connections go whose bytes are passed on. */
+export interface TcpRoutePlan extends Pick<RoutePlan, 'key' | 'name' | 'hostnames' | 'backends'> {
+  /** Of the kinds that may stand here: `backendTLS`. */
+  readonly policies: PolicySet;
 }
 
 export interface RouteMatch {

@@ -6,6 +6,7 @@ import type { HeaderMapping, Mirror, UpstreamCredentials } from './outgoing.ts';
 import type { Pages } from './pages.ts';
 import type { PolicySet, RouteMatch, SettingsPlan } from './plan.ts';
 import type { Ports } from './ports.ts';
+import type { Probe } from './probe.ts';
 import type { BackendHealth, CallRetry } from './resilience.ts';
 import type { Lasting, Scope } from './scope.ts';
 import type { Layer } from './service.ts';
@@ -16,7 +17,8 @@ export type { PolicySet } from './plan.ts';
 export const PHASES = ['edge', 'authenticate', 'authorize', 'limit', 'transform', 'resilience'] as const;
 export type Phase = (typeof PHASES)[number];
 
-export type AttachLevel = 'listener' | 'route' | 'backend' | 'target';
+/** `tcpRoute`: a route for connections, and each of its backends. */
+export type AttachLevel = 'listener' | 'route' | 'backend' | 'target' | 'tcpRoute';
 
 /** What its build gives parts for: layers around exchanges, MCP calls, or whoever connects to an upstream. */
 export type Altitude = 'exchange' | 'mcp' | 'outgoing';
@@ -62,6 +64,8 @@ export interface PolicyDeps {
   readonly level: AttachLevel;
   /** Absent where several routes lie behind (a listener's). */
   readonly route?: RouteFacts | undefined;
+  /** Of the backend it stands at, where that has one. */
+  readonly probe?: Probe | undefined;
 }
 
 export interface PolicyProblem {

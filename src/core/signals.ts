@@ -17,6 +17,8 @@ export interface ExchangeRecord {
   user: string | undefined;
   status: number;
   bytesOut: number;
+  /** Of the client, where a tunnel counts them. */
+  bytesIn?: number;
   /** Milliseconds, filled at the end. */
   ms: number;
   /** Why the gateway answered itself: an ErrorCode, or undefined. */
@@ -73,6 +75,29 @@ export function newExchangeRecord(
   };
 }
 
+/** One connection whose bytes are passed on. */
+export interface ConnectionRecord {
+  readonly startedAt: number;
+  readonly client: string;
+  /** What passes: what came, or what was within TLS that ended here. */
+  readonly protocol: 'tcp' | 'tls';
+  /** Asked for in TLS. */
+  readonly serverName: string | undefined;
+  /** By the certificate it brought: its principal. */
+  readonly user: string | undefined;
+  listener: string;
+  route: string | undefined;
+  backend: string | undefined;
+  endpoint: string | undefined;
+  /** Bytes of the client, and bytes for it. */
+  bytesIn: number;
+  bytesOut: number;
+  ms: number;
+  /** Why it did not end by itself: an ErrorCode, or undefined. */
+  reason: string | undefined;
+  error: string | undefined;
+}
+
 export interface CallRecord {
   readonly startedAt: number;
   readonly method: string;
@@ -103,6 +128,7 @@ export interface Gauge {
 export interface Signals {
   exchangeEnded(record: ExchangeRecord): void;
   callEnded(record: CallRecord): void;
+  connectionEnded(record: ConnectionRecord): void;
   /** A counted event without a record of its own: `name` is a metric name without prefix, labels are few and closed. */
   count(name: string, labels?: Readonly<Record<string, string>>): void;
   /** Returns the way to forget it: its owner may end before the process does. */
@@ -112,6 +138,7 @@ export interface Signals {
 export const NO_SIGNALS: Signals = {
   exchangeEnded() {},
   callEnded() {},
+  connectionEnded() {},
   count() {},
   gauge: () => () => {},
 };

@@ -52,7 +52,7 @@ export class AskedExchange implements Exchange {
     this.authority = way.authority;
     this.scheme = way.scheme;
     this.client = { address: request.address ?? '127.0.0.1', port: 0 };
-    this.local = { address: '127.0.0.1', port: way.port };
+    this.local = { address: '127.0.0.1', port: way.port ?? 0 };
     this.certificate = client.certificate;
     this.witness = witness;
     this.body = this.#body();

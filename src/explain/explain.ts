@@ -152,11 +152,11 @@ function backendOf({ binds }: Plan, key: string): Explanation['backend'] {
   return { kind: found?.kind ?? '', key };
 }
 
-/** How a connection is secured decides nothing here, and whoever asks may not have the keys. */
+/** How connections are secured and passed on decides nothing here, and whoever asks may not have the keys. */
 function withoutTls(plan: Plan): Plan {
   const binds = plan.binds.map((bind) => ({
     ...bind,
-    listeners: bind.listeners.map((listener) => ({ ...listener, tls: undefined })),
+    listeners: bind.listeners.map((listener) => ({ ...listener, tls: undefined, tcpRoutes: [] })),
   }));
   return { ...plan, binds };
 }

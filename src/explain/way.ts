@@ -4,7 +4,7 @@ import { type AskedRequest, type Question, QuestionError } from './question.ts';
 
 export interface Way {
   /** As configured. */
-  readonly port: number;
+  readonly port: BindPlan['port'];
   readonly scheme: 'http' | 'https';
   readonly authority: string;
   /** Path and query. */

@@ -4,7 +4,7 @@
  */
 
 import type { Definitions } from '../config/definitions.ts';
-import type { Backend, Lasting } from '../core/backend.ts';
+import type { Backend, BackendDeps, Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
 import { allGates, allGuards, type McpGate } from '../core/guard.ts';
@@ -21,9 +21,12 @@ import {
   type RouteFacts,
 } from '../core/policy.ts';
 import type { Ports } from '../core/ports.ts';
+import type { Probe } from '../core/probe.ts';
+import type { BackendHealth } from '../core/resilience.ts';
 import { Scope } from '../core/scope.ts';
 import { type Layer, type Service, stack } from '../core/service.ts';
 import { isLoopbackHost } from '../lib/address.ts';
+import type { Entry } from '../listen/acceptor.ts';
 import { hostOrigin } from '../listen/host-origin.ts';
 import type { TlsChoice } from '../listen/tls-entrance.ts';
 import { originAllowed } from '../policies/cors/cors.ts';
@@ -31,6 +34,7 @@ import type { CorsConfig } from '../policies/cors/schema.ts';
 import { listenerTable, routeTable } from '../route/table.ts';
 import type { Loaded } from './loading.ts';
 import { OwnPages } from './pages.ts';
+import { type TcpRoutes, tcpRoutes } from './tcp.ts';
 import { bindTls } from './tls.ts';
 import { type WeightedBackend, weighted } from './weighted.ts';
 
@@ -45,9 +49,9 @@ export interface GenerationDeps {
 export interface Generation {
   readonly plan: Plan;
   /** By port as configured. */
-  readonly binds: ReadonlyMap<number, Service<Exchange, Answer>>;
-  /** Who ends TLS, by port as configured; nothing for ports without. */
-  readonly tls: ReadonlyMap<number, TlsChoice>;
+  readonly binds: ReadonlyMap<BindPlan['port'], Service<Exchange, Answer>>;
+  /** How connections enter, likewise. */
+  readonly entries: ReadonlyMap<BindPlan['port'], Entry>;
   /** Closed when the last exchange is over. */
   readonly scope: Scope;
   /** Closed at the swap to the next generation. */
@@ -59,6 +63,7 @@ export interface Generation {
 export interface BuiltBackend {
   readonly key: string;
   readonly backend: Backend;
+  readonly health: BackendHealth | undefined;
 }
 
 export interface BuiltRoute {
@@ -71,7 +76,7 @@ interface Building extends GenerationDeps {
   readonly pages: OwnPages;
   readonly scope: Scope;
   readonly current: Scope;
-  readonly tls: Map<number, TlsChoice>;
+  readonly entries: Map<BindPlan['port'], Entry>;
   readonly backends: BuiltBackend[];
   readonly routes: BuiltRoute[];
 }
@@ -83,14 +88,14 @@ export function buildGeneration(plan: Plan, deps: GenerationDeps): Generation {
     pages: new OwnPages(),
     scope: new Scope(),
     current: new Scope({ together: true }),
-    tls: new Map(),
+    entries: new Map(),
     backends: [],
     routes: [],
   };
   try {
     const binds = new Map(plan.binds.map((bind) => [bind.port, buildBind(bind, building)]));
-    const { tls, scope, current, backends, routes } = building;
-    return { plan, binds, tls, scope, current, backends, routes };
+    const { entries, scope, current, backends, routes } = building;
+    return { plan, binds, entries, scope, current, backends, routes };
   } catch (error) {
     void building.current.close().catch(() => undefined);
     void building.scope.close().catch(() => undefined);
@@ -101,9 +106,14 @@ export function buildGeneration(plan: Plan, deps: GenerationDeps): Generation {
 /** 1. The listener whose hostname fits, unless the connection was let in by another's settings. */
 function buildBind(bind: BindPlan, building: Building): Service<Exchange, Answer> {
   const table = listenerTable(bind.listeners);
-  const { choice, refusal } = bindTls(bind, table, building);
-  if (choice) building.tls.set(bind.port, choice);
-  const listeners = bind.listeners.map((listener) => buildListener(listener, bind, building));
+  const passed = bind.listeners.map((listener) =>
+    isHttp(listener) ? undefined : tcpRoutes(listener, bind, building),
+  );
+  const { choice, refusal } = bindTls(bind, { ...building, table, passed });
+  building.entries.set(bind.port, entryOf(bind, choice, passed));
+  const listeners = bind.listeners.map((listener) =>
+    isHttp(listener) ? buildListener(listener, bind, building) : undefined,
+  );
   return (exchange) => {
     const at = table.find(exchange.authority);
     const refused = refusal(exchange, at);
@@ -112,6 +122,27 @@ function buildBind(bind: BindPlan, building: Building): Service<Exchange, Answer
     if (!serve) throw new GatewayError('MISDIRECTED', `no listener for host "${exchange.authority}"`);
     return serve(exchange);
   };
+}
+
+function isHttp({ protocol }: ListenerPlan): boolean {
+  return protocol === 'HTTP' || protocol === 'HTTPS';
+}
+
+/** Where a listener takes connections as they come, it is the only one. */
+function entryOf(
+  { proxyProtocol, connect, listeners }: BindPlan,
+  tls: TlsChoice | undefined,
+  [first]: readonly (TcpRoutes | undefined)[],
+): Entry {
+  const plain = connect === 'tunnel' ? listeners.some(({ tls: own }) => !own) : listeners.some(isHttp);
+  const tlsAlone = listeners.length > 0 && !plain;
+  if (!first || listeners[0]?.protocol !== 'TCP') return { proxyProtocol, tls, tlsAlone };
+  const tcp: Entry['tcp'] = async (connection) => {
+    const serve = first.find(undefined);
+    if (!serve) throw new GatewayError('ROUTE_NOT_FOUND', 'the listener has no route');
+    await serve(connection);
+  };
+  return { proxyProtocol, tcp };
 }
 
 /** 2. Its layers, then the route that fits best. */
@@ -152,10 +183,13 @@ function withClaims(route: RoutePlan, { definitions }: Building) {
     return (config !== undefined && claims?.(config, route.matches)) || [];
   });
   const byBackends = route.backends.flatMap(({ kind, config }) => {
-    const definition = definitions.backends.find(({ key }) => key === kind);
-    return definition?.claims?.(config, route) ?? [];
+    return definitionOf(kind, { definitions })?.claims?.(config, route) ?? [];
   });
   return { ...route, claims: [...byPolicies, ...byBackends] };
+}
+
+function definitionOf(kind: string, { definitions }: Pick<Building, 'definitions'>) {
+  return definitions.backends.find(({ key }) => key === kind);
 }
 
 /** What decides about MCP alone would say nothing where no MCP passes: whoever wrote it believes otherwise. */
@@ -190,7 +224,8 @@ function buildRoute(
   };
   const cors = policies['cors'] as CorsConfig | undefined;
   const guard = hostOrigin({
-    loopback: within.bind.address === undefined || isLoopbackHost(within.bind.address),
+    loopback: isOnLoopback(within.bind),
+    forwards: route.backends.some(({ kind }) => definitionOf(kind, building)?.forwards),
     hostNamed: within.listener.hostname !== undefined || route.hostnames.length > 0,
     originAllowed: cors ? originAllowed(cors) : () => false,
   });
@@ -200,6 +235,10 @@ function buildRoute(
   const parts = policyParts(route.policies, building, { ...place, route: facts, altitude: 'exchange' });
   const attempt = stack(attempts(parts), weighted(backends));
   return stack([named, guard, ...layersOf(parts)], attempt);
+}
+
+function isOnLoopback({ mode, address }: BindPlan): boolean {
+  return mode === 'standard' && (address === undefined || isLoopbackHost(address));
 }
 
 /**
@@ -217,15 +256,15 @@ function instanceKey({ key, backends }: RoutePlan, at: number, built: readonly B
 function buildBackend(at: number, route: RoutePlan, building: Building): WeightedBackend {
   const backend = route.backends[at] as RouteBackend;
   const instance = instanceKey(route, at, building.backends);
-  const { definitions, ports, lasting, scope, current, plan } = building;
-  const definition = definitions.backends.find(({ key }) => key === backend.kind);
+  const { definitions, ports, lasting, scope, current, plan, loaded } = building;
+  const definition = definitionOf(backend.kind, { definitions });
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
   const { key, kind } = backend;
   const place: Standing = { level: 'backend', key, route: { backends: [kind], matches: route.matches } };
   checkReach(backend.policies, building, place);
   const parts = (policies: PolicySet, altitude: Altitude, where = place) =>
     policyParts(policies, building, { ...where, altitude });
-  const built = definition.build(backend.config, {
+  const deps: BackendDeps = {
     ports,
     lasting,
     scope,
@@ -234,6 +273,7 @@ function buildBackend(at: number, route: RoutePlan, building: Building): Weighte
     key: instance,
     label: `${route.name ?? route.key} > ${backend.kind}`,
     matches: route.matches,
+    hostnames: route.hostnames,
     policies: mergePolicies(definitions.policies, route.policies, backend.policies),
     guard: (policies) => allGuards(parts(policies, 'mcp').map(({ mcp }) => mcp)),
     gate: (target) => {
@@ -245,11 +285,12 @@ function buildBackend(at: number, route: RoutePlan, building: Building): Weighte
     retry: () => parts(route.policies, 'mcp', routePlace(route)).find(({ retry }) => retry)?.retry,
     outgoing: (policies, wider = {}) =>
       outgoing(parts(mergePolicies(definitions.policies, wider, policies), 'outgoing')),
-  });
-  building.backends.push({ key: instance, backend: built });
-  const own = parts(backend.policies, 'exchange');
+  };
+  const built = located(`backend ${key}`, () => definition.build(backend.config, deps, loaded?.get(kind)));
+  const own = parts(backend.policies, 'exchange', { ...place, probe: built.probe });
   const service = stack(layersOf(own), built.handle);
   const health = own.find((part) => part.health)?.health;
+  building.backends.push({ key: instance, backend: built, health });
   return { key: backend.key, weight: backend.weight, backend: built, health, service };
 }
 
@@ -271,6 +312,7 @@ interface Standing {
   /** Of what it stands at; stays the same over reloads. */
   readonly key: string;
   readonly route?: RouteFacts;
+  readonly probe?: Probe | undefined;
 }
 
 function routePlace({ key, backends, matches }: RoutePlan): Standing & { readonly route: RouteFacts } {
@@ -286,14 +328,14 @@ const HTTP_ONLY: readonly Altitude[] = ['exchange'];
 function policyParts(
   policies: PolicySet,
   { definitions, ports, lasting, scope, pages, plan, loaded }: Building,
-  { altitude, level, key: at, route }: Standing & { readonly altitude: Altitude },
+  { altitude, level, key: at, route, probe }: Standing & { readonly altitude: Altitude },
 ): PolicyParts[] {
   const present = definitions.policies.filter(
     ({ key, altitudes = HTTP_ONLY }) => policies[key] !== undefined && altitudes.includes(altitude),
   );
   const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
   const place = `${level} ${at}`;
-  const deps = { ports, lasting, scope, pages, settings: plan.settings, place, level, route };
+  const deps = { ports, lasting, scope, pages, settings: plan.settings, place, level, route, probe };
   return inOrder.map((policy) =>
     located(place, () => policy.build(policies[policy.key], deps, loaded?.get(policy.key))),
   );

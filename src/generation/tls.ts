@@ -9,11 +9,12 @@ import type { BindPlan, ListenerTls } from '../core/plan.ts';
 import type { PolicyDeps } from '../core/policy.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import type { TlsChoice } from '../listen/tls-entrance.ts';
-import { TlsTerminator } from '../listen/tls-terminator.ts';
+import { type TlsHandler, TlsTerminator } from '../listen/tls-terminator.ts';
 import type { ListenerTable } from '../route/table.ts';
+import type { TcpRoutes } from './tcp.ts';
 
 export interface BindTls {
-  /** undefined: no listener has TLS. */
+  /** undefined: no listener takes TLS. */
   readonly choice: TlsChoice | undefined;
   /** Why a request must not reach listener `at`, which its host stands for, over the connection it came by. */
   refusal(exchange: Exchange, at: number | undefined): GatewayError | undefined;
@@ -21,27 +22,50 @@ export interface BindTls {
 
 type Deps = Pick<PolicyDeps, 'ports' | 'lasting' | 'scope'>;
 
-/** Throws CONFIG_INVALID for a certificate that cannot be used. */
-export function bindTls({ listeners }: BindPlan, table: ListenerTable, deps: Deps): BindTls {
+/** Throws CONFIG_INVALID for a certificate that cannot be used. `passed`: of each listener that passes TLS on. */
+export function bindTls(
+  { listeners }: BindPlan,
+  { table, passed, ...deps }: Deps & { table: ListenerTable; passed: readonly (TcpRoutes | undefined)[] },
+): BindTls {
   const ends = listeners.map(({ tls, name }) => tls && terminator(tls, name, deps));
-  const keys = ends.map((end) => end?.key);
+  // What passes TLS on has a key that no connection has: no request belongs there.
+  const keys = ends.map((end, at) => (passed[at] ? PASSED : end?.key));
   const used = new Set<string | undefined>(keys);
   const [only] = ends;
   const choice: TlsChoice = (serverName) => {
     const at = table.find(serverName ?? '');
-    if (at !== undefined) return ends[at];
+    if (at !== undefined) return handlerOf(ends[at], passed[at], serverName);
     // A client that connects to an address asks for no name. Where all settings are the same, it is clear what it gets.
-    return serverName === undefined && used.size === 1 ? only : undefined;
+    return serverName === undefined && used.size === 1 && !passed[0] ? only : undefined;
   };
   const everywhere = ends.length > 0 && !used.has(undefined);
   return {
-    choice: ends.some((end) => end !== undefined) ? choice : undefined,
+    choice: keys.some((key) => key !== undefined) ? choice : undefined,
     refusal({ tls, authority }, at) {
       const key = at === undefined ? undefined : keys[at];
       if (!tls) return everywhere || key !== undefined ? plainRequest() : undefined;
       if (at === undefined || tls.key === key) return undefined;
       // A connection of settings that are no longer in force is of no more use.
       return misdirected(authority, used.has(tls.key) ? [] : CLOSE);
+    },
+  };
+}
+
+const PASSED = 'passed on';
+
+/** Before the handshake: a name that no route serves is refused, whoever would have ended TLS. */
+function handlerOf(
+  end: TlsTerminator | undefined,
+  passed: TcpRoutes | undefined,
+  serverName: string | undefined,
+): TlsHandler | undefined {
+  if (!passed) return end;
+  const serve = passed.find(serverName);
+  if (!serve) return undefined;
+  return {
+    accept(socket, handshake) {
+      if (!end) handshake.taken(socket, serve);
+      else end.accept(socket, { ...handshake, secured: (within) => handshake.taken(within, serve) });
     },
   };
 }

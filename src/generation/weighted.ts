@@ -9,11 +9,8 @@ import type { Answer, Exchange } from '../core/exchange.ts';
 import type { BackendHealth } from '../core/resilience.ts';
 import type { Service } from '../core/service.ts';
 
-export interface WeightedBackend {
-  readonly key: string;
-  readonly weight: number;
+export interface WeightedBackend extends Weighted {
   readonly backend: Backend;
-  readonly health?: BackendHealth | undefined;
   /** The backend behind its own layers. */
   readonly service: Service<Exchange, Answer>;
 }
@@ -36,15 +33,23 @@ function serve(chosen: WeightedBackend, exchange: Exchange): Promise<Answer> {
   return chosen.service(exchange);
 }
 
-interface Turn {
-  readonly each: WeightedBackend;
+/** What takes turns. */
+interface Weighted {
+  readonly key: string;
+  readonly weight: number;
+  readonly health?: BackendHealth | undefined;
+}
+
+interface Turn<T> {
+  readonly each: T;
   current: number;
 }
 
 type Tried = ReadonlySet<string> | undefined;
 
-function roundRobin(backends: readonly WeightedBackend[]): (tried: Tried) => WeightedBackend | undefined {
-  const turns: readonly Turn[] = backends
+/** Of those in `tried` one comes only where there is no other. */
+export function roundRobin<T extends Weighted>(backends: readonly T[]): (tried: Tried) => T | undefined {
+  const turns: readonly Turn<T>[] = backends
     .filter(({ weight }) => weight > 0)
     .map((each) => ({ each, current: 0 }));
   const watched = turns.some(({ each }) => each.health);
@@ -52,8 +57,8 @@ function roundRobin(backends: readonly WeightedBackend[]): (tried: Tried) => Wei
 }
 
 /** Who does not take part neither gains nor loses: coming back is no reason for a burst. */
-function turnOf(turns: readonly Turn[]): Turn | undefined {
-  let best: Turn | undefined;
+function turnOf<T extends Weighted>(turns: readonly Turn<T>[]): Turn<T> | undefined {
+  let best: Turn<T> | undefined;
   let total = 0;
   for (const turn of turns) {
     turn.current += turn.each.weight;
@@ -68,7 +73,7 @@ function turnOf(turns: readonly Turn[]): Turn | undefined {
  * Healthy ones that have not been tried, else healthy ones. Where none is healthy all are used, as if nobody had been
  * evicted: some of them may still answer, and refusing everything would make one bad minute an outage.
  */
-function fit(turns: readonly Turn[], tried: Tried): readonly Turn[] {
+function fit<T extends Weighted>(turns: readonly Turn<T>[], tried: Tried): readonly Turn<T>[] {
   const healthy = turns.filter(({ each }) => !each.health?.evicted);
   const usable = healthy.length > 0 ? healthy : turns;
   if (!tried) return usable;

@@ -1,35 +1,60 @@
 /**
- * Owns the sockets of one port: binds it, tells TLS, HTTP/2 and HTTP/1.1 apart by the first bytes, drains and closes.
- * Knows nothing of routes or generations: `handle` and `tls` find the one in force.
+ * Owns the sockets of one port: binds it, reads PROXY headers, tells TLS, HTTP/2 and HTTP/1.1 apart by the first bytes,
+ * drains and closes. Knows nothing of routes or generations: `handle` and `entry` find the one in force.
  */
 import type { Server } from 'node:http';
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { Addresses, Connection } from '../core/connection.ts';
+import type { ProxyProtocolPlan } from '../core/plan.ts';
 import type { Closable } from '../core/scope.ts';
+import type { Service } from '../core/service.ts';
+import { addressed, addressesOf, isAddressed } from './addresses.ts';
 import { bind } from './bind.ts';
 import { HANDSHAKE } from './client-hello.ts';
+import { passOn } from './connection.ts';
 import { configure, http1Server } from './http1.ts';
 import { http2Server } from './http2.ts';
 import type { Limits } from './limits.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
+import { readProxyHeader } from './proxy-entrance.ts';
 import { Serving, type ServingOptions } from './serving.ts';
 import { type TlsChoice, TlsEntrance } from './tls-entrance.ts';
 
+/** How connections enter a port. */
+export interface Entry {
+  /** undefined: with what the client says. */
+  readonly proxyProtocol?: ProxyProtocolPlan | undefined;
+  /** Takes all of them, without a look at what they say. */
+  readonly tcp?: Service<Connection, void> | undefined;
+  /** Who takes those over TLS; undefined: this port has none. */
+  readonly tls?: TlsChoice | undefined;
+  /** What is not TLS is not HTTP either. */
+  readonly tlsAlone?: boolean;
+}
+
 export interface AcceptorOptions extends Omit<ServingOptions, 'limits'> {
-  /** 0: the system picks one, the same for both loopback families. */
-  readonly port: number;
+  /** 0: the system picks one, the same for both loopback families. undefined: for messages, where nothing listens. */
+  readonly port: number | undefined;
   /** undefined: loopback, 127.0.0.1 and ::1. */
   readonly address: string | undefined;
   readonly limits?: Partial<Limits>;
-  /** Who ends TLS, asked for each connection; undefined: this port has none. */
-  readonly tls?: () => TlsChoice | undefined;
+  /** Asked for each connection, since a reload may change it. */
+  readonly entry?: () => Entry | undefined;
 }
 
 type Speak = (over: Socket) => void;
 
+interface Arriving {
+  readonly socket: Socket;
+  readonly entry: Entry;
+  readonly speak: Speak;
+}
+
 /** How every HTTP/2 connection begins (RFC 9113 section 3.4). No HTTP/1.1 method is called PRI. */
 const PREFACE = Buffer.from('PRI ');
 const NOTHING = Buffer.alloc(0);
+const PLAIN: Entry = {};
 const WARN_EACH_MS = 60_000;
 
 export class Acceptor implements Closable {
@@ -49,7 +74,7 @@ export class Acceptor implements Closable {
   constructor(options: AcceptorOptions) {
     this.#options = options;
     this.#serving = new Serving({ ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } });
-    this.#entrance = new TlsEntrance(this.#serving, options.tls ?? (() => undefined));
+    this.#entrance = new TlsEntrance(this.#serving, () => options.entry?.()?.tls);
     this.#http2 = this.#makeHttp2();
   }
 
@@ -70,10 +95,17 @@ export class Acceptor implements Closable {
 
   /** Throws GatewayError LISTEN_FAILED, with nothing left open. */
   async listen(): Promise<{ port: number }> {
-    const make = (): Server => http1Server(this.#serving, (socket, speak) => this.#accept(socket, speak));
-    const { port, servers } = await bind(make, this.#options);
+    const { port: wanted = 0, address } = this.#options;
+    const { port, servers } = await bind(() => this.#makeHttp1(), { port: wanted, address });
     this.#servers = servers;
     return { port };
+  }
+
+  /** A connection that came by another way, as if it had been accepted here: with no PROXY header. */
+  inject(socket: Socket, addresses: Addresses): void {
+    addressed(socket, addresses);
+    if (this.#servers.length === 0) this.#servers = [this.#deaf()];
+    this.#servers[0]?.emit('connection', socket);
   }
 
   /** Stops accepting, closes idle connections, lets exchanges end for `drainMs`, then cuts what is left. */
@@ -96,6 +128,17 @@ export class Acceptor implements Closable {
     }
     for (const socket of this.#sockets) socket.destroy();
     this.#http2.close();
+  }
+
+  #makeHttp1(): Server {
+    return http1Server(this.#serving, (socket, speak) => this.#accept(socket, speak));
+  }
+
+  /** Does not listen; but that is what makes node watch how long headers take. */
+  #deaf(): Server {
+    const server = this.#makeHttp1();
+    server.emit('listening');
+    return server;
   }
 
   #makeHttp2(): Http2Server {
@@ -124,11 +167,28 @@ export class Acceptor implements Closable {
       this.#silent.delete(socket);
       if (this.#sockets.size === 0) this.#drained?.();
     });
+    const entry = this.#options.entry?.() ?? PLAIN;
+    const arriving = { socket, entry, speak };
+    const { proxyProtocol } = entry;
+    if (!proxyProtocol || isAddressed(socket)) {
+      // While it is there to be asked.
+      addressesOf(socket);
+      this.#enter(arriving);
+    } else readProxyHeader(socket, { serving: this.#serving, proxyProtocol }, () => this.#enter(arriving));
+  }
+
+  #enter(arriving: Arriving): void {
+    const { socket, entry } = arriving;
+    if (entry.tcp) {
+      this.#heard(socket);
+      passOn(socket, { serve: entry.tcp, protocol: 'tcp', serverName: undefined }, this.#serving);
+      return;
+    }
     socket.setTimeout(
       this.#serving.limits.headersTimeoutMs,
       () => this.#silent.has(socket) && socket.destroy(),
     );
-    this.#peek(socket, speak);
+    this.#peek(arriving);
   }
 
   /** Before it has said anything, so that nothing can be told to it. */
@@ -147,36 +207,57 @@ export class Acceptor implements Closable {
     );
   }
 
-  #peek(socket: Socket, speak: Speak, before: Buffer = NOTHING): void {
+  #peek(arriving: Arriving, before: Buffer = NOTHING): void {
+    const { socket } = arriving;
     socket.once('readable', () => {
       const next = socket.read() as Buffer | null;
       if (next === null) {
         socket.destroy();
         return;
       }
-      const first = before.length === 0 ? next : Buffer.concat([before, next]);
-      if (first[0] === HANDSHAKE) {
-        socket.setTimeout(0);
-        this.#entrance.enter(socket, first, (secure) => {
-          secure.on('error', ignore);
-          this.#heard(socket);
-          // HTTP/2 over TLS is agreed on by ALPN and nothing else (RFC 9113 section 3.3).
-          if (secure.alpnProtocol === 'h2') this.#http2.emit('connection', secure);
-          else speak(secure);
-        });
-        return;
-      }
-      const known = Math.min(first.length, PREFACE.length);
-      const http2 = PREFACE.compare(first, 0, known, 0, known) === 0;
-      if (http2 && known < PREFACE.length) {
-        // Not put back before it is clear: what is put back is readable at once, so that "P" alone would spin for ever.
-        this.#peek(socket, speak, first);
-        return;
-      }
-      socket.unshift(first);
-      this.#heard(socket);
-      if (http2) this.#http2.emit('connection', socket);
-      else speak(socket);
+      this.#sort(arriving, before.length === 0 ? next : Buffer.concat([before, next]));
+    });
+  }
+
+  /** By what it begins with. */
+  #sort(arriving: Arriving, first: Buffer): void {
+    const { socket, speak, entry } = arriving;
+    if (first[0] === HANDSHAKE) {
+      this.#enterTls(arriving, first);
+      return;
+    }
+    if (entry.tlsAlone) {
+      this.#entrance.refusePlain(socket);
+      return;
+    }
+    const known = Math.min(first.length, PREFACE.length);
+    const http2 = PREFACE.compare(first, 0, known, 0, known) === 0;
+    if (http2 && known < PREFACE.length) {
+      // Not put back before it is clear: what is put back is readable at once, so that "P" alone would spin for ever.
+      this.#peek(arriving, first);
+      return;
+    }
+    socket.unshift(first);
+    this.#heard(socket);
+    if (http2) this.#http2.emit('connection', socket);
+    else speak(socket);
+  }
+
+  #enterTls({ socket, speak }: Arriving, first: Buffer): void {
+    socket.setTimeout(0);
+    this.#entrance.enter(socket, first, {
+      taken: (over, passing) => {
+        over.on('error', ignore);
+        this.#heard(socket);
+        passOn(over, passing, this.#serving);
+      },
+      secured: (secure) => {
+        secure.on('error', ignore);
+        this.#heard(socket);
+        // HTTP/2 over TLS is agreed on by ALPN and nothing else (RFC 9113 section 3.3).
+        if (secure.alpnProtocol === 'h2') this.#http2.emit('connection', secure);
+        else speak(secure);
+      },
     });
   }
 

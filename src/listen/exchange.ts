@@ -3,6 +3,7 @@
  * addresses) is made when asked for. It ends once: when the reply is written or the client is gone.
  */
 import type { Socket } from 'node:net';
+import type { Addresses } from '../core/connection.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { ConnectionTls, Endpoint, Exchange, RequestBody } from '../core/exchange.ts';
 import type { Credential, Identity, PeerCertificate } from '../core/identity.ts';
@@ -10,6 +11,7 @@ import type { Ports } from '../core/ports.ts';
 import { type ExchangeRecord, newExchangeRecord } from '../core/signals.ts';
 import { Cancel } from '../lib/cancel.ts';
 import { traceIdOf } from '../lib/trace-context.ts';
+import { addressesOf } from './addresses.ts';
 import { tlsOf } from './secured.ts';
 
 /** What node's request objects offer; read lazily, because node builds `headers` on first access. */
@@ -32,12 +34,15 @@ export interface Target {
   /** Origin-form: path and query. */
   readonly url: string;
   readonly authority: string;
+  /** What absolute-form began with. */
+  readonly absolute?: 'http' | 'https';
 }
 
 let count = 0;
 
 export class AcceptedExchange implements Exchange {
   readonly #arrival: Arrival;
+  readonly #addresses: Addresses;
   readonly #ports: Pick<Ports, 'clock' | 'signals'>;
   readonly #begun: number;
   readonly #number: number;
@@ -49,6 +54,7 @@ export class AcceptedExchange implements Exchange {
   readonly path: string;
   query: string;
   readonly authority: string;
+  readonly absolute: Exchange['absolute'];
   readonly tls: ConnectionTls | undefined;
   readonly httpVersion: Exchange['httpVersion'];
   readonly body: RequestBody;
@@ -64,6 +70,7 @@ export class AcceptedExchange implements Exchange {
     const { traceparent } = arrival.head.headers;
     const mark = target.url.indexOf('?');
     this.#arrival = arrival;
+    this.#addresses = addressesOf(socket);
     this.#ports = ports;
     this.#begun = ports.clock.monotonic();
     this.#number = ++count;
@@ -72,6 +79,7 @@ export class AcceptedExchange implements Exchange {
     this.path = mark < 0 ? target.url : target.url.slice(0, mark);
     this.query = mark < 0 ? '' : target.url.slice(mark + 1);
     this.authority = target.authority;
+    this.absolute = target.absolute;
     this.httpVersion = arrival.httpVersion;
     this.body = arrival.body;
     this.upgrade = arrival.upgrade;
@@ -85,7 +93,7 @@ export class AcceptedExchange implements Exchange {
       method,
       path: this.path,
       host: target.authority,
-      client: plainAddress(socket.remoteAddress),
+      client: this.#addresses.client.address,
     });
     this.record.user = this.principal;
     this.record.traceId = traceIdOf(typeof traceparent === 'string' ? traceparent : undefined);
@@ -116,12 +124,15 @@ export class AcceptedExchange implements Exchange {
   }
 
   get client(): Endpoint {
-    return { address: this.record.client, port: this.#arrival.socket.remotePort ?? 0 };
+    return this.#addresses.client;
   }
 
   get local(): Endpoint {
-    const { localAddress, localPort } = this.#arrival.socket;
-    return { address: plainAddress(localAddress), port: localPort ?? 0 };
+    return this.#addresses.local;
+  }
+
+  get destination(): Endpoint | undefined {
+    return this.#addresses.destination;
   }
 
   get cancel(): Cancel {
@@ -150,12 +161,6 @@ export class AcceptedExchange implements Exchange {
     record.ms = this.#ports.clock.monotonic() - this.#begun;
     this.#ports.signals.exchangeEnded(record);
   }
-}
-
-/** IPv4 peers of a dual-stack socket come as `::ffff:10.0.0.1`; rules and logs know them as 10.0.0.1. */
-export function plainAddress(address: string | undefined): string {
-  if (address === undefined) return '';
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 function servesNothing(): boolean {

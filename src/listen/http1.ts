@@ -7,8 +7,10 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../core/errors.ts';
 import { isTunnel, type Reply, type Tunnel } from '../core/exchange.ts';
+import { underlying } from '../lib/underlying.ts';
+import { addressesOf } from './addresses.ts';
 import { declaredLength, IncomingBody } from './body.ts';
-import { AcceptedExchange, plainAddress } from './exchange.ts';
+import { AcceptedExchange } from './exchange.ts';
 import type { Limits } from './limits.ts';
 import {
   errorBody,
@@ -20,9 +22,8 @@ import {
   sizeOf,
   withoutTunnel,
 } from './respond.ts';
-import { underlying } from './secured.ts';
 import { headersTooLarge, type Serving } from './serving.ts';
-import { requestTarget } from './target.ts';
+import { requestTarget, tunnelTarget } from './target.ts';
 import { takesUpgrade, withoutOffer } from './upgrade-offer.ts';
 
 /** For how long the rest of a refused upload is read and thrown away, so that the client gets to see the reply. */
@@ -61,9 +62,18 @@ export function http1Server(serving: Serving, greet: Greet): Server {
       grow(serving, over);
     }),
   );
-  server.on('request', (request, response) => serve(serving, { request, response, expects: false }));
-  server.on('checkContinue', (request, response) => serve(serving, { request, response, expects: true }));
+  const isServed = ({ httpVersionMajor, socket }: IncomingMessage): boolean => {
+    if (httpVersionMajor !== 1) refuse(serving, OTHER_VERSION, socket);
+    return httpVersionMajor === 1;
+  };
+  server.on('request', (request, response) => {
+    if (isServed(request)) serve(serving, { request, response, expects: false });
+  });
+  server.on('checkContinue', (request, response) => {
+    if (isServed(request)) serve(serving, { request, response, expects: true });
+  });
   server.on('upgrade', (request, socket, head) => {
+    if (!isServed(request)) return;
     if (takesUpgrade(request)) {
       void serveUpgrade(serving, { request, socket, head });
       return;
@@ -71,7 +81,9 @@ export function http1Server(serving: Serving, greet: Greet): Server {
     socket.unshift(Buffer.concat([withoutOffer(request), head]));
     listener.call(server, socket);
   });
-  server.on('connect', (request, socket, head) => void serveUpgrade(serving, { request, socket, head }));
+  server.on('connect', (request, socket, head) => {
+    if (isServed(request)) void serveUpgrade(serving, { request, socket, head });
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     refuse(serving, error, socket as Socket),
   );
@@ -94,19 +106,20 @@ function serve(serving: Serving, { request, response, expects }: Arriving): void
   const socket = request.socket as Occupied;
   socket[EXCHANGE] = exchange;
   const writer = new Http1Writer({ response, socket, exchange, pauseMs: limits.replyPauseMs });
+  // Its response has no connection before its turn, and node tells it nothing until then.
+  const pipelined = response.socket === null;
   let left = false;
   const leave = (): void => {
     if (left) return;
     left = true;
-    socket.off('close', leave);
+    if (pipelined) socket.off('close', leave);
     if (socket[EXCHANGE] === exchange) socket[EXCHANGE] = undefined;
     exchange.end(response.writableFinished);
     if (!request.complete) discard(serving, request, socket);
     serving.left();
   };
   response.on('close', leave);
-  // A pipelined request: its response has no connection before its turn, and node tells it nothing until then.
-  if (response.socket === null) socket.once('close', leave);
+  if (pipelined) socket.once('close', leave);
   void serving.answer(exchange).then((answer) => {
     // A client that was not told to go on may take the reply for its cue, or send the next request instead.
     if (body.unannounced || serving.draining || socket[AGED]) response.shouldKeepAlive = false;
@@ -123,7 +136,10 @@ interface Parts {
 function accept(serving: Serving, { request, body, upgrade }: Parts): AcceptedExchange {
   const arrival = {
     method: request.method as string,
-    target: requestTarget(request.url as string, request.headers.host),
+    target:
+      request.method === 'CONNECT'
+        ? tunnelTarget(request.url as string)
+        : requestTarget(request.url as string, request.headers.host),
     httpVersion: request.httpVersion === '1.0' ? ('1.0' as const) : ('1.1' as const),
     head: request,
     body,
@@ -140,16 +156,21 @@ function bodyLength(request: IncomingMessage): number | undefined {
   return declaredLength(request.headers) ?? 0;
 }
 
-/** The reply is out, the upload is not in: a connection in this state is not used again. */
-function discard(serving: Serving, request: IncomingMessage, socket: Socket): void {
+/**
+ * The reply is out, the upload is not in: a connection in this state is not used again. What still comes is read, because
+ * closing a connection with bytes unread resets it, and a client that gets a reset before the reply never sees the reply.
+ */
+function discard(serving: Serving, request: IncomingMessage & { _dump?(): void }, socket: Socket): void {
   if (socket.destroyed) return;
-  if (request.destroyed) {
-    socket.destroySoon();
-    return;
-  }
-  request.resume();
+  const destroyed = request.destroyed;
+  if (destroyed) {
+    // By undici, whose upstream has answered. Node reads no further for a request that takes nothing, unless it is dumped.
+    request._dump?.();
+    socket.end();
+    socket.pause().resume();
+  } else request.resume();
   const timer = serving.ports.clock.after(LINGER_MS, () => socket.destroy());
-  request.once('close', () => timer.cancel());
+  (destroyed ? socket : request).once('close', () => timer.cancel());
 }
 
 // Upgrades.
@@ -170,7 +191,8 @@ async function serveUpgrade(serving: Serving, { request, socket, head }: Upgradi
   const { record } = exchange;
   socket.on('error', ignore);
   socket.once('close', () => {
-    if (record.status === 101 || record.status === 200) record.bytesOut = request.socket.bytesWritten;
+    // A tunnel of CONNECT counts itself.
+    if (record.status === 101) record.bytesOut = request.socket.bytesWritten;
     exchange.end(record.status !== 0);
     serving.left();
   });
@@ -234,6 +256,11 @@ export function configure(server: Server, limits: Limits): void {
 
 // Requests that never became one.
 
+/** Node's parser lets 0.9 and 2.0 through, with the framing of 1.0 for both (RFC 9110 section 15.6.6). */
+const OTHER_VERSION = Object.assign(new Error('Parse Error: Invalid HTTP version'), {
+  code: 'HPE_INVALID_VERSION',
+});
+
 /** Answers what node's parser refuses, unless a reply has begun: its bytes must not be mixed with ours. */
 function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied): void {
   const failure = parseFailure(error, serving.limits);
@@ -245,7 +272,7 @@ function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied
   const { log, signals } = serving.ports;
   signals.count('http_requests_refused', { code: failure.code });
   const { code, message: detail } = failure;
-  log.info({ code, detail, 'src.addr': plainAddress(socket.remoteAddress) }, 'request refused');
+  log.info({ code, detail, 'src.addr': addressesOf(socket).client.address }, 'request refused');
   if (exchange) errorReply(failure, exchange);
   const body = errorBody(failure);
   const head = `HTTP/1.1 ${failure.http} ${STATUS_CODES[failure.http]}\r\nConnection: close\r\n`;
@@ -297,14 +324,18 @@ class Http1Writer implements ReplyWriter {
       status,
       (sized ? headers : [...headers, 'content-length', String(size)]) as string[],
     );
-    // As text of the same bytes, node puts head and body into one buffer.
-    if (size <= ONE_WRITE) this.#response.end(textOf(pieces), 'latin1');
-    else {
-      for (const piece of pieces ?? []) this.#response.write(piece);
-      this.#response.end();
-    }
+    if (size > 0 && size <= ONE_WRITE) this.#writeOnce(textOf(pieces as readonly Buffer[]));
+    else if (pieces) for (const piece of pieces) this.#response.write(piece);
+    this.#response.end();
     this.#expectReader();
     return size;
+  }
+
+  /** As text of the same bytes, node puts head and body into one buffer; `end` with a text would add an empty one. */
+  #writeOnce(text: string): void {
+    this.#response.cork();
+    this.#response.write(text, 'latin1');
+    this.#response.uncork();
   }
 
   head({ status, headers }: Reply): void {
@@ -357,8 +388,7 @@ class Http1Writer implements ReplyWriter {
   }
 }
 
-function textOf(pieces: readonly Buffer[] | undefined): string | undefined {
-  if (!pieces || pieces.length === 0) return undefined;
+function textOf(pieces: readonly Buffer[]): string {
   let text = '';
   for (const piece of pieces) text += piece.toString('latin1');
   return text;

@@ -13,13 +13,14 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Reply } from '../core/exchange.ts';
+import { isTunnel, type Reply, type Tunnel } from '../core/exchange.ts';
 import type { Timer } from '../core/ports.ts';
 import type { ExchangeRecord } from '../core/signals.ts';
 import { declaredLength, IncomingBody } from './body.ts';
 import { AcceptedExchange, type IncomingHead } from './exchange.ts';
 import { hasHeader, notReading, type ReplyWriter, respond, sizeOf, withoutTunnel } from './respond.ts';
 import type { Serving } from './serving.ts';
+import { tunnelTarget } from './target.ts';
 
 const PSEUDO_HEADERS = 5;
 /** Time for the answer to a ping, where the configuration does not say. */
@@ -28,6 +29,7 @@ const PONG_MS = 20_000;
 const LINGER_MS = 5_000;
 /** Bytes that may wait unwatched for a client that does not read. */
 const UNWATCHED = 16 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 export function http2Server(serving: Serving): Http2Server {
   const { limits } = serving;
@@ -135,10 +137,21 @@ function serve(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHtt
   exchange = accept(serving, { stream, headers, head });
   const accepted = exchange;
   const writer = new Http2Writer(stream, { record: exchange.record, pauseMs: serving.limits.replyPauseMs });
-  stream.once('finish', () => writer.finished());
-  void serving
-    .answer(accepted, head.bytes)
-    .then((answer) => respond(accepted, withoutTunnel(answer, accepted), writer));
+  void serving.answer(accepted, head.bytes).then((answer) => {
+    if (isTunnel(answer) && accepted.method === 'CONNECT') {
+      tunnel(stream, accepted, answer);
+      return;
+    }
+    stream.once('finish', () => writer.finished());
+    respond(accepted, withoutTunnel(answer, accepted), writer);
+  });
+}
+
+/** CONNECT (RFC 9113 section 8.5): the stream is the connection. */
+function tunnel(stream: ServerHttp2Stream, { record }: AcceptedExchange, answer: Tunnel): void {
+  record.status = answer.status;
+  if (!stream.destroyed) stream.respond({ ':status': answer.status, ...collect(answer.headers) });
+  answer.attach(stream, NOTHING);
 }
 
 interface Parts {
@@ -153,20 +166,24 @@ function accept(serving: Serving, { stream, headers, head }: Parts): AcceptedExc
   // The request half alone: undici destroys a body that it has read to its end, and with the stream the reply would go.
   const request = new Http2ServerRequest(stream, headers, {}, []);
   const authority = headers[':authority'] ?? headers.host ?? '';
+  const method = headers[':method'] ?? '';
+  const connects = method === 'CONNECT';
   const body = new IncomingBody({
     stream: request,
-    length: stream.endAfterHeaders ? 0 : declaredLength(headers),
+    length: stream.endAfterHeaders || connects ? 0 : declaredLength(headers),
     announce: waits ? goOn : undefined,
     uploads: serving.uploads,
   });
   const arrival = {
-    method: headers[':method'] ?? '',
-    target: { url: headers[':path'] ?? '', authority: authority.toLowerCase() },
+    method,
+    target: connects
+      ? tunnelTarget(authority)
+      : { url: headers[':path'] ?? '', authority: authority.toLowerCase() },
     httpVersion: '2.0' as const,
     head,
     body,
     socket: stream.session?.socket as Socket,
-    upgrade: undefined,
+    upgrade: connects ? 'connect' : undefined,
   };
   const exchange = new AcceptedExchange(arrival, serving.ports);
   body.exchange = exchange;

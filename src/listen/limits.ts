@@ -1,6 +1,6 @@
 /** Limits of a listening port. Each has a named error; how large a body may be belongs to whoever reads it. */
 import { LIMITS, STANDARD_LIMITS } from '../core/limits.ts';
-import type { ClientHttpPlan, SettingsPlan } from '../core/plan.ts';
+import type { ClientHttpPlan, ConnectMode, SettingsPlan } from '../core/plan.ts';
 
 export interface Limits extends ClientHttpPlan {
   /** All request headers together; more is HEADERS_TOO_LARGE (431). */
@@ -19,6 +19,8 @@ export interface Limits extends ClientHttpPlan {
   readonly handshakeTimeoutMs: number;
   /** First message of a TLS connection. */
   readonly helloBytes: number;
+  /** A PROXY header of version 2. */
+  readonly proxyHeaderBytes: number;
   /** An idle keep-alive connection is closed after this. */
   readonly keepAliveTimeoutMs: number;
   /** Connections to this port; a further one is closed at once. */
@@ -27,11 +29,17 @@ export interface Limits extends ClientHttpPlan {
   readonly streams: number;
   /** Requests at a time on this port; more is OVERLOADED (503). undefined: no limit. */
   readonly maxInFlight: number | undefined;
+  /** What becomes of CONNECT; undefined: METHOD_NOT_ALLOWED (405). */
+  readonly connect: ConnectMode | undefined;
 }
 
-export function portLimits({ limits, clientHttp }: Pick<SettingsPlan, 'limits' | 'clientHttp'>): Limits {
+export function portLimits(
+  { limits, clientHttp }: Pick<SettingsPlan, 'limits' | 'clientHttp'>,
+  connect?: ConnectMode,
+): Limits {
   return {
     ...clientHttp,
+    connect,
     headerBytes: limits.headerBytes,
     headerCount: limits.headerCount,
     headersTimeoutMs: limits.headersTime,
@@ -40,6 +48,7 @@ export function portLimits({ limits, clientHttp }: Pick<SettingsPlan, 'limits' |
     replyPauseMs: limits.replyPause,
     handshakeTimeoutMs: limits.tlsHandshake,
     helloBytes: LIMITS.clientHello.value,
+    proxyHeaderBytes: LIMITS.proxyHeader.value,
     // Above the 60 s after which common load balancers drop an idle connection, so that they and not we close first.
     keepAliveTimeoutMs: limits.idleConnection,
     connections: limits.connections,

@@ -17,8 +17,3 @@ export function secured(socket: TLSSocket, facts: ConnectionTls): void {
 export function tlsOf(socket: Socket): ConnectionTls | undefined {
   return (socket as SecuredSocket)[FACTS];
 }
-
-/** The TCP socket below. Node tells nobody, but has kept it under this name since its first release with streams. */
-export function underlying(socket: Socket): Socket {
-  return (socket as Socket & { readonly _parent?: Socket | null })._parent ?? socket;
-}

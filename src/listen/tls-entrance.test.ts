@@ -35,7 +35,7 @@ afterEach(() => {
 
 function open(options: Partial<AcceptorOptions> = {}) {
   const ports = { ...accepting.ports, log: recordedLog(logged) };
-  return accepting.open(async () => reply('hello'), { ports, tls: () => () => end, ...options });
+  return accepting.open(async () => reply('hello'), { ports, entry: () => ({ tls: () => end }), ...options });
 }
 
 const alert = (description: number): Buffer => Buffer.from([0x15, 3, 3, 0, 2, 2, description]);
@@ -56,7 +56,7 @@ async function said(port: number, bytes: Buffer): Promise<Buffer> {
 
 describe('a TLS connection that is turned away', () => {
   test('for a port without TLS gets an alert, and the log says why', async () => {
-    const { port, acceptor } = await open({ tls: () => undefined });
+    const { port, acceptor } = await open({ entry: () => undefined });
     assert.deepEqual(await said(port, await helloFor('a.test')), alert(40));
     assert.deepEqual(accepting.refused, ['plain_port']);
     const [{ level, fields, message } = {}] = logged;
@@ -73,7 +73,7 @@ describe('a TLS connection that is turned away', () => {
 
   test('for a name that nobody has gets an alert that says so', async () => {
     const choice = (name: string | undefined) => (name === 'a.test' ? end : undefined);
-    const { port } = await open({ tls: () => choice });
+    const { port } = await open({ entry: () => ({ tls: choice }) });
     for (const servername of ['b.test', ''])
       await assert.rejects(once(connect({ port, ca, servername }), 'secureConnect'), /unrecognized name/);
     assert.deepEqual(accepting.refused, ['unknown_name', 'unknown_name']);

@@ -4,17 +4,24 @@
  */
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { addressesOf } from './addresses.ts';
 import { readClientHello } from './client-hello.ts';
-import { plainAddress } from './exchange.ts';
+import type { Passing } from './connection.ts';
 import type { Serving } from './serving.ts';
 import type { TlsHandler } from './tls-terminator.ts';
 
 /** Who is responsible for a name; undefined: nobody. */
 export type TlsChoice = (serverName: string | undefined) => TlsHandler | undefined;
 
-interface Entering {
+/** One of them runs, once; neither where the connection is turned away. */
+interface Entered {
+  secured(secure: TLSSocket): void;
+  /** What is passed on, and by whom. */
+  taken(over: Socket, passing: Passing): void;
+}
+
+interface Entering extends Entered {
   readonly socket: Socket;
-  readonly done: (secure: TLSSocket) => void;
   /** Ends the connection, once, and says why. */
   readonly refuse: (refusal: Refusal) => void;
 }
@@ -23,6 +30,7 @@ interface Refusal {
   /** A label of the metric: few and closed. */
   readonly reason:
     | 'plain_port'
+    | 'plain_client'
     | 'hello'
     | 'unknown_name'
     | 'timeout'
@@ -51,10 +59,10 @@ export class TlsEntrance {
     this.#choice = choice;
   }
 
-  /** `first` has been taken from the socket. `done` runs at most once. */
-  enter(socket: Socket, first: Buffer, done: (secure: TLSSocket) => void): void {
+  /** `first` has been taken from the socket. */
+  enter(socket: Socket, first: Buffer, { secured, taken }: Entered): void {
     const { limits, ports } = this.#serving;
-    const address = plainAddress(socket.remoteAddress);
+    const address = addressesOf(socket).client.address;
     let over = false;
     const refuse = (refusal: Refusal): void => {
       if (over) return;
@@ -67,15 +75,29 @@ export class TlsEntrance {
       refuse({ reason: 'timeout', detail: 'the handshake took too long' }),
     );
     socket.once('close', () => deadline.cancel());
+    const done = (): void => {
+      over = true;
+      deadline.cancel();
+    };
     this.#read(first, {
       socket,
       refuse,
-      done: (secure) => {
-        over = true;
-        deadline.cancel();
-        done(secure);
+      secured: (secure) => {
+        done();
+        secured(secure);
+      },
+      taken: (over, passing) => {
+        done();
+        taken(over, passing);
       },
     });
+  }
+
+  /** Whoever begins otherwise than TLS does, where there is nothing else. */
+  refusePlain(socket: Socket): void {
+    const { address } = addressesOf(socket).client;
+    this.#note(address, { reason: 'plain_client', detail: 'this port speaks TLS alone' });
+    socket.destroy();
   }
 
   #read(bytes: Buffer, entering: Entering): void {
@@ -93,7 +115,7 @@ export class TlsEntrance {
     gather(socket, { bytes, need: reading.need }, (more) => this.#read(more, entering));
   }
 
-  #hand(serverName: string | undefined, { socket, done, refuse }: Entering): void {
+  #hand(serverName: string | undefined, { socket, secured, taken, refuse }: Entering): void {
     const choice = this.#choice();
     if (!choice) {
       const detail = 'this port speaks plain HTTP';
@@ -102,13 +124,19 @@ export class TlsEntrance {
     }
     const handler = choice(serverName);
     if (!handler) {
-      const detail = serverName === undefined ? 'no name was asked for' : 'no listener has this name';
+      const detail =
+        serverName === undefined ? 'no name was asked for' : 'no listener or route has this name';
       refuse({ reason: 'unknown_name', detail, serverName, alert: UNRECOGNIZED_NAME });
       return;
     }
     const failed = (reason: Refusal['reason'], detail: string): void =>
       refuse({ reason, detail, serverName });
-    handler.accept(socket, { serverName, secured: done, failed });
+    handler.accept(socket, {
+      serverName,
+      secured,
+      taken: (over, serve) => taken(over, { serve, protocol: 'tls', serverName }),
+      failed,
+    });
   }
 
   #note(address: string, { reason, detail, serverName }: Refusal): void {

@@ -47,7 +47,7 @@ function open(
   handle: (exchange: Exchange) => Promise<Answer> = async () => reply('hello'),
 ) {
   const end = terminator(more);
-  return accepting.open(handle, { tls: () => () => end });
+  return accepting.open(handle, { entry: () => ({ tls: () => end }) });
 }
 
 /** A connection whose handshake is over for the client; with TLS 1.3 the server may still refuse it. */
@@ -246,7 +246,7 @@ describe('a client certificate', () => {
     writeFileSync(root, authority.rootPem);
     const clock = new FakeClock();
     const end = terminator({ root }, server, clock);
-    const { port } = await accepting.open(async () => reply('hello'), { tls: () => () => end });
+    const { port } = await accepting.open(async () => reply('hello'), { entry: () => ({ tls: () => end }) });
     const other = stranger.issue('client', { usage: 'clientAuth' });
     await assert.rejects(askHttps({ port, ca, ...pemOf(other) }));
     writeFileSync(root, `${stranger.rootPem}\n`);
@@ -278,7 +278,7 @@ describe('a certificate that changes', () => {
 
   test('is shown to new connections; no request under way fails, and none later', async (t) => {
     const { put, clock, end } = rotating(t);
-    const { port } = await accepting.open(async () => reply('hello'), { tls: () => () => end });
+    const { port } = await accepting.open(async () => reply('hello'), { entry: () => ({ tls: () => end }) });
     const kept = new Agent({ keepAlive: true, maxSockets: 1, ca, servername: 'a.test' });
     accepting.own(async () => kept.destroy());
     const before = (await askHttps({ port, ca, agent: kept })).shown;
@@ -303,7 +303,7 @@ describe('a certificate that changes', () => {
 
   test('and is broken leaves the one before in force', async (t) => {
     const { put, at, clock, end } = rotating(t);
-    const { port } = await accepting.open(async () => reply('hello'), { tls: () => () => end });
+    const { port } = await accepting.open(async () => reply('hello'), { entry: () => ({ tls: () => end }) });
     writeFileSync(at.key, 'nothing');
     for (let looks = 0; looks < 5; looks += 1) {
       await clock.advance(2000);
@@ -315,7 +315,7 @@ describe('a certificate that changes', () => {
 
   test('ends the resumption of sessions begun with the one before', async (t) => {
     const { put, clock, end } = rotating(t);
-    const { port } = await accepting.open(async () => reply('hello'), { tls: () => () => end });
+    const { port } = await accepting.open(async () => reply('hello'), { entry: () => ({ tls: () => end }) });
     assert.equal(await resumes(port), true);
     const rotated = async (): Promise<void> => {
       put(next);

@@ -5,12 +5,15 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import type { Connection } from '../core/connection.ts';
 import type { ConnectionTls } from '../core/exchange.ts';
 import type { ListenerTls } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
+import type { Service } from '../core/service.ts';
+import { underlying } from '../lib/underlying.ts';
 import { ClientCertificate } from './client-certificate.ts';
-import { secured, underlying } from './secured.ts';
+import { secured } from './secured.ts';
 import { type Credentials, WatchedCredentials } from './server-credentials.ts';
 
 /** What a port does with a TLS connection once it knows which name was asked for. */
@@ -24,6 +27,8 @@ export interface Handshake {
   readonly serverName: string | undefined;
   secured(socket: TLSSocket): void;
   /** The connection is closed already. */
+  /** Instead: what is passed on, and by whom. `socket` still has all its bytes. */
+  taken(socket: Socket, serve: Service<Connection, void>): void;
   failed(reason: 'certificate' | 'protocol' | 'closed', detail: string): void;
 }
 

@@ -1,9 +1,9 @@
 /**
- * One log line per HTTP exchange and one per MCP call, under the field names of the Rust gateway's access log, so that
+ * One log line per HTTP exchange, per MCP call and per connection that is passed on, under the field names of the Rust gateway's access log, so that
  * existing queries and dashboards keep working. It only shapes records into fields; where the line goes is the Log's.
  */
 import type { Log } from '../core/ports.ts';
-import type { A2aRecord, CallRecord, ExchangeRecord } from '../core/signals.ts';
+import type { A2aRecord, CallRecord, ConnectionRecord, ExchangeRecord } from '../core/signals.ts';
 import { redactText, shortSession } from '../lib/secrets.ts';
 import { markClean } from './redact.ts';
 
@@ -12,12 +12,14 @@ export type Fields = Record<string, string | number>;
 export interface AccessLog {
   exchange(record: ExchangeRecord): void;
   call(record: CallRecord): void;
+  connection(record: ConnectionRecord): void;
 }
 
 export function createAccessLog(log: Log): AccessLog {
   return {
     exchange: (record) => log.info(markClean(exchangeFields(record)), 'request'),
     call: (record) => log.info(markClean(callFields(record)), 'mcp'),
+    connection: (record) => log.info(markClean(connectionFields(record)), 'connection'),
   };
 }
 
@@ -33,6 +35,7 @@ export function exchangeFields(record: ExchangeRecord): Fields {
   fields['http.host'] = record.host;
   fields['http.path'] = redactText(record.path);
   fields['http.status'] = record.status;
+  put(fields, 'http.request.bytes', record.bytesIn);
   fields['http.response.bytes'] = record.bytesOut;
   put(fields, 'mcp.session.id', record.session === undefined ? undefined : shortSession(record.session));
   if (record.a2a) putA2a(fields, record.a2a);
@@ -74,6 +77,20 @@ export function callFields(record: CallRecord): Fields {
   return ending(fields, record);
 }
 
+export function connectionFields(record: ConnectionRecord): Fields {
+  const fields: Fields = { listener: record.listener };
+  put(fields, 'route', record.route);
+  put(fields, 'backend', record.backend);
+  put(fields, 'endpoint', record.endpoint);
+  fields['src.addr'] = record.client;
+  putUser(fields, record.user);
+  fields['protocol'] = record.protocol;
+  put(fields, 'tls.sni', record.serverName);
+  fields['bytes.received'] = record.bytesIn;
+  fields['bytes.sent'] = record.bytesOut;
+  return ending(fields, record);
+}
+
 const NAME_FIELD = {
   tool: 'gen_ai.tool.name',
   prompt: 'gen_ai.prompt.name',
@@ -83,7 +100,7 @@ const NAME_FIELD = {
 interface Ending {
   readonly reason: string | undefined;
   readonly error?: string | undefined;
-  readonly traceId: string | undefined;
+  readonly traceId?: string | undefined;
   readonly ms: number;
 }
 

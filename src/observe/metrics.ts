@@ -3,7 +3,14 @@
  * tally.ts; OpenTelemetry only writes the text, and is loaded (exposition.ts) at the first scrape.
  * Resource URIs are no labels (they are endless), tool and prompt names are.
  */
-import type { A2aRecord, CallRecord, ExchangeRecord, Gauge, Signals } from '../core/signals.ts';
+import type {
+  A2aRecord,
+  CallRecord,
+  ConnectionRecord,
+  ExchangeRecord,
+  Gauge,
+  Signals,
+} from '../core/signals.ts';
 import { exposition, type Instrument } from './exposition.ts';
 import { OTHER, Series } from './tally.ts';
 
@@ -16,6 +23,9 @@ export interface Metrics extends Signals {
 const REQUEST_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 /** Of MCP operations, in seconds: the boundaries of OpenTelemetry's MCP conventions, and two below them. */
 const CALL_BOUNDS = [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
+
+/** Of connections that are passed on, in seconds: from one question to a working day. */
+const CONNECTION_BOUNDS = [0.01, 0.1, 1, 10, 60, 600, 3600, 36_000];
 
 /** Methods come from clients: one that is not listed here must not become a label. */
 const HTTP_METHODS = new Set([
@@ -90,6 +100,13 @@ export function createMetrics(): Metrics {
       fixed.calls.add([method, kind, server, (named && record.name) || '', outcome]);
       fixed.callSeconds.observe([method, server], record.ms / 1000);
     },
+    connectionEnded(record: ConnectionRecord) {
+      const { listener, route = '', backend = '', reason = '' } = record;
+      fixed.connections.add([listener, route, backend, reason]);
+      fixed.connectionSeconds.observe([listener, route], record.ms / 1000);
+      fixed.connectionBytes.add([listener, route, 'received'], record.bytesIn);
+      fixed.connectionBytes.add([listener, route, 'sent'], record.bytesOut);
+    },
     count(name, labels = {}) {
       let counter = counters.get(name);
       if (!counter) {
@@ -128,6 +145,13 @@ function fixedSeries() {
       open: 'resource',
     }),
     callSeconds: new Series({ labels: ['method', 'server'], bounds: CALL_BOUNDS, open: 'server' }),
+    connections: new Series({ labels: ['listener', 'route', 'backend', 'reason'], open: 'route' }),
+    connectionSeconds: new Series({
+      labels: ['listener', 'route'],
+      bounds: CONNECTION_BOUNDS,
+      open: 'route',
+    }),
+    connectionBytes: new Series({ labels: ['listener', 'route', 'direction'], open: 'route' }),
     agentCalls: new Series({ labels: ['method', 'transport', 'route', 'outcome'], open: 'route' }),
     agentCallSeconds: new Series({ labels: ['method', 'route'], bounds: CALL_BOUNDS, open: 'route' }),
   };
@@ -146,6 +170,17 @@ function named(series: ReturnType<typeof fixedSeries>): Instrument[] {
       name: 'mcp_request_duration_seconds',
       help: 'Time from an MCP call to its outcome.',
       series: series.callSeconds,
+    },
+    { name: 'connections_total', help: 'Connections passed on, at their end.', series: series.connections },
+    {
+      name: 'connection_duration_seconds',
+      help: 'How long connections that were passed on have lasted.',
+      series: series.connectionSeconds,
+    },
+    {
+      name: 'connection_bytes_total',
+      help: 'Bytes of connections that were passed on, at their end.',
+      series: series.connectionBytes,
     },
     { name: 'a2a_requests_total', help: 'Requests to agents.', series: series.agentCalls },
     {

@@ -17,6 +17,10 @@ export function createSignals({ accessLog, metrics }: SignalParts): Signals {
       accessLog?.call(record);
       metrics?.callEnded(record);
     },
+    connectionEnded(record) {
+      accessLog?.connection(record);
+      metrics?.connectionEnded(record);
+    },
     count: (name, labels) => metrics?.count(name, labels),
     gauge: (gauge) => metrics?.gauge(gauge) ?? (() => {}),
   };

@@ -10,12 +10,14 @@ import { Client, type Dispatcher, Pool } from 'undici';
 import type { Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import { type Log, silentLog } from '../core/ports.ts';
+import type { Log } from '../core/ports.ts';
 import type { Closable, Scope } from '../core/scope.ts';
+import type { Cancel } from '../lib/cancel.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import { HttpCall, type UpstreamReply, type UpstreamRequest, type UpstreamUpgrade } from './call.ts';
 import type { HttpVersion, Keepalives } from './connection.ts';
-import { Http2Sessions } from './http2.ts';
+import { upstreamFailure } from './failure.ts';
+import { type Dial, type Http2Options, Http2Sessions } from './http2.ts';
 import {
   type Connect,
   type ConnectorOptions,
@@ -25,7 +27,7 @@ import {
   type UpstreamTls,
   withoutBrackets,
 } from './tls.ts';
-import { TlsMaterial } from './tls-material.ts';
+import { tlsMaterial } from './tls-material.ts';
 
 export type { UpstreamReply, UpstreamRequest, UpstreamUpgrade } from './call.ts';
 export type { UpstreamTls } from './tls.ts';
@@ -45,6 +47,16 @@ export interface UpstreamOrigin {
   readonly lookup?: LookupFunction | undefined;
   /** Hears of certificates that are not verified, and of files that change. */
   readonly log?: Log | undefined;
+}
+
+/** A connection that one call has to itself. */
+interface Own {
+  destroy(error?: Error): unknown;
+}
+
+interface Sessions {
+  readonly calls: Http2Sessions;
+  readonly long: Http2Sessions;
 }
 
 export interface UpgradeRequest extends UpstreamRequest {
@@ -68,11 +80,13 @@ export class HttpUpstream implements Closable {
   readonly #client: Client.Options;
   readonly #serverName: string | undefined;
   readonly #pool: Pool;
-  readonly #own = new Set<Client>();
+  readonly #own = new Set<Own>();
   readonly #tunnels = new Set<Duplex>();
   readonly #again = (call: HttpCall): void => this.#call(call);
   readonly #connecting: Omit<ConnectorOptions, 'offer'>;
-  readonly #http2: { readonly calls: Http2Sessions; readonly long: Http2Sessions } | undefined;
+  /** Offers what is configured. */
+  readonly #dial: Dial;
+  readonly #http2: Sessions | undefined;
   /** The upstream was offered HTTP/2 and chose HTTP/1.1. */
   #prefersHttp1 = false;
   /** The connection on which it said so. */
@@ -84,7 +98,7 @@ export class HttpUpstream implements Closable {
     const { tls = {}, connectTimeoutMs, unixSocket, lookup, keepalives, version } = options;
     const origin = new URL(options.origin);
     const secure = origin.protocol === 'https:';
-    const material = secure ? materialOf(options) : undefined;
+    const material = secure ? tlsMaterial(options) : undefined;
     const offer = offered(options);
     this.#options = options;
     this.#serverName = serverName(origin, tls);
@@ -108,16 +122,32 @@ export class HttpUpstream implements Closable {
       keepAliveTimeout: KEEP_ALIVE_MS,
     };
     this.#pool = new Pool(options.origin, { ...this.#client, connections: LIMITS.upstreamConnections.value });
-    if (secure ? offer.includes('h2') : version !== '1.1') this.#http2 = this.#sessions(origin, offer);
+    this.#dial = dialling(origin, connector({ ...this.#connecting, offer }));
+    if (secure ? offer.includes('h2') : version !== '1.1')
+      this.#http2 = {
+        calls: this.#sessions({ bodyTimeoutMs: LIMITS.upstreamSilence.value, maxSessions: MAX_SESSIONS }),
+        long: this.#sessions({ bodyTimeoutMs: 0, maxSessions: Number.POSITIVE_INFINITY }),
+      };
   }
 
   get origin(): string {
     return this.#options.origin;
   }
 
+  /** The same for the same options. */
+  get name(): string {
+    return nameOf(this.#options);
+  }
+
   /** Long-lived streams and tunnels that are open. */
   get longCount(): number {
     return this.#own.size + this.#tunnels.size + (this.#http2?.long.openStreams ?? 0);
+  }
+
+  /** Something is under way. */
+  get busy(): boolean {
+    const calls = this.#pool.stats.size + (this.#http2?.calls.openStreams ?? 0);
+    return calls + this.longCount > 0;
   }
 
   request(request: UpstreamRequest): Promise<UpstreamReply> {
@@ -135,10 +165,24 @@ export class HttpUpstream implements Closable {
     return answer;
   }
 
+  /** Resolves when the upstream has taken a connection (and agreed on TLS), which is closed then. */
+  reach(cancel: Cancel): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw this.#unused();
+      const forget = cancel.onCancel(reject);
+      this.#dial((error, socket) => {
+        forget();
+        socket?.destroy();
+        if (error) reject(upstreamFailure(this.origin, error, false));
+        else resolve();
+      });
+    });
+  }
+
   /** Ends every connection; whatever is under way fails with UPSTREAM_CLOSED. */
   async close(): Promise<void> {
     this.#closed = true;
-    const error = new GatewayError('UPSTREAM_CLOSED', `${this.origin} is no longer in use`);
+    const error = this.#unused();
     for (const socket of this.#tunnels) socket.destroy();
     this.#spare?.destroy();
     this.#http2?.calls.close(error);
@@ -148,7 +192,7 @@ export class HttpUpstream implements Closable {
 
   #start(request: UpstreamRequest, protocol: string | undefined): Promise<UpstreamReply | UpstreamUpgrade> {
     return new Promise((resolve, reject) => {
-      if (this.#closed) throw new GatewayError('UPSTREAM_CLOSED', `${this.origin} is no longer in use`);
+      if (this.#closed) throw this.#unused();
       const call = new HttpCall({ origin: this.origin, request, resolve, reject, again: this.#again });
       if (call.over) return;
       // Over HTTP/1.1: its upgrade has no equal in HTTP/2 that servers commonly offer.
@@ -158,9 +202,11 @@ export class HttpUpstream implements Closable {
   }
 
   #call(call: HttpCall): void {
-    const { long, http2 } = call.request;
-    if (this.#http2 && this.#speaksHttp2(http2)) (long ? this.#http2.long : this.#http2.calls).send(call);
-    else if (long) this.#sendAlone(call);
+    const { long, alone, http2 } = call.request;
+    if (this.#http2 && this.#speaksHttp2(http2)) {
+      if (alone) this.#sendOverOwnSession(call);
+      else (long ? this.#http2.long : this.#http2.calls).send(call);
+    } else if (long || alone) this.#sendAlone(call);
     else this.#send(this.#pool, call);
   }
 
@@ -169,39 +215,46 @@ export class HttpUpstream implements Closable {
     return asked || this.#options.version === '2';
   }
 
-  #sessions(origin: URL, offer: readonly Protocol[]): { calls: Http2Sessions; long: Http2Sessions } {
-    const connect = connector({ ...this.#connecting, offer });
-    const { host, protocol, port } = origin;
-    const target = { hostname: withoutBrackets(origin.hostname), host, protocol, port };
-    const common = {
-      origin,
-      dial: (done: (error: Error | null, socket: Socket | null) => void) => connect(target, done),
-      fallback: (socket: Socket, calls: readonly HttpCall[]) => {
+  #sessions(bounds: Pick<Http2Options, 'bodyTimeoutMs' | 'maxSessions'>): Http2Sessions {
+    return new Http2Sessions({
+      ...bounds,
+      origin: this.#connecting.origin,
+      dial: this.#dial,
+      fallback: (socket, calls) => {
         this.#prefersHttp1 = true;
         if (this.#spare || this.#closed) socket.destroy();
         else this.#spare = socket;
         for (const call of calls) this.#call(call);
       },
       headersTimeoutMs: LIMITS.upstreamHead.value,
-    };
-    return {
-      calls: new Http2Sessions({
-        ...common,
-        bodyTimeoutMs: LIMITS.upstreamSilence.value,
-        maxSessions: MAX_SESSIONS,
-      }),
-      long: new Http2Sessions({ ...common, bodyTimeoutMs: 0, maxSessions: Number.POSITIVE_INFINITY }),
-    };
+    });
+  }
+
+  #sendOverOwnSession(call: HttpCall): void {
+    const sessions = this.#sessions({ bodyTimeoutMs: 0, maxSessions: 1 });
+    this.#owns(call, { destroy: (error = this.#unused()) => sessions.close(error) });
+    sessions.send(call);
   }
 
   #sendAlone(call: HttpCall, protocol?: string): void {
     const client = new Client(this.origin, { ...this.#client, bodyTimeout: 0 });
-    this.#own.add(client);
-    call.ended = () => {
-      this.#own.delete(client);
-      void client.destroy();
-    };
+    this.#owns(call, { destroy: (error) => client.destroy(error ?? null) });
     this.#send(client, call, protocol);
+  }
+
+  /** The connection ends with the call. */
+  #owns(call: HttpCall, connection: Own): void {
+    const { ended } = call;
+    this.#own.add(connection);
+    call.ended = () => {
+      ended?.();
+      this.#own.delete(connection);
+      void connection.destroy();
+    };
+  }
+
+  #unused(): GatewayError {
+    return new GatewayError('UPSTREAM_CLOSED', `${this.origin} is no longer in use`);
   }
 
   #send(dispatcher: Dispatcher, call: HttpCall, protocol?: string): void {
@@ -223,6 +276,10 @@ export class HttpUpstream implements Closable {
 
 /** The upstream for these options, shared by everyone who names the same. */
 export function httpUpstream(lasting: Lasting, scope: Scope, options: UpstreamOrigin): HttpUpstream {
+  return lasting.hold(scope, `http:${nameOf(options)}`, () => new HttpUpstream(options));
+}
+
+function nameOf(options: UpstreamOrigin): string {
   const { origin, tls = {}, connectTimeoutMs, allowH2, version, keepalives, unixSocket } = options;
   const made = [
     new URL(origin).origin,
@@ -234,8 +291,12 @@ export function httpUpstream(lasting: Lasting, scope: Scope, options: UpstreamOr
     unixSocket,
   ];
   // Hashed: a private key may be among what it is made from.
-  const name = hash('sha256', canonicalJson(made), 'hex');
-  return lasting.hold(scope, `http:${name}`, () => new HttpUpstream(options));
+  return hash('sha256', canonicalJson(made), 'hex');
+}
+
+function dialling({ hostname, host, protocol, port }: URL, connect: Connect): Dial {
+  const target = { hostname: withoutBrackets(hostname), host, protocol, port };
+  return (done) => void connect(target, done);
 }
 
 /** By ALPN. */
@@ -249,18 +310,6 @@ function offered({ tls = {}, allowH2, version }: UpstreamOrigin): readonly Proto
       `http.version is ${version}, which backendTLS.alpn does not offer (${alpn.join(', ')})`,
     );
   return version === '2' ? HTTP2 : HTTP1;
-}
-
-function materialOf({ origin, tls = {}, log = silentLog }: UpstreamOrigin): TlsMaterial {
-  const { root, cert, key, insecure, insecureHost } = tls;
-  if (insecure)
-    log.warn({ origin }, 'backendTLS.insecure: certificates are not verified; whoever answers is believed');
-  else if (insecureHost)
-    log.warn(
-      { origin },
-      'backendTLS.insecureHost: names are not verified; any certificate vouched for will do',
-    );
-  return new TlsMaterial({ parts: { root, cert, key }, origin, log });
 }
 
 /** For upgrades, which need it. */

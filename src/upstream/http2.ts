@@ -14,10 +14,12 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { HttpCall } from './call.ts';
 
+export type Dial = (done: (error: Error | null, socket: Socket | null) => void) => void;
+
 export interface Http2Options {
   readonly origin: URL;
   /** Opens a connection; with TLS it has offered by ALPN what the caller speaks. */
-  readonly dial: (done: (error: Error | null, socket: Socket | null) => void) => void;
+  readonly dial: Dial;
   /** An upstream over TLS chose HTTP/1.1: takes over its connection and the calls that were waiting for it. */
   readonly fallback: (socket: Socket, calls: readonly HttpCall[]) => void;
   readonly headersTimeoutMs: number;

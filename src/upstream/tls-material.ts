@@ -5,7 +5,7 @@
  */
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { GatewayError } from '../core/errors.ts';
-import type { Log } from '../core/ports.ts';
+import { type Log, silentLog } from '../core/ports.ts';
 import { checkCertificates, checkPair, PemFiles, pemText } from '../lib/pem-files.ts';
 
 const PARTS = ['root', 'cert', 'key'] as const;
@@ -65,6 +65,27 @@ export class TlsMaterial {
       );
     }
   }
+}
+
+interface Verified {
+  readonly origin: string;
+  readonly tls?:
+    | (TlsParts & { readonly insecure?: boolean | undefined; readonly insecureHost?: boolean | undefined })
+    | undefined;
+  readonly log?: Log | undefined;
+}
+
+/** Throws CONFIG_INVALID. The log hears of what is not verified. */
+export function tlsMaterial({ origin, tls = {}, log = silentLog }: Verified): TlsMaterial {
+  const { root, cert, key, insecure, insecureHost } = tls;
+  if (insecure)
+    log.warn({ origin }, 'backendTLS.insecure: certificates are not verified; whoever answers is believed');
+  else if (insecureHost)
+    log.warn(
+      { origin },
+      'backendTLS.insecureHost: names are not verified; any certificate vouched for will do',
+    );
+  return new TlsMaterial({ parts: { root, cert, key }, origin, log });
 }
 
 function contextOf(parts: TlsParts): SecureContext {

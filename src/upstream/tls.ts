@@ -44,8 +44,10 @@ export interface ConnectorOptions {
   readonly keepalives?: Keepalives | undefined;
   /** Resolves names in place of the system; addresses are connected to without it. */
   readonly lookup?: LookupFunction | undefined;
-  /** By ALPN, best first. An upstream that takes none of them is one that speaks HTTP/1.1. */
+  /** By ALPN, best first; empty: nothing. An upstream that takes none of them is one that speaks HTTP/1.1. */
   readonly offer: readonly Protocol[];
+  /** The upstream may end what it says and listen on. */
+  readonly halfOpen?: boolean | undefined;
 }
 
 export type Connect = buildConnector.connector;
@@ -62,12 +64,14 @@ export function serverName(origin: URL, tls: UpstreamTls): string | undefined {
 }
 
 export function connector(options: ConnectorOptions): Connect {
-  const { origin, connectTimeoutMs, unixSocket, lookup, material, keepalives } = options;
+  const { origin, connectTimeoutMs, unixSocket, lookup, material, keepalives, halfOpen = false } = options;
   const plain = buildConnector({
     timeout: connectTimeoutMs,
     socketPath: unixSocket ?? null,
     ...(keepalives && { keepAlive: keepalives.enabled, keepAliveInitialDelay: keepalives.time }),
     ...(lookup && { lookup }),
+    // Of the TLS above where there is some.
+    allowHalfOpen: halfOpen && !material,
   });
   if (!material) return plain;
   const begin = handshakes(options);
@@ -90,6 +94,7 @@ function handshakes({
   origin,
   tls,
   offer,
+  halfOpen = false,
 }: ConnectorOptions): (socket: Socket, context: SecureContext) => TLSSocket {
   const name = certifiedName(origin, tls);
   const servername = serverName(origin, tls);
@@ -99,13 +104,15 @@ function handshakes({
     // Said, because NODE_TLS_REJECT_UNAUTHORIZED=0 would turn off what is not.
     rejectUnauthorized: tls.insecure !== true,
     checkServerIdentity: (_host: string, shown: PeerCertificate) => nameProblem(shown, name, tls),
-    ALPNProtocols: [...offer],
+    ...(offer.length > 0 && { ALPNProtocols: [...offer] }),
   };
   let last: { readonly session: Buffer; readonly context: SecureContext } | undefined;
   return (socket, context) => {
     // Under other certificates or authorities everything is proved anew.
     const resumed = last?.context === context ? { session: last.session } : {};
     const secure = connect({ ...fixed, ...resumed, socket, secureContext: context });
+    // Node does not take it from the options where the socket is given.
+    secure.allowHalfOpen = halfOpen;
     keepSession(secure, (session) => {
       last = { session, context };
     });
@@ -143,7 +150,7 @@ function settle(
   secure.on('error', fail);
   secure.once('secureConnect', () => {
     secure.setTimeout(0, silent);
-    if (!secure.alpnProtocol && !offer.includes('http/1.1')) {
+    if (!secure.alpnProtocol && offer.length > 0 && !offer.includes('http/1.1')) {
       fail(new Error(`it agrees to none of the protocols it is offered (${offer.join(', ')})`));
       return;
     }

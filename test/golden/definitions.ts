@@ -29,7 +29,7 @@ const policies = [
   definePolicy({
     key: 'backendTLS',
     phase: 'transform',
-    attach: ['route', 'backend', 'target'],
+    attach: ['route', 'backend', 'target', 'tcpRoute'],
     schema: z.strictObject({ hostname: z.string().optional() }),
     build: unused,
   }),
@@ -43,7 +43,7 @@ const kinds = [
 
 const backends: BackendDefinition[] = [
   defineBackend({ key: 'mcp', schema: mcpSchema(kinds, policySetSchema(policies, 'target')), build: unused }),
-  defineBackend({ key: 'host', schema: z.string().min(1), build: unused }),
+  defineBackend({ key: 'host', schema: z.string().min(1), build: unused, dialer: unused }),
 ];
 
 export const definitions: Definitions = { policies, backends };

@@ -100,6 +100,28 @@ export const HTTP_LIMITS = {
     error: undefined,
     what: 'First message of such a handshake; a longer one ends the connection.',
   },
+  proxyHeader: {
+    value: 4 * KIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'PROXY header of version 2, with all its fields; a longer one ends the connection.',
+  },
+  connectionIdle: {
+    value: 1 * HOUR,
+    unit: 'ms',
+    error: 'CONNECTION_IDLE',
+    what: 'Time without a byte in either direction after which a connection of a `tcpRoutes` route, or a tunnel (CONNECT), is closed.',
+    key: 'config.limits.connectionIdle',
+    range: [100, 7 * 24 * HOUR],
+  },
+  connectionHalfOpen: {
+    value: 5 * MINUTE,
+    unit: 'ms',
+    error: 'CONNECTION_IDLE',
+    what: 'The same where one side has ended what it has to say: that is also what a side looks like that is gone.',
+    key: 'config.limits.connectionHalfOpen',
+    range: [100, 7 * 24 * HOUR],
+  },
   drain: {
     value: 60 * SECOND,
     unit: 'ms',

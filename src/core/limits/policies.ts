@@ -98,6 +98,12 @@ export const POLICY_LIMITS = {
     error: undefined,
     what: 'Time a backend is evicted (`health`), which grows from one eviction to the next, unless its `duration` is longer.',
   },
+  checkAnswer: {
+    value: 64 * KIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'Body of an answer to a check of a backend (`health.check`) that is read; of a longer one the rest is not.',
+  },
   agentCard: {
     value: 1 * MIB,
     unit: 'bytes',

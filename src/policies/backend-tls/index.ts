@@ -10,7 +10,7 @@ export { upstreamTls } from '../../upstream/tls.ts';
 export const backendTls = definePolicy({
   key: 'backendTLS',
   phase: 'resilience',
-  attach: ['route', 'backend', 'target'],
+  attach: ['route', 'backend', 'target', 'tcpRoute'],
   schema: backendTlsSchema,
   build: () => ({}),
 });

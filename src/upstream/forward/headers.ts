@@ -32,7 +32,8 @@ const REQUEST_OWN = new Set([
 /** Framing is not a client's to remove by naming it in Connection. */
 const KEPT = new Set(['content-length', 'host', 'set-cookie', 'cookie', 'authorization']);
 
-export function requestHeaders(exchange: Exchange): string[] {
+/** `via`: what a proxy that the client chose calls itself; such a one tells servers nothing about its clients. */
+export function requestHeaders(exchange: Exchange, via?: string): string[] {
   const { rawHeaders, headers, outbound } = exchange;
   const listed = connectionNames(headers['connection']);
   const result: string[] = [];
@@ -49,11 +50,14 @@ export function requestHeaders(exchange: Exchange): string[] {
   }
   if (cookies !== undefined) result.push('cookie', cookies);
   // gRPC servers insist on it; the other codings TE may name are for one hop.
-  if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(text(headers['te']) ?? '')) result.push('te', 'trailers');
+  const te = text(headers['te']);
+  if (te !== undefined && /(?:^|,)\s*trailers\s*(?:,|$)/i.test(te)) result.push('te', 'trailers');
   if (outbound?.host !== undefined) result.push('host', outbound.host);
   const { length } = outbound?.body ?? exchange.body;
   if (length !== undefined && length > 0) result.push('content-length', String(length));
-  return forwarded(exchange, result);
+  if (via === undefined) return forwarded(exchange, result);
+  result.push('via', `${exchange.httpVersion} ${via}`);
+  return result;
 }
 
 export function replyHeaders(headers: readonly string[]): string[] {
