@@ -41,13 +41,13 @@ export async function startTriedAgent({ line, longMs }: TriedAgentOptions): Prom
   const { port } = server.address() as AddressInfo;
   const place = await grpcPlace({ tls: false });
   const requestHandler = new DefaultRequestHandler(
-    cardOf(`http://127.0.0.1:${port}`, `127.0.0.1:${place.port}`),
+    cardOf(`http://127.0.0.1:${port}`, `http://127.0.0.1:${place.port}`),
     new InMemoryTaskStore(),
     new Worker(longMs),
     undefined,
     new InMemoryPushNotificationStore(),
     { send: async () => {} },
-    cardOf(`http://127.0.0.1:${port}`, `127.0.0.1:${place.port}`),
+    cardOf(`http://127.0.0.1:${port}`, `http://127.0.0.1:${place.port}`),
   );
   // The kit of 1.0 says no version, which means 0.3.
   app.use((request, _response, next) => {
@@ -74,6 +74,7 @@ export async function startTriedAgent({ line, longMs }: TriedAgentOptions): Prom
   };
 }
 
+/** `grpc` is a URL as well: the kit finds no host in anything else. */
 function cardOf(base: string, grpc: string): AgentCard {
   const at = (url: string, protocolBinding: string) => ({
     url,
