@@ -2,7 +2,7 @@
  * Calls over gRPC: their operation, and the few fields of their message that rules, logs and the check of webhooks want.
  * Field numbers are those of a2a.proto, of 1.0 (`lf.a2a.v1`) and of 0.3 (`a2a.v1`). Pure.
  */
-import { operationOf } from './operations.ts';
+import { GET_EXTENDED_CARD, operationOf } from './operations.ts';
 import { blocksAt, ProtobufError } from './protobuf.ts';
 import { namesSkill } from './request.ts';
 
@@ -79,11 +79,12 @@ const OLDER: Readonly<Record<string, string>> = {
 
 /** undefined: another service. */
 export function grpcCall(path: string): GrpcCall | undefined {
+  // Drafts of 1.0 had the package of 0.3; the extended card's method is the one they alone had.
   const [, name = '', method] = /^\/((?:lf\.)?a2a\.v1)\.A2AService\/(\w+)$/.exec(path) ?? [];
   if (method === undefined) return undefined;
   const operation = Object.hasOwn(OLDER, method) ? (OLDER[method] as string) : operationOf(method);
   const known = PACKAGES[name] ?? {};
-  const version = name === 'a2a.v1' ? '0.3' : '1.0';
+  const version = name === 'a2a.v1' && method !== GET_EXTENDED_CARD ? '0.3' : '1.0';
   return { operation, version, fields: Object.hasOwn(known, operation) ? known[operation] : undefined };
 }
 

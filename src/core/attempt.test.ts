@@ -30,6 +30,7 @@ const MEMBERS: Readonly<Record<keyof Exchange, true>> = {
   certificate: true,
   tls: true,
   outbound: true,
+  streams: true,
   tried: true,
   serves: true,
   witness: true,

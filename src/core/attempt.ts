@@ -28,6 +28,7 @@ export class Attempt implements Exchange {
   identity?: Identity;
   credentials?: Credential[];
   outbound?: Outbound;
+  streams?: boolean;
   tried?: Set<string>;
 
   constructor(of: Exchange, { body = of.body, header }: AttemptOptions = {}) {
@@ -42,6 +43,7 @@ export class Attempt implements Exchange {
     if (of.identity) this.identity = of.identity;
     if (of.credentials) this.credentials = of.credentials;
     if (of.outbound) this.outbound = of.outbound;
+    if (of.streams) this.streams = true;
     if (of.tried) this.tried = of.tried;
     if (header) this.#set(header);
   }

@@ -91,6 +91,8 @@ export interface Exchange {
   readonly tls?: ConnectionTls | undefined;
   /** What its upstream is asked instead of that; absent: nothing. */
   outbound?: Outbound;
+  /** Its answer is a stream that may be silent for long, whatever the client says it accepts. */
+  streams?: boolean;
   /** Keys of backends that have failed this exchange: a further try goes to another one where there is one. */
   tried?: Set<string>;
   /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */

@@ -20,14 +20,14 @@ describe('the SDK of Python', () => {
   });
 
   test('its agent says the same through the gateway, in each binding and version', async (t) => {
-    if (!uvx.available) return t.skip(uvx.reason);
+    if (!uvx.available) return t.skip(`the SDK: ${uvx.reason}`);
     const agent = await startPythonAgent(uvx);
     t.after(() => agent.close());
     await compare(t, agent, uvx);
   });
 
   test('its client hears the same from an agent of JavaScript', async (t) => {
-    if (!uvx.available) return t.skip(uvx.reason);
+    if (!uvx.available) return t.skip(`the SDK: ${uvx.reason}`);
     const agent = await startAgent({ grpc: 'plain' });
     t.after(() => agent.close());
     await compare(t, { port: Number(new URL(agent.url).port), grpcPort: agent.grpc?.port ?? 0 }, uvx);

@@ -130,8 +130,19 @@ describe('a call that takes its time', () => {
     await client.sendMessage(sending('hello'));
     await all(client.sendMessageStream(sending('hello')));
     await settled();
-    const [call, stream] = agent.seen.filter(({ url }) => url === '/rpc');
-    assert.notEqual(call?.port, stream?.port);
+    // Whatever it says it accepts.
+    const body = JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'SendStreamingMessage',
+      params: { message: { messageId: 'm', role: 'ROLE_USER', parts: [{ text: 'hello' }] } },
+    });
+    const headers = { 'content-type': 'application/json', 'a2a-version': '1.0', accept: '*/*' };
+    const reply = await fetch(`${originOf(gateway)}/rpc`, { method: 'POST', headers, body });
+    assert.match(await reply.text(), /TASK_STATE_COMPLETED/);
+    const [call, ...streams] = agent.seen.filter(({ url }) => url === '/rpc');
+    assert.equal(streams.length, 2);
+    for (const stream of streams) assert.notEqual(stream.port, call?.port);
   });
 
   for (const way of WAYS) {

@@ -41,13 +41,13 @@ export async function startTriedAgent({ line, longMs }: TriedAgentOptions): Prom
   const { port } = server.address() as AddressInfo;
   const place = await grpcPlace({ tls: false });
   const requestHandler = new DefaultRequestHandler(
-    cardOf(`http://127.0.0.1:${port}`, `127.0.0.1:${place.port}`),
+    cardOf(`http://127.0.0.1:${port}`, `http://127.0.0.1:${place.port}`),
     new InMemoryTaskStore(),
     new Worker(longMs),
     undefined,
     new InMemoryPushNotificationStore(),
     { send: async () => {} },
-    cardOf(`http://127.0.0.1:${port}`, `127.0.0.1:${place.port}`),
+    cardOf(`http://127.0.0.1:${port}`, `http://127.0.0.1:${place.port}`),
   );
   // The kit of 1.0 says no version, which means 0.3.
   app.use((request, _response, next) => {
@@ -74,6 +74,7 @@ export async function startTriedAgent({ line, longMs }: TriedAgentOptions): Prom
   };
 }
 
+/** `grpc` is a URL as well: the kit finds no host in anything else. */
 function cardOf(base: string, grpc: string): AgentCard {
   const at = (url: string, protocolBinding: string) => ({
     url,
@@ -112,9 +113,10 @@ function cardOf(base: string, grpc: string): AgentCard {
   } as unknown as AgentCard;
 }
 
-/** Long enough for the kit to see a task before it is done. */
+/** Long enough for the kit to see a task as it begins. */
 const SHORT_MS = 300;
 
+/** Leaves its tasks at work, as the kit wants to meet them, unless it waits for the end of one. */
 class Worker implements AgentExecutor {
   readonly #longMs: number;
   readonly #cancels = new Map<string, () => void>();
@@ -123,30 +125,40 @@ class Worker implements AgentExecutor {
     this.#longMs = longMs;
   }
 
-  cancelTask = async (taskId: string): Promise<void> => {
-    this.#cancels.get(taskId)?.();
+  cancelTask = async (taskId: string, bus: ExecutionEventBus): Promise<void> => {
+    const cancel = this.#cancels.get(taskId);
+    if (cancel) cancel();
+    else say(bus, { taskId, contextId: '' }, TaskState.TASK_STATE_CANCELED);
   };
 
   async execute(context: RequestContext, bus: ExecutionEventBus): Promise<void> {
     const { taskId, contextId, userMessage } = context;
-    const status = (state: TaskState) => ({ state, timestamp: new Date().toISOString(), message: undefined });
     const task: Task = context.task ?? {
       id: taskId,
       contextId,
-      status: status(TaskState.TASK_STATE_SUBMITTED),
+      status: statusOf(TaskState.TASK_STATE_SUBMITTED),
       artifacts: [],
       history: [userMessage],
       metadata: undefined,
     };
     bus.publish(AgentEvent.task(task));
-    const say = (state: TaskState): void =>
-      bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status: status(state), metadata: undefined }));
-    say(TaskState.TASK_STATE_WORKING);
-    const ms = userMessage.messageId.startsWith('test-resubscribe') ? this.#longMs : SHORT_MS;
+    say(bus, context, TaskState.TASK_STATE_WORKING);
+    const isLong = userMessage.messageId.startsWith('test-resubscribe');
     const cancelled = new Promise<TaskState>((resolve) => {
       this.#cancels.set(taskId, () => resolve(TaskState.TASK_STATE_CANCELED));
     });
-    say(await Promise.race([cancelled, pause(ms, TaskState.TASK_STATE_COMPLETED)]));
+    const end = await Promise.race([cancelled, pause(isLong ? this.#longMs : SHORT_MS)]);
     this.#cancels.delete(taskId);
+    if (end !== undefined || isLong) say(bus, context, end ?? TaskState.TASK_STATE_COMPLETED);
   }
+}
+
+function say(bus: ExecutionEventBus, { taskId, contextId }: Named, state: TaskState): void {
+  bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status: statusOf(state), metadata: undefined }));
+}
+
+type Named = Pick<RequestContext, 'taskId' | 'contextId'>;
+
+function statusOf(state: TaskState) {
+  return { state, timestamp: new Date().toISOString(), message: undefined };
 }

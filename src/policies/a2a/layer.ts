@@ -27,6 +27,7 @@ export function a2aLayer(config: A2aConfig, { requestBytes, ...deps }: A2aDeps):
       const inner = new Attempt(exchange, { body });
       const isCard = asksForCard(question);
       if (isCard) inner.rawHeaders = cardRequest(exchange.rawHeaders);
+      else if (STREAMS.has(question.facts.method ?? '')) inner.streams = true;
       const answer = await next(inner);
       if (isTunnel(answer)) return answer;
       if (!isCard) return observed(answer, question);
@@ -37,6 +38,9 @@ export function a2aLayer(config: A2aConfig, { requestBytes, ...deps }: A2aDeps):
     }
   };
 }
+
+/** Silent for as long as the agent thinks, and none of them may keep other calls waiting. */
+const STREAMS: ReadonlySet<string> = new Set(['SendStreamingMessage', 'SubscribeToTask']);
 
 function asksForCard({ facts: { method } }: Question): boolean {
   return method === GET_CARD || method === GET_EXTENDED_CARD;

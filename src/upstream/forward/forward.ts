@@ -88,7 +88,8 @@ function outgoing(
 }
 
 /** Nothing but a stream will do, or it is what GET asks for: it may last, and must not take a connection from calls. */
-function asksForStream({ method, headers }: Exchange): boolean {
+function asksForStream({ method, headers, streams }: Exchange): boolean {
+  if (streams) return true;
   const { accept } = headers;
   if (accept?.includes('text/event-stream') !== true) return false;
   return method === 'GET' || /^\s*text\/event-stream\s*(?:;[^,]*)?$/i.test(String(accept));
