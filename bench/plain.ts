@@ -69,10 +69,11 @@ export function same(expected: string): (answer: string) => void {
 
 const backend = ({ url }: PlainUpstream) => ({ host: url });
 
-/** Whoever forwards plain HTTP reads no request, so this floor does not, either. */
+/** Whoever forwards plain HTTP reads no request, so the floor does not, either; the one beside it does. */
 const forwardLegs: Shape['legs'] = (variant) => [
   direct,
   floor('streamed'),
+  { ...floor(), name: 'collecting floor' },
   gateway({ backend }, variant),
   nginx,
 ];

@@ -290,7 +290,7 @@ function parseFailure(error: NodeJS.ErrnoException, limits: Limits): GatewayErro
 }
 
 /** Bytes up to which copying a body costs less than writing it as a piece of its own. */
-const ONE_WRITE = 2 * 1024;
+const ONE_WRITE = 4 * 1024;
 
 /** Bytes that may wait unwatched for a client that does not read. */
 const UNWATCHED = 16 * 1024;

@@ -52,6 +52,11 @@ export class Api implements Closable {
     this.#options = options;
   }
 
+  /** The one in force; undefined before it has been read. */
+  get description(): Description | undefined {
+    return this.#description;
+  }
+
   /** Rejects with a GatewayError where there is none yet. */
   async current(): Promise<Description> {
     return this.#description ?? (await this.#read());
