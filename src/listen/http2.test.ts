@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { collect, signal } from '../../test/e2e/http-harness.ts';
 import { Accepting, reply } from '../../test/fixtures/accepting.ts';
-import { beginning, END_STREAM, FRAME, framesOf, type Got, get } from '../../test/fixtures/raw-http2.ts';
+import { beginning, END_STREAM, FRAME, type Frame, framesOf, get } from '../../test/fixtures/raw-http2.ts';
 import type { GatewayError } from '../core/errors.ts';
 import { Flow } from '../lib/flow.ts';
 
@@ -174,7 +174,9 @@ describe('an HTTP/2 reply', () => {
     accepting.own(async () => socket.destroy());
     socket.write(Buffer.concat([beginning(), get(1)]));
     const got: Buffer[] = [];
-    const frames = async (enough: (all: readonly Got[]) => boolean): Promise<readonly Got[]> => {
+    const frames = async (
+      enough: (all: readonly Required<Frame>[]) => boolean,
+    ): Promise<readonly Required<Frame>[]> => {
       for (;;) {
         const all = framesOf(Buffer.concat(got)).filter(({ stream }) => stream > 0);
         if (enough(all)) return all;
