@@ -21,6 +21,7 @@ const CONCURRENCY = 2;
 const SYSTEM = {
   curl: 'curl',
   chromium: 'chromium',
+  git: 'git',
   openssl: 'openssl',
   ps: 'procps',
   'redis-server': 'redis-server',

@@ -150,14 +150,13 @@ const A2A = record('The request to an agent, where `a2a` stands at the route or 
   skill: text('The skill it is for, as its metadata say; null when they do not.'),
 });
 
-const CONNECTION_ROOTS: Variables = { source: SOURCE };
 const HTTP_ROOTS: Variables = {
   request: REQUEST,
   jwt: JWT,
   apiKey: API_KEY,
   basicAuth: BASIC_AUTH,
   a2a: A2A,
-  ...CONNECTION_ROOTS,
+  source: SOURCE,
 };
 
 /** Roots of the Rust gateway that exist nowhere here yet. */

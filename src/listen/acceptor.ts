@@ -9,10 +9,11 @@ import type { Addresses, Connection } from '../core/connection.ts';
 import type { ProxyProtocolPlan } from '../core/plan.ts';
 import type { Closable } from '../core/scope.ts';
 import type { Service } from '../core/service.ts';
+import { breakOff } from '../lib/underlying.ts';
 import { addressed, addressesOf, isAddressed } from './addresses.ts';
 import { bind } from './bind.ts';
 import { HANDSHAKE } from './client-hello.ts';
-import { passOn } from './connection.ts';
+import { type Passing, passOn } from './connection.ts';
 import { configure, http1Server } from './http1.ts';
 import { http2Server } from './http2.ts';
 import type { Limits } from './limits.ts';
@@ -65,6 +66,7 @@ export class Acceptor implements Closable {
   readonly #sockets = new Set<Socket>();
   /** Connections that have not said anything yet, or are not done with their handshake. */
   readonly #silent = new Set<Socket>();
+  readonly #passed = new WeakSet<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #servers: readonly Server[] = [];
   #drained: (() => void) | undefined;
@@ -126,7 +128,11 @@ export class Acceptor implements Closable {
         };
       });
     }
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets) {
+      // Of what is passed on nobody but a reset says that it is not complete.
+      if (this.#passed.has(socket)) breakOff(socket);
+      else socket.destroy();
+    }
     this.#http2.close();
   }
 
@@ -180,8 +186,7 @@ export class Acceptor implements Closable {
   #enter(arriving: Arriving): void {
     const { socket, entry } = arriving;
     if (entry.tcp) {
-      this.#heard(socket);
-      passOn(socket, { serve: entry.tcp, protocol: 'tcp', serverName: undefined }, this.#serving);
+      this.#passOn(socket, { socket, serve: entry.tcp, protocol: 'tcp', serverName: undefined });
       return;
     }
     socket.setTimeout(
@@ -246,11 +251,7 @@ export class Acceptor implements Closable {
   #enterTls({ socket, speak }: Arriving, first: Buffer): void {
     socket.setTimeout(0);
     this.#entrance.enter(socket, first, {
-      taken: (over, passing) => {
-        over.on('error', ignore);
-        this.#heard(socket);
-        passOn(over, passing, this.#serving);
-      },
+      taken: (passing) => this.#passOn(socket, passing),
       secured: (secure) => {
         secure.on('error', ignore);
         this.#heard(socket);
@@ -259,6 +260,14 @@ export class Acceptor implements Closable {
         else speak(secure);
       },
     });
+  }
+
+  /** `accepted`: what is passed, or what it came over. */
+  #passOn(accepted: Socket, passing: Passing): void {
+    this.#heard(accepted);
+    this.#passed.add(accepted);
+    passing.socket.on('error', ignore);
+    passOn(passing, this.#serving);
   }
 
   #heard(socket: Socket): void {

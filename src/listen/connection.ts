@@ -1,7 +1,7 @@
 /** A connection whose bytes are passed on: what is known of it, and its record from the first moment to the last. */
 import type { Socket } from 'node:net';
 import type { Connection } from '../core/connection.ts';
-import { asGatewayError } from '../core/errors.ts';
+import { asGatewayError, type ErrorCode } from '../core/errors.ts';
 import type { Service } from '../core/service.ts';
 import type { ConnectionRecord } from '../core/signals.ts';
 import { addressesOf } from './addresses.ts';
@@ -9,6 +9,8 @@ import { tlsOf } from './secured.ts';
 import type { Serving } from './serving.ts';
 
 export interface Passing {
+  /** Still has all its bytes to be read. */
+  readonly socket: Socket;
   readonly serve: Service<Connection, void>;
   /** Of what passes, or of what it is within. */
   readonly protocol: ConnectionRecord['protocol'];
@@ -16,26 +18,29 @@ export interface Passing {
   readonly serverName: string | undefined;
 }
 
-/** `socket` still has all its bytes to be read; when it is over, it is closed. */
-export function passOn(socket: Socket, passing: Passing, serving: Pick<Serving, 'ports' | 'draining'>): void {
+/** When it is over, the socket is closed. */
+export function passOn(passing: Passing, serving: Pick<Serving, 'ports' | 'draining'>): void {
   const { clock, signals } = serving.ports;
   const begun = clock.monotonic();
-  const connection = connectionOf(socket, passing, clock.now());
+  const connection = connectionOf(passing, clock.now());
   const { record } = connection;
   const end = (error?: unknown): void => {
     if (error !== undefined) {
       const { code, message } = asGatewayError(error);
-      record.reason = serving.draining && code === 'CANCELLED' ? 'SHUTTING_DOWN' : code;
+      record.reason = serving.draining && CUT.has(code) ? 'SHUTTING_DOWN' : code;
       record.error = message;
     }
     record.ms = clock.monotonic() - begun;
-    socket.destroy();
+    passing.socket.destroy();
     signals.connectionEnded(record);
   };
   passing.serve(connection).then(() => end(), end);
 }
 
-function connectionOf(socket: Socket, { protocol, serverName }: Passing, startedAt: number): Connection {
+/** What it looks like to be cut where a port is closed. */
+const CUT: ReadonlySet<ErrorCode> = new Set(['CANCELLED', 'ROUTE_NOT_FOUND']);
+
+function connectionOf({ socket, protocol, serverName }: Passing, startedAt: number): Connection {
   const tls = tlsOf(socket);
   const addresses = addressesOf(socket);
   return {

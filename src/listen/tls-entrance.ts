@@ -17,7 +17,7 @@ export type TlsChoice = (serverName: string | undefined) => TlsHandler | undefin
 interface Entered {
   secured(secure: TLSSocket): void;
   /** What is passed on, and by whom. */
-  taken(over: Socket, passing: Passing): void;
+  taken(passing: Passing): void;
 }
 
 interface Entering extends Entered {
@@ -86,9 +86,9 @@ export class TlsEntrance {
         done();
         secured(secure);
       },
-      taken: (over, passing) => {
+      taken: (passing) => {
         done();
-        taken(over, passing);
+        taken(passing);
       },
     });
   }
@@ -134,7 +134,7 @@ export class TlsEntrance {
     handler.accept(socket, {
       serverName,
       secured,
-      taken: (over, serve) => taken(over, { serve, protocol: 'tls', serverName }),
+      taken: (over, serve) => taken({ socket: over, serve, protocol: 'tls', serverName }),
       failed,
     });
   }

@@ -121,7 +121,9 @@ export class Relay {
     if (this.#closed.has(side)) return;
     this.#closed.add(side);
     if (this.#closed.size === 2) this.#options.over(this.#error);
-    else if (!this.#ended.has(side) || !side.writableFinished) this.#broken(side);
+    // A stream that is reset ends first: what the other side has yet to say, nobody hears any more.
+    else if (!this.#ended.has(side) || !this.#ended.has(this.#other(side)) || !side.writableFinished)
+      this.#broken(side);
   }
 }
 
