@@ -20,12 +20,15 @@ export interface RelayOptions extends SilenceLimits {
   readonly endpoint: string;
   /** Where the bytes of both directions are counted. */
   readonly counts: { bytesIn: number; bytesOut: number };
-  /** Once, when both are closed; `error`: why it has not ended by itself. */
-  readonly over: (error?: GatewayError) => void;
 }
 
 export class Relay {
   readonly #options: RelayOptions;
+  #over: (error: GatewayError | undefined) => void = () => {};
+  /** When both are closed; why they have not ended by themselves. */
+  readonly over = new Promise<GatewayError | undefined>((resolve) => {
+    this.#over = resolve;
+  });
   readonly #ended = new Set<Socket>();
   readonly #closed = new Set<Socket>();
   #error: GatewayError | undefined;
@@ -99,7 +102,7 @@ export class Relay {
   #close(side: Socket): void {
     if (this.#closed.has(side)) return;
     this.#closed.add(side);
-    if (this.#closed.size === 2) this.#options.over(this.#error);
+    if (this.#closed.size === 2) this.#over(this.#error);
     else if (!this.#ended.has(side) || !side.writableFinished) this.#broken(side);
   }
 }
