@@ -19,7 +19,13 @@ const HOP = new Set([
   'upgrade',
 ]);
 
+const streamed = process.argv[3] === 'streamed';
+
 const server = createServer((request, response) => {
+  if (streamed) {
+    forward(request, response, hasBody(request) ? request : undefined);
+    return;
+  }
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () =>
@@ -27,7 +33,12 @@ const server = createServer((request, response) => {
   );
 });
 
-function forward(request: IncomingMessage, response: ServerResponse, body: Buffer | undefined): void {
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+
+type Body = Buffer | IncomingMessage | undefined;
+
+function forward(request: IncomingMessage, response: ServerResponse, body: Body): void {
   const headers: string[] = [];
   for (let index = 0; index < request.rawHeaders.length; index += 2) {
     const name = request.rawHeaders[index] as string;

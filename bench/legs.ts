@@ -1,15 +1,12 @@
 /** What is measured against what: no proxy, the floor, this gateway, other gateways from the package registry. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Era } from '../src/mcp/revisions.ts';
 import { gatewayIsBuilt, startGateway } from '../test/fixtures/gateway.ts';
 import { installPackage } from '../test/fixtures/packages.ts';
 import { freePort, type Started, start, untilListening } from '../test/fixtures/programs.ts';
+import { announcedPort, cache, here, node, orStop, stopAll } from './processes.ts';
 import { measuredCore, otherCores } from './sample.ts';
-
-const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-const cache = fileURLToPath(new URL('../../.cache/bench/', import.meta.url));
 
 /** What stands behind a leg. */
 export interface Behind {
@@ -19,6 +16,8 @@ export interface Behind {
 
 export interface Running {
   readonly url: string;
+  /** No MCP is spoken there. */
+  readonly plain?: boolean;
   /** The old transport, where a peer serves nothing else. */
   readonly oldSse?: boolean;
   /** What clients speak; legacy unless given. */
@@ -37,16 +36,6 @@ export interface Leg {
   /** Which scenarios it can take part in. */
   readonly fits: (behind: Behind) => boolean;
   start(behind: Behind): Promise<Running>;
-}
-
-const node = (core: readonly string[], ...args: string[]): Started => {
-  const [command = '', ...rest] = [...core, process.execPath, ...args];
-  return start(command, rest);
-};
-
-async function announcedPort(started: Started): Promise<number> {
-  const text = await started.said(/ready (\d+)/);
-  return Number(text[1]);
 }
 
 interface Upstream {
@@ -83,12 +72,6 @@ const floor: Leg = {
     return { url, pid: started.pid, echo: () => 'echo', stop: stopAll(started, upstream) };
   },
 };
-
-const stopAll =
-  (...parts: readonly { stop(): Promise<void> }[]) =>
-  async (): Promise<void> => {
-    for (const part of parts) await part.stop();
-  };
 
 /** A change to the gateway that is measured against the gateway as shipped. */
 export interface Variant {
@@ -140,16 +123,6 @@ const stdioCommand = (tools: number): string[] => [
   here('upstream-stdio.js'),
   String(tools),
 ];
-
-/** What was started for a leg does not outlive a leg that did not start. */
-async function orStop<T>(parts: readonly { stop(): Promise<void> }[], started: Promise<T>): Promise<T> {
-  try {
-    return await started;
-  } catch (error) {
-    await stopAll(...parts)();
-    throw error;
-  }
-}
 
 async function startMeasured(
   targets: unknown[],

@@ -7,11 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gatewayIsBuilt } from '../test/fixtures/gateway.ts';
 import { ablations } from './ablations.ts';
+import { apiLoad } from './api-load.ts';
+import { apiScenarios } from './apis.ts';
 import { guarded } from './guarded.ts';
 import { type Lane, openSessions } from './lanes.ts';
 import { floor, gatewayHttp, type Leg, ours, peers, type Running } from './legs.ts';
 import { type Measurement, measure } from './load.ts';
 import { pairScenarios } from './pairs.ts';
+import { plainScenarios } from './plain.ts';
 import { hotFunctions } from './profile.ts';
 import {
   COST,
@@ -27,12 +30,22 @@ import {
   type LoadScenario,
   type MemoryScenario,
   scenarios as mainScenarios,
+  type ReportScenario,
   type Scenario,
 } from './scenarios.ts';
 
-const scenarios: readonly Scenario[] = [...mainScenarios, ...pairScenarios, guarded];
+const scenarios: readonly Scenario[] = [
+  ...mainScenarios,
+  ...plainScenarios,
+  ...apiScenarios,
+  apiLoad,
+  ...pairScenarios,
+  guarded,
+];
 
 const WARM_UP_SECONDS = 1;
+/** Rounds are many where they are short; starting a process never is. */
+const MOST_STARTS = 5;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -52,13 +65,16 @@ const idleSeconds = Number(values.idle);
 const results = fileURLToPath(new URL('../../results/', import.meta.url));
 const profiles = `${results}profile`;
 
-function chosenLegs(scenario: Scenario): readonly Leg[] {
+/** The scenarios of which legs take turns. */
+type Compared = Exclude<Scenario, ReportScenario>;
+
+function chosenLegs(scenario: Compared): readonly Leg[] {
   const all = allLegs(scenario);
   const wanted = values.legs?.split(',');
   return wanted ? all.filter(({ name }) => wanted.some((part) => name.startsWith(part))) : all;
 }
 
-function allLegs(scenario: Scenario): readonly Leg[] {
+function allLegs(scenario: Compared): readonly Leg[] {
   const profiled = {
     name: 'profiled',
     nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profiles}`],
@@ -173,12 +189,20 @@ async function main(): Promise<void> {
   };
   for (const scenario of scenarios) {
     if (!isWanted(scenario, wanted)) continue;
+    const heading = `### ${scenario.name}: ${scenario.about}\n`;
+    if (scenario.kind === 'report') {
+      const { table, results } = await scenario.run(Math.min(rounds, MOST_STARTS));
+      console.log(`${heading}\n${table}\n`);
+      report[scenario.name] = results;
+      continue;
+    }
     const legs = chosenLegs(scenario).filter((leg) => leg.fits(scenario.behind));
     if (legs.length === 0) continue;
-    console.log(`### ${scenario.name}: ${scenario.about}\n`);
+    console.log(heading);
     if (scenario.kind === 'load') {
       const results = await runLoad(scenario, legs);
-      console.log(`${loadTable(results, scenario.legs ? COST : OF_THE_FLOOR)}\n`);
+      const { legs: own, compared = own ? COST : OF_THE_FLOOR } = scenario;
+      console.log(`${loadTable(results, compared)}\n`);
       report[scenario.name] = results.map((result) => ({ ...result, summary: summarise(result.rounds) }));
     } else {
       const results = await runMemory(scenario, legs);

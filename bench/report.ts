@@ -57,29 +57,29 @@ export interface Comparison {
   ratio(rounds: Rounds, reference: Rounds): number;
 }
 
+/** Requests for the CPU time that the floor needs for one. */
 export const OF_THE_FLOOR: Comparison = {
   heading: 'of the floor',
   find: (results) => results.find(({ leg }) => leg === 'floor'),
-  ratio: (rounds, reference) => median(rates(rounds)) / median(rates(reference)),
+  ratio: (rounds, reference) => 1 / costRatio(rounds, reference),
 };
 
+/** CPU time of a request, by that of the first leg. */
+export const COST: Comparison = { heading: 'cost', find: ([first]) => first, ratio: costRatio };
+
 /**
- * CPU time of a request, by that of the first leg. Round by round, because legs take turns: what else the machine does
- * in a round weighs on each of them. The half of the rounds counts in which the two cost least together: a request
- * costs several times as much while others fight for the caches.
+ * Round by round, because legs take turns: what else the machine does in a round weighs on each of them. The half of the
+ * rounds counts in which the two cost least together: a request costs several times as much while others fight for the
+ * caches.
  */
-export const COST: Comparison = {
-  heading: 'cost',
-  find: ([first]) => first,
-  ratio: (rounds, reference) => {
-    const others = rates(reference);
-    const pairs = rates(rounds).map((rate, round) => ({ cost: 1 / rate, other: 1 / (others[round] ?? 0) }));
-    const quiet = pairs
-      .sort((a, b) => a.cost + a.other - b.cost - b.other)
-      .slice(0, Math.ceil(pairs.length / 2));
-    return median(quiet.map(({ cost, other }) => cost / other));
-  },
-};
+function costRatio(rounds: Rounds, reference: Rounds): number {
+  const others = rates(reference);
+  const pairs = rates(rounds).map((rate, round) => ({ cost: 1 / rate, other: 1 / (others[round] ?? 0) }));
+  const quiet = pairs
+    .sort((a, b) => a.cost + a.other - b.cost - b.other)
+    .slice(0, Math.ceil(pairs.length / 2));
+  return median(quiet.map(({ cost, other }) => cost / other));
+}
 
 const rates = (rounds: Rounds): number[] =>
   rounds.flatMap(({ requests, cpuSeconds }) => (cpuSeconds ? [requests / cpuSeconds] : []));

@@ -30,8 +30,13 @@ function cpuInTicks(pid: number): number | undefined {
   return fields ? (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND : undefined;
 }
 
-export function rssMegabytes(pid: number): number | undefined {
-  const kilobytes = /VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
+export const rssMegabytes = (pid: number): number | undefined => megabytes(pid, /VmRSS:\s+(\d+)/);
+
+/** The most it has had. */
+export const peakMegabytes = (pid: number): number | undefined => megabytes(pid, /VmHWM:\s+(\d+)/);
+
+function megabytes(pid: number, line: RegExp): number | undefined {
+  const kilobytes = line.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
   return kilobytes === undefined ? undefined : Number(kilobytes) / 1024;
 }
 
@@ -58,6 +63,11 @@ export const otherCores: readonly string[] = taskset
 export function leaveMeasuredCore(): void {
   if (!taskset) return;
   spawnSync('taskset', ['-a', '-p', '-c', cores > 2 ? `0-${cores - 2}` : '0', String(process.pid)]);
+}
+
+/** For a process that something else has started. */
+export function toMeasuredCore(pid: number): void {
+  if (taskset) spawnSync('taskset', ['-a', '-p', '-c', String(cores - 1), String(pid)]);
 }
 
 export function machine(): string {

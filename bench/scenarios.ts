@@ -11,6 +11,7 @@ import {
   withConnection,
 } from './lanes.ts';
 import type { Behind, Leg, Running, Variant } from './legs.ts';
+import type { Comparison } from './report.ts';
 import { closeSession, endpoint, exchange, openSession, request, type Session } from './session.ts';
 
 export interface LoadScenario {
@@ -20,8 +21,10 @@ export interface LoadScenario {
   readonly behind: Behind;
   /** Not measured unless it is named. */
   readonly onRequest?: boolean;
-  /** Instead of those every scenario has; costs are compared with the first one. */
+  /** Instead of those every scenario has. */
   readonly legs?: (variant: Partial<Variant>) => readonly Leg[];
+  /** Unless given, those every scenario has are compared with the floor, others with the first of them. */
+  readonly compared?: Comparison;
   /** Lanes in parallel; each has one request in flight. */
   readonly lanes: number;
   open(running: Running, lanes: number): Promise<Lane[]>;
@@ -37,7 +40,15 @@ export interface MemoryScenario {
   readonly sessions: number;
 }
 
-export type Scenario = LoadScenario | MemoryScenario;
+/** Measures by itself, and has a table of its own. */
+export interface ReportScenario {
+  readonly kind: 'report';
+  readonly name: string;
+  readonly about: string;
+  run(rounds: number): Promise<{ readonly table: string; readonly results: unknown }>;
+}
+
+export type Scenario = LoadScenario | MemoryScenario | ReportScenario;
 
 const LANES = 16;
 

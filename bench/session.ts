@@ -57,6 +57,23 @@ export function modernRequest(to: Endpoint, { id, method, params, capabilities }
   return bytesOf(to, `POST ${to.path} HTTP/1.1`, { headers, body });
 }
 
+export interface PlainRequest {
+  readonly method: string;
+  readonly accept?: string;
+  /** JSON. */
+  readonly body?: string;
+}
+
+/** The bytes of one request that is no MCP. */
+export function plainRequest(to: Endpoint, { method, accept = '*/*', body }: PlainRequest): Buffer {
+  const content =
+    body === undefined
+      ? ''
+      : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+  const head = `Host: localhost:${to.port}\r\nUser-Agent: bench/1\r\nAccept: ${accept}\r\n`;
+  return Buffer.from(`${method} ${to.path} HTTP/1.1\r\n${head}${content}\r\n${body ?? ''}`);
+}
+
 function bytesOf(to: Endpoint, line: string, { headers, body }: { headers: string[]; body: string }): Buffer {
   const payload = Buffer.from(body);
   const lines = [

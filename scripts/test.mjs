@@ -21,9 +21,11 @@ const CONCURRENCY = 2;
 const SYSTEM = {
   curl: 'curl',
   chromium: 'chromium',
+  git: 'git',
   openssl: 'openssl',
   ps: 'procps',
   'redis-server': 'redis-server',
+  nginx: 'nginx',
 };
 
 const total = { passed: 0, failed: 0, skipped: 0 };

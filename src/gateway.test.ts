@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { z } from 'zod';
+import { raw } from '../test/e2e/http-harness.ts';
 import { testPlan } from '../test/fixtures/test-plan.ts';
 import { settled, type TestPorts, testPorts } from '../test/fixtures/test-ports.ts';
 import { defineBackend } from './core/backend.ts';
@@ -287,4 +288,29 @@ test('without listening there are no ports, and an address is for binds without 
     placed.gateway.plan?.binds.map(({ address }) => address),
     ['0.0.0.0', '127.0.0.1'],
   );
+});
+
+test('a tunnel leads to internal binds, and to ports that its clients could have connected to themselves', async (t) => {
+  const [local, open, far] = [await freePort(), await freePort(), await freePort()];
+  const routes = (config: string) => [{ path: '/', backends: [{ kind: 'noting', config }] }];
+  const world = new World(t);
+  await world.gateway.apply(
+    testPlan([
+      { port: local, connect: 'tunnel', routes: [] },
+      { port: open, address: '0.0.0.0', connect: 'tunnel', routes: routes('open') },
+      { port: far, routes: routes('loopback') },
+      { port: 7, mode: 'internal', routes: routes('internal') },
+    ]),
+  );
+  const ask = async (from: number, to: number): Promise<string> => {
+    const request = 'GET / HTTP/1.0\r\nHost: localhost\r\n\r\n';
+    const answer = await raw(from, `CONNECT a.test:${to} HTTP/1.1\r\nHost: x\r\n\r\n${request}`);
+    return /^HTTP\/1.1 200 [\s\S]*\r\n\r\n(\w+)$/.exec(answer)?.[1] ?? answer.slice(9, 12);
+  };
+  assert.equal(await ask(local, 7), 'internal');
+  assert.equal(await ask(open, 7), 'internal');
+  assert.equal(await ask(local, far), 'loopback');
+  assert.equal(await ask(local, open), 'open');
+  assert.equal(await ask(open, far), '404');
+  assert.equal(await ask(local, 8), '404');
 });

@@ -6,14 +6,16 @@
 import type { Definitions } from './config/definitions.ts';
 import type { Lasting } from './core/backend.ts';
 import { GatewayError } from './core/errors.ts';
-import type { Answer, Exchange } from './core/exchange.ts';
+import type { Answer, Exchange, Tunnel } from './core/exchange.ts';
 import type { BindPlan, Plan, SettingsPlan } from './core/plan.ts';
 import type { Ports } from './core/ports.ts';
 import { type Closable, type Scope, SharedPool } from './core/scope.ts';
 import { buildGeneration, type Generation } from './generation/build.ts';
 import { loadedFor } from './generation/loading.ts';
+import { isLoopbackHost } from './lib/address.ts';
 import { Acceptor } from './listen/acceptor.ts';
 import { portLimits } from './listen/limits.ts';
+import { tunnelInto, tunnelPlace } from './listen/tunnel-entrance.ts';
 
 export interface GatewayOptions {
   readonly definitions: Definitions;
@@ -145,16 +147,18 @@ export class Gateway implements Closable {
     running.release = () => void this.#retire(running);
     this.#alive.add(running);
     this.#running = running;
-    const limits = portLimits(plan.settings);
     for (const [key, bound] of fresh) {
       this.#bound.set(key, bound);
-      bound.acceptor.configure(limits);
+      bound.acceptor.configure(portLimits(plan.settings, bound.bind.connect));
     }
     for (const { backend } of generation.backends) backend.activate?.();
     if (before) retireMissing(before.generation, generation);
     this.#closeUnused(plan);
     if (before) await this.#replace(before);
-    for (const { backend } of generation.backends) backend.start?.();
+    for (const { backend, health } of generation.backends) {
+      backend.start?.();
+      health?.start?.();
+    }
   }
 
   async #build(plan: Plan): Promise<Generation> {
@@ -195,6 +199,17 @@ export class Gateway implements Closable {
       running.inFlight -= 1;
       if (running.replaced && running.inFlight === 0) running.release();
     }
+  }
+
+  /** CONNECT to a port of the gateway itself. */
+  #enter({ address }: BindPlan, exchange: Exchange): Tunnel {
+    const place = tunnelPlace(exchange);
+    const all = [...this.#bound.values()];
+    const bound =
+      all.find((one) => portOf(one) === place.port && mayEnter(one.bind, address)) ??
+      all.find(({ bind }) => bind.mode === 'internal' && bind.port === undefined);
+    if (!bound) throw new GatewayError('ROUTE_NOT_FOUND', `no tunnel leads to port ${place.port}`);
+    return tunnelInto(bound.acceptor, exchange, place);
   }
 
   /** Opens the ports that are new, before the swap: a port that is taken must not cost the old configuration. */
@@ -243,7 +258,8 @@ export class Gateway implements Closable {
       ports,
       handle: (exchange) => this.#serve(bind.port, exchange),
       entry: () => this.#running?.generation.entries.get(bind.port),
-      limits: portLimits(settings),
+      enter: (exchange) => this.#enter(bind, exchange),
+      limits: portLimits(settings, bind.connect),
     });
     const { port } = bind.mode === 'internal' ? { port: 0 } : await acceptor.listen();
     return { bind, port, acceptor };
@@ -272,6 +288,17 @@ export class Gateway implements Closable {
 function retireMissing(before: Generation, next: Generation): void {
   const kept = new Set(next.backends.map(({ key }) => key));
   for (const { key, backend } of before.backends) if (!kept.has(key)) backend.retire?.();
+}
+
+/** An internal one opens none: it is found by the port that is asked for. */
+function portOf({ bind, port }: Bound): number | undefined {
+  return bind.mode === 'internal' ? bind.port : port;
+}
+
+/** A tunnel leads to nobody who is kept from its clients: the others listen where these could have connected as well. */
+function mayEnter({ mode, address }: BindPlan, from: string | undefined): boolean {
+  if (mode === 'internal' || address === from || address === '0.0.0.0' || address === '::') return true;
+  return isLoopbackHost(address ?? 'localhost') && isLoopbackHost(from ?? 'localhost');
 }
 
 function bindKey(bind: BindPlan): string {

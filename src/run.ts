@@ -200,12 +200,20 @@ async function openServers(
         version: VERSION,
         plan: inForce(gateway.plan, plan.settings),
         targets: targetStates(gateway),
+        backends: backendStates(gateway),
         generations: gateway.generationsAlive,
       }),
     };
     addresses['admin'] = scope.own(await startAdmin(adminAddr, source)).address;
   }
   return addresses;
+}
+
+/** Backends that are watched (`health`). */
+function backendStates({ generation }: Gateway): object[] {
+  return (generation?.backends ?? []).flatMap(({ key, health }) =>
+    health?.report ? { name: key, ...health.report() } : [],
+  );
 }
 
 /** Ready: every target has been tried once. A dead one must not keep the others from serving. */

@@ -1,4 +1,5 @@
 /** What ships: the visible list. Importing a module does nothing; being in this list makes it part of the gateway. */
+import { dynamicBackend } from './backends/dynamic/index.ts';
 import { host } from './backends/host/index.ts';
 import { mcpBackend } from './backends/mcp/index.ts';
 import type { Definitions } from './config/definitions.ts';
@@ -19,6 +20,7 @@ import { csrf } from './policies/csrf/index.ts';
 import { delay } from './policies/delay/index.ts';
 import { directResponse } from './policies/direct-response/index.ts';
 import { health } from './policies/health/index.ts';
+import { http } from './policies/http/index.ts';
 import { jwtAuth } from './policies/jwt-auth/index.ts';
 import { localRateLimit } from './policies/local-rate-limit/index.ts';
 import { mcpAuthentication } from './policies/mcp-authentication/index.ts';
@@ -29,6 +31,7 @@ import { requestMirror } from './policies/request-mirror/index.ts';
 import { requestRedirect } from './policies/request-redirect/index.ts';
 import { responseHeaderModifier } from './policies/response-header-modifier/index.ts';
 import { retry } from './policies/retry/index.ts';
+import { tcp } from './policies/tcp/index.ts';
 import { timeout } from './policies/timeout/index.ts';
 import { transformations } from './policies/transformations/index.ts';
 import { urlRewrite } from './policies/url-rewrite/index.ts';
@@ -83,6 +86,8 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     requestMirror,
     retry,
     health,
+    http,
+    tcp,
     ...(additions.policies ?? []),
   ].map(policy);
   const targets = [stdioTarget, mcpTarget, sseTarget, openapiTarget, ...(additions.targets ?? [])].map(
@@ -94,7 +99,7 @@ export function standardWith(additions: Additions, replacing: Replacing = {}): D
     policySetSchema(policies, 'target'),
     new Set(outgoing.map(({ key }) => key)),
   );
-  return { policies, backends: [mcp, host, ...(additions.backends ?? [])].map(backend) };
+  return { policies, backends: [mcp, host, dynamicBackend(), ...(additions.backends ?? [])].map(backend) };
 }
 
 function same<T>(definition: T): T {

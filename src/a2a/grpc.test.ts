@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type GrpcFields, GrpcMessageError, grpcCall, readGrpc } from './grpc.ts';
+import { type GrpcFields, grpcCall, readGrpc } from './grpc.ts';
+import { ProtobufError } from './protobuf.ts';
 
 const V1 = '/lf.a2a.v1.A2AService/';
 const V03 = '/a2a.v1.A2AService/';
@@ -24,7 +25,11 @@ test('methods of both packages have the names of 1.0, and other services are non
   assert.equal(grpcCall(`${V1}SendMessage`)?.operation, 'SendMessage');
   assert.equal(grpcCall(`${V03}TaskSubscription`)?.operation, 'SubscribeToTask');
   assert.equal(grpcCall(`${V03}GetAgentCard`)?.operation, 'GetExtendedAgentCard');
-  assert.deepEqual(grpcCall(`${V1}constructor`), { operation: 'constructor', fields: undefined });
+  assert.deepEqual(grpcCall(`${V1}constructor`), {
+    operation: 'constructor',
+    version: '1.0',
+    fields: undefined,
+  });
   for (const path of ['/grpc.health.v1.Health/Check', '/x.a2a.v1.A2AService/GetTask', `${V1}GetTask/x`, '/'])
     assert.equal(grpcCall(path), undefined, path);
 });
@@ -32,7 +37,7 @@ test('methods of both packages have the names of 1.0, and other services are non
 test('tasks, contexts and webhooks are found where each version has them', () => {
   const url = 'https://hooks.example.com/';
   const message = Buffer.concat([field(1, 'm'), field(2, 'c'), field(3, 't')]);
-  const sent = { taskId: 't', contextId: 'c', webhooks: [url] };
+  const sent = { taskId: 't', contextId: 'c', webhooks: [url], skill: undefined };
   assert.deepEqual(read(`${V1}SendMessage`, field(2, message), field(3, field(2, field(4, url)))), sent);
   assert.deepEqual(read(`${V03}SendMessage`, field(1, message), field(2, field(2, field(2, url)))), sent);
   assert.equal(read(`${V1}GetTask`, field(1, 'tenant'), field(2, 't')).taskId, 't');
@@ -45,6 +50,7 @@ test('tasks, contexts and webhooks are found where each version has them', () =>
     taskId: undefined,
     contextId: undefined,
     webhooks: [],
+    skill: undefined,
   });
 });
 
@@ -54,6 +60,19 @@ test('fields that come twice all count, and other kinds of fields are passed ove
   const config = (url: string) => field(3, field(2, field(4, url)));
   assert.deepEqual(read(`${V1}SendMessage`, numbers, config('a'), fixed, config('b')).webhooks, ['a', 'b']);
   assert.throws(() => read(`${V1}GetTask`, field(2, 'a'), field(2, 'b')), /two tasks/);
+});
+
+test('the skill is found in the metadata of the message and of the request', () => {
+  const struct = (name: string, value: string) =>
+    field(1, Buffer.concat([field(1, name), field(2, field(3, value))]));
+  const asking = (...metadata: Buffer[]) => field(2, Buffer.concat(metadata.map((each) => field(6, each))));
+  assert.equal(read(`${V1}SendMessage`, asking(struct('skillId', 'echo'))).skill, 'echo');
+  assert.equal(read(`${V1}SendStreamingMessage`, field(4, struct('skill_id', 'echo'))).skill, 'echo');
+  assert.equal(read(`${V03}SendMessage`, field(1, field(6, struct('skill', 'echo')))).skill, 'echo');
+  assert.equal(read(`${V03}SendMessage`, field(3, struct('skill', 'echo'))).skill, 'echo');
+  const two = [asking(struct('skill', 'echo')), field(4, struct('skillId', 'shell'))];
+  assert.equal(read(`${V1}SendMessage`, ...two).skill, undefined);
+  assert.equal(read(`${V1}SendMessage`, asking(struct('skills', 'echo'))).skill, undefined);
 });
 
 test('what is not one whole message in the clear is refused', () => {
@@ -70,5 +89,5 @@ test('what is not one whole message in the clear is refused', () => {
     framed(Buffer.from([0x13])),
     framed(Buffer.alloc(12, 0xff)),
   ])
-    assert.throws(() => readGrpc(body, fields), GrpcMessageError, body.toString('hex'));
+    assert.throws(() => readGrpc(body, fields), ProtobufError, body.toString('hex'));
 });

@@ -1,4 +1,4 @@
-/** What a short JSON answer says that logs want to know. Reads; changes nothing. Pure. */
+/** What a short JSON answer, or an event of a stream, says that logs want to know. Reads; changes nothing. Pure. */
 import { type JsonText, lex, Shape } from '../lib/json-text.ts';
 
 export interface Answered {
@@ -13,7 +13,15 @@ export interface Answered {
 
 const TASK = { id: true, contextId: true, status: { state: true } } as const;
 const MESSAGE = { taskId: true, contextId: true, messageId: true } as const;
-const PAYLOAD = { ...TASK, ...MESSAGE, task: TASK, message: MESSAGE } as const;
+const UPDATE = { taskId: true, contextId: true, status: { state: true } } as const;
+const PAYLOAD = {
+  ...TASK,
+  ...MESSAGE,
+  task: TASK,
+  message: MESSAGE,
+  statusUpdate: UPDATE,
+  artifactUpdate: UPDATE,
+} as const;
 const SHAPE = new Shape({ error: { code: true }, result: PAYLOAD, ...PAYLOAD });
 const ERROR = SHAPE.slot('error');
 const CODE = SHAPE.slot('error', 'code');
@@ -24,14 +32,19 @@ const IN_BODY = slotsBelow();
 
 function slotsBelow(...before: string[]) {
   const at = (...path: string[]): number => SHAPE.slot(...before, ...path);
+  const below = (name: string): number[] => [
+    ...['message', 'statusUpdate', 'artifactUpdate'].map((of) => at(of, name)),
+    at(name),
+  ];
   return {
     task: at('task'),
     message: at('message'),
     messageId: at('messageId'),
-    state: [at('task', 'status', 'state'), at('status', 'state')],
-    taskId: [at('task', 'id'), at('message', 'taskId'), at('taskId')],
+    update: [at('statusUpdate'), at('artifactUpdate')],
+    state: [at('task', 'status', 'state'), at('statusUpdate', 'status', 'state'), at('status', 'state')],
+    taskId: [at('task', 'id'), ...below('taskId')],
     id: at('id'),
-    contextId: [at('task', 'contextId'), at('message', 'contextId'), at('contextId')],
+    contextId: [at('task', 'contextId'), ...below('contextId')],
   };
 }
 
@@ -45,7 +58,7 @@ export function readReply(bytes: Buffer, isRpc: boolean): Answered | undefined {
   }
   const slots = isRpc ? IN_RESULT : IN_BODY;
   const state = first(text, slots.state);
-  const isTask = text.has(slots.task) || state !== undefined;
+  const isTask = text.has(slots.task) || state !== undefined || slots.update.some((slot) => text.has(slot));
   const isMessage = text.has(slots.message) || text.has(slots.messageId);
   const code = text.has(CODE) ? Number(text.raw(CODE).toString('latin1')) : Number.NaN;
   return {

@@ -105,12 +105,16 @@ function skillOf(text: JsonText, slots: readonly number[]): string | undefined {
       start: text.startOf(slot),
       end: text.endOf(slot),
     })) {
-      if (folded(name) !== 'skillid' && name !== 'skill') continue;
+      if (!namesSkill(name)) continue;
       const value: unknown = JSON.parse(text.bytes.toString('utf8', start, end));
       if (typeof value === 'string') found.add(value);
     }
   }
   return found.size === 1 ? [...found][0] : undefined;
+}
+
+export function namesSkill(name: string): boolean {
+  return name === 'skill' || folded(name) === 'skillid';
 }
 
 /** What users put into a message is theirs: members of the parameters, or of a body of HTTP+JSON. */

@@ -1,5 +1,5 @@
 /** What the policies about authentication do with an exchange: find, verify, take out, note who it is, or refuse. */
-import { GatewayError } from '../core/errors.ts';
+import { type ErrorDetail, GatewayError } from '../core/errors.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
 import type { Credential, Identity } from '../core/identity.ts';
 import type { Layer } from '../core/service.ts';
@@ -43,7 +43,7 @@ async function authenticate(authentication: Authentication, exchange: Exchange):
     refused = false;
     tell(authentication, exchange, { outcome: 'absent' });
     if (mode !== 'strict') return;
-    const detail = { headers: ['www-authenticate', challenge(undefined, exchange)] };
+    const detail = challenging(place, challenge(undefined, exchange));
     throw new GatewayError('UNAUTHENTICATED', `${what} is needed (${place.name})`, detail);
   } catch (error) {
     if (refused && isAboutCredential(error))
@@ -54,7 +54,7 @@ async function authenticate(authentication: Authentication, exchange: Exchange):
       return;
     }
     throw error instanceof GatewayError && error.code === 'UNAUTHENTICATED'
-      ? challenged(error, (problem) => challenge(problem, exchange))
+      ? challenged(error, place, (problem) => challenge(problem, exchange))
       : error;
   }
 }
@@ -80,8 +80,18 @@ function isAboutCredential(error: unknown): error is GatewayError {
   );
 }
 
-function challenged(error: GatewayError, challenge: (problem: string) => string): GatewayError {
+function challenged(
+  error: GatewayError,
+  place: CredentialPlace,
+  challenge: (problem: string) => string,
+): GatewayError {
   if (error.detail.headers) return error;
-  const headers = ['www-authenticate', challenge(error.message)];
-  return new GatewayError(error.code, error.message, { ...error.detail, headers });
+  const detail = { ...error.detail, ...challenging(place, challenge(error.message)) };
+  return new GatewayError(error.code, error.message, detail);
+}
+
+/** Programs give their credentials to a proxy when it asks as one (RFC 9110 section 11.7). */
+function challenging({ name }: CredentialPlace, challenge: string): ErrorDetail {
+  if (name !== 'header proxy-authorization') return { headers: ['www-authenticate', challenge] };
+  return { http: 407, headers: ['proxy-authenticate', challenge] };
 }

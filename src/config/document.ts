@@ -63,7 +63,7 @@ export interface BindDocument {
   port?: number;
   address?: string;
   mode: 'standard' | 'internal';
-  tunnelProtocol: 'direct' | 'proxy';
+  tunnelProtocol: 'direct' | 'proxy' | 'connect';
   listeners: ListenerDocument[];
 }
 
@@ -305,9 +305,9 @@ function bindSchema({ policies }: Definitions, route: z.ZodRawShape, tcpRoute: z
       .enum(['standard', 'internal'])
       .default('standard')
       .meta({ description: '`internal`: opens no socket; reached from within the gateway alone.' }),
-    tunnelProtocol: z.enum(['direct', 'proxy']).default('direct').meta({
+    tunnelProtocol: z.enum(['direct', 'proxy', 'connect']).default('direct').meta({
       description:
-        '`proxy`: each connection begins with a PROXY header; `frontendPolicies.proxy` says which.',
+        '`proxy`: each connection begins with a PROXY header; `frontendPolicies.proxy` says which. `connect`: only CONNECT is taken, and the connection goes on at the bind that has the port asked for.',
     }),
     listeners: z.array(listener).default([]).meta({ description: 'Told apart by hostname.' }),
   });

@@ -160,12 +160,27 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
   backendPolicies: {
     keys: 'a2a ai authorization backendAuth backendTLS backendTunnel extAuthz health http inferenceRouting mcpAuthorization mcpGuardrails requestHeaderModifier requestRedirect responseHeaderModifier sessionAffinity tcp transformations',
-    inside: { backendAuth: 'backendAuth', transformations: 'transformations', backendTLS: 'backendTLS' },
+    inside: {
+      backendAuth: 'backendAuth',
+      transformations: 'transformations',
+      backendTLS: 'backendTLS',
+      http: 'http',
+      tcp: 'tcp',
+    },
   },
   targetPolicies: {
     keys: 'backendAuth backendTLS backendTunnel http requestHeaderModifier tcp transformations',
-    inside: { backendAuth: 'backendAuth', transformations: 'transformations', backendTLS: 'backendTLS' },
+    inside: {
+      backendAuth: 'backendAuth',
+      transformations: 'transformations',
+      backendTLS: 'backendTLS',
+      http: 'http',
+      tcp: 'tcp',
+    },
   },
+  http: { keys: 'requestTimeout version', inside: {} },
+  tcp: { keys: 'connectTimeout keepalives', inside: { keepalives: 'keepalives' } },
+  keepalives: { keys: 'enabled interval retries time', inside: {} },
   cors: { keys: 'allowCredentials allowHeaders allowMethods allowOrigins exposeHeaders maxAge', inside: {} },
   jwtAuth: {
     keys: 'audiences issuer jwks jwtValidationOptions location mode providers',
@@ -217,7 +232,7 @@ const VALUES: Readonly<Record<string, string>> = {
   'localRateLimit.type': 'tokens',
   'conditionalRateLimit.type': 'tokens',
   'descriptor.type': 'tokens',
-  'bind.tunnelProtocol': 'hboneWaypoint hboneGateway connect',
+  'bind.tunnelProtocol': 'hboneWaypoint hboneGateway',
   'listener.protocol': 'HBONE',
   'tls.mode': 'dynamicCa',
 };

@@ -11,7 +11,7 @@ import {
   type SettableLimit,
   STANDARD_LIMITS,
 } from '../core/limits.ts';
-import type { ClientHttpPlan, ProxyProtocolPlan } from '../core/plan.ts';
+import type { ClientHttpPlan, ConnectMode, ProxyProtocolPlan } from '../core/plan.ts';
 import { durationSchema } from '../core/schema.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { formatSize, parseSize } from '../lib/size.ts';
@@ -21,6 +21,7 @@ export type LimitsDocument = Partial<Record<SettableLimit, number>>;
 export interface FrontendDocument {
   http: FrontendHttpDocument;
   tls: { handshakeTimeout?: number };
+  connect: { mode: 'deny' | ConnectMode };
   proxy?: ProxyProtocolPlan;
   proxyProtocol?: ProxyProtocolPlan;
 }
@@ -112,6 +113,16 @@ const httpSchema = z
   .default({})
   .meta({ description: 'HTTP with clients, over each port.' });
 
+const connectSchema = z
+  .strictObject({
+    mode: z.enum(['deny', 'route', 'tunnel']).meta({
+      description:
+        '`deny`: such requests are refused. `route`: they find their route like any other, and a `dynamic` backend there opens the tunnel. `tunnel`: nothing else is taken, and the connection goes on at the bind that has the port asked for.',
+    }),
+  })
+  .default({ mode: 'deny' })
+  .meta({ description: 'What becomes of CONNECT, on each port (default: it is refused).' });
+
 const proxySchema = z
   .strictObject({
     version: z
@@ -132,6 +143,7 @@ export const frontendSchema = z
       .strictObject({ handshakeTimeout: ofRow('tlsHandshake') })
       .default({})
       .meta({ description: 'TLS with clients, over each port.' }),
+    connect: connectSchema,
     proxy: proxySchema.meta({
       description: 'Every connection to every port begins with a PROXY header, which says whose it is.',
     }),
@@ -158,6 +170,19 @@ export function clientHttp({ http }: FrontendDocument): ClientHttpPlan {
     pongMs: http.http2KeepaliveTimeout,
     connectionMs: http.maxConnectionDuration,
   };
+}
+
+/** Of a port; what is within a tunnel is not tunnelled again. */
+export function connectMode(
+  { connect: { mode } }: FrontendDocument,
+  bind: { mode: 'standard' | 'internal'; tunnelProtocol?: string },
+): ConnectMode | undefined {
+  if (bind.mode === 'internal') return mode === 'route' ? mode : undefined;
+  return mode === 'tunnel' || bind.tunnelProtocol === 'connect'
+    ? 'tunnel'
+    : mode === 'route'
+      ? mode
+      : undefined;
 }
 
 /** Of a port: the settings say so for all ports, the port for itself. */

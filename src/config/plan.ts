@@ -26,7 +26,7 @@ import type {
   RouteDocument,
   ValueMatchDocument,
 } from './document.ts';
-import { clientHttp, limitSettings, proxyProtocol } from './limits.ts';
+import { clientHttp, connectMode, limitSettings, proxyProtocol } from './limits.ts';
 import { effectiveProtocol, isHttp, listenerTls } from './listener-tls.ts';
 import { backendName, splitGatewayRef, usesGateways } from './references.ts';
 import type { TcpRouteDocument } from './tcp-routes.ts';
@@ -71,6 +71,7 @@ function bindPlans(context: Context): BindPlan[] {
     address,
     mode,
     proxyProtocol: proxyProtocol(frontendPolicies, tunnelProtocol),
+    connect: connectMode(frontendPolicies, { mode, tunnelProtocol }),
     listeners: listeners.map((listener) => {
       const { name, namespace, hostname, tls, policies, routes, tcpRoutes } = listener;
       const full = within(namespace, name ?? hostname ?? 'default');
@@ -100,6 +101,7 @@ function gatewayPlans(context: Context): BindPlan[] {
     address: gateway.address,
     mode: 'standard',
     proxyProtocol: proxyProtocol(document.frontendPolicies),
+    connect: connectMode(document.frontendPolicies, { mode: 'standard' }),
     listeners: gatewayListeners(context, name, gateway).map((listener) => {
       const place = { gateway: name, listener: listener.name, port: gateway.port };
       const http = isHttp(listener.protocol);
@@ -179,6 +181,7 @@ function mcpPlan(context: Context): BindPlan[] {
       address: undefined,
       mode: 'standard',
       proxyProtocol: proxyProtocol(context.document.frontendPolicies),
+      connect: connectMode(context.document.frontendPolicies, { mode: 'standard' }),
       listeners: [{ ...MCP_LISTENER, routes: [route] }],
     },
   ];

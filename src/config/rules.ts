@@ -11,6 +11,7 @@ import { isHttp } from './listener-tls.ts';
 import { backendName, type Fields, fields, splitGatewayRef, usesGateways } from './references.ts';
 import { type At, type Check, didYouMean, items, member, members, oneOf } from './rule-walk.ts';
 import { dialerKinds } from './tcp-routes.ts';
+import { checkTunnels } from './tunnel-rules.ts';
 
 export function checkRules(value: unknown, definitions: Definitions): Finding[] {
   const check: Check = { definitions, findings: [] };
@@ -23,6 +24,7 @@ export function checkRules(value: unknown, definitions: Definitions): Finding[] 
   for (const bind of items(document, 'binds')) checkBind(check, bind);
   for (const gateway of members(document, 'gateways')) checkGateway(check, gateway);
   checkProxyProtocol(check, document);
+  checkTunnels(check, document);
   for (const backend of items(document, 'backends')) oneOf(check, backend, kindKeys(check));
   for (const route of allRoutes(document)) checkRoute(check, document, route);
   for (const route of items(document, 'routes')) checkGatewayRefs(check, document, route);

@@ -28,6 +28,7 @@ export class Attempt implements Exchange {
   identity?: Identity;
   credentials?: Credential[];
   outbound?: Outbound;
+  streams?: boolean;
   tried?: Set<string>;
 
   constructor(of: Exchange, { body = of.body, header }: AttemptOptions = {}) {
@@ -42,6 +43,7 @@ export class Attempt implements Exchange {
     if (of.identity) this.identity = of.identity;
     if (of.credentials) this.credentials = of.credentials;
     if (of.outbound) this.outbound = of.outbound;
+    if (of.streams) this.streams = true;
     if (of.tried) this.tried = of.tried;
     if (header) this.#set(header);
   }
@@ -64,6 +66,14 @@ export class Attempt implements Exchange {
 
   get scheme(): Exchange['scheme'] {
     return this.#of.scheme;
+  }
+
+  get destination(): Exchange['destination'] {
+    return this.#of.destination;
+  }
+
+  get absolute(): Exchange['absolute'] {
+    return this.#of.absolute;
   }
 
   get httpVersion(): Exchange['httpVersion'] {

@@ -5,8 +5,9 @@ import type { Answer, Exchange } from './exchange.ts';
 import type { McpGate, McpGuard } from './guard.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { RouteMatch, RoutePlan, SettingsPlan } from './plan.ts';
-import type { PolicySet } from './policy.ts';
+import type { PolicyProblem, PolicySet } from './policy.ts';
 import type { Ports } from './ports.ts';
+import type { Probe } from './probe.ts';
 import type { CallRetry } from './resilience.ts';
 import type { Closable, Lasting, Scope } from './scope.ts';
 import type { Service } from './service.ts';
@@ -25,6 +26,8 @@ export interface Backend {
   retire?(): void;
   /** The gateway stops: what would never end by itself (listening streams) ends now, calls in flight may finish. */
   drain?(): void;
+  /** Absent: nothing can be asked of it apart from exchanges. */
+  readonly probe?: Probe | undefined;
   /** Serves a client over a channel, where the backend's protocol has such a form. */
   connect?(channel: Channel): ChannelReceiver;
 }
@@ -59,6 +62,8 @@ export interface BackendDeps {
   readonly settings: SettingsPlan;
   /** What the route matches, as configured. */
   readonly matches?: readonly RouteMatch[];
+  /** Hosts that the route serves; none: any. */
+  readonly hostnames: readonly string[];
   /** Policies that concern the connection to the upstream (backendTLS), from route and backend, merged. */
   readonly policies: PolicySet;
   /** What the rules about MCP among some policies say together. */
@@ -71,19 +76,29 @@ export interface BackendDeps {
   outgoing(policies: PolicySet, wider?: PolicySet): Outgoing;
 }
 
-export interface BackendDefinition<C = unknown> {
+export interface BackendDefinition<C = unknown, L = unknown> {
   readonly key: string;
   readonly schema: ZodType<C>;
   /** Further requests that its route serves, as for a policy. */
   claims?(config: C, route: Pick<RoutePlan, 'matches' | 'policies'>): readonly RouteMatch[];
+  /** It leads wherever the client says: requests that are made of a proxy need not be for a host of ours. */
+  readonly forwards?: true;
+  /** Loads what building takes and nobody else should pay for, as for a policy; for those of whom `loads` says so. */
+  readonly load?: (ports: Pick<Ports, 'random'>) => Promise<L>;
+  loads?(config: C): boolean;
+  /** What is wrong with a config that its schema takes, as for a policy; at a route of this kind. */
+  problems?(config: C, loaded: L, at: 'route' | 'tcpRoute'): Iterable<PolicyProblem>;
   /** No network or child IO here: a build either succeeds or reports what is wrong with the plan. */
-  build(config: C, deps: BackendDeps): Backend;
+  build(config: C, deps: BackendDeps, loaded?: L): Backend;
   /** The same for connections whose bytes are passed on; absent where the kind serves requests alone. */
-  dialer?(config: C, deps: DialerDeps): Dialer;
+  dialer?(config: C, deps: DialerDeps, loaded?: L): Dialer;
 }
 
-export type DialerDeps = Pick<BackendDeps, 'ports' | 'lasting' | 'scope' | 'key' | 'label' | 'policies'>;
+export type DialerDeps = Pick<
+  BackendDeps,
+  'ports' | 'lasting' | 'scope' | 'key' | 'label' | 'hostnames' | 'policies'
+>;
 
-export function defineBackend<C>(definition: BackendDefinition<C>): BackendDefinition {
-  return definition as BackendDefinition as BackendDefinition<unknown>;
+export function defineBackend<C, L = unknown>(definition: BackendDefinition<C, L>): BackendDefinition {
+  return definition as unknown as BackendDefinition;
 }

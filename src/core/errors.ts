@@ -58,6 +58,8 @@ export const CATALOGUE = {
   LOGIN_NEEDED: client(403, -32042),
   FORBIDDEN_HOST: client(403, -32000),
   FORBIDDEN_ORIGIN: client(403, -32000),
+  /** Where a client asks to be led, `allow` of the backend does not lead: see docs/guides/forward-proxy.md. */
+  FORBIDDEN_DESTINATION: client(403, -32000),
   ROUTE_NOT_FOUND: client(404, -32601),
   MISDIRECTED: client(421, -32600),
   CANCELLED: client(499, -32800),
@@ -83,6 +85,8 @@ export const CATALOGUE = {
   SESSION_LIMIT: gateway(503, true),
   OVERLOADED: gateway(503, true),
   NO_BACKEND: gateway(500, false),
+  /** A request that has passed this gateway before, or a tunnel of it to itself. */
+  FORWARD_LOOP: gateway(508, false),
   SHUTTING_DOWN: gateway(503, true),
   /** The keys that tokens are verified with cannot be had: nothing is known about the token. */
   KEYS_UNAVAILABLE: gateway(503, true),

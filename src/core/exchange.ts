@@ -53,7 +53,7 @@ export interface Exchange {
   /** Unique in this process, for logs. */
   readonly id: string;
   readonly method: string;
-  /** Origin-form target as received, without what authentication took out of its query. */
+  /** Origin-form target as received (`/` of CONNECT), without what authentication took out of its query. */
   url: string;
   readonly path: string;
   /** Without the question mark; empty when there is none. Part of `url`. */
@@ -61,6 +61,8 @@ export interface Exchange {
   /** Host header or :authority, lower-cased, port included when given. */
   readonly authority: string;
   readonly scheme: 'http' | 'https';
+  /** Scheme of a target in absolute-form: what clients ask a proxy that they were told to use. */
+  readonly absolute?: 'http' | 'https' | undefined;
   readonly httpVersion: '1.0' | '1.1' | '2.0';
   /** Lower-cased names; repeated headers joined as node does. What authentication took out is undefined here. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -69,6 +71,8 @@ export interface Exchange {
   readonly body: RequestBody;
   readonly client: Endpoint;
   readonly local: Endpoint;
+  /** Where the client wanted to be led when it was led here instead: CONNECT to a port of this gateway. */
+  readonly destination?: Endpoint | undefined;
   /** Fires when the client goes away before the reply has been written. */
   readonly cancel: Cancel;
   /** Present when the client asks for a protocol upgrade (WebSocket) or CONNECT. */
@@ -87,6 +91,8 @@ export interface Exchange {
   readonly tls?: ConnectionTls | undefined;
   /** What its upstream is asked instead of that; absent: nothing. */
   outbound?: Outbound;
+  /** Its answer is a stream that may be silent for long, whatever the client says it accepts. */
+  streams?: boolean;
   /** Keys of backends that have failed this exchange: a further try goes to another one where there is one. */
   tried?: Set<string>;
   /** Set by routing: whether another path on this authority would reach the same route (legacy SSE announces one). */
@@ -124,3 +130,11 @@ export function header(exchange: Exchange, name: string): string | undefined {
 export function isListening({ method, headers }: Pick<Exchange, 'method' | 'headers'>): boolean {
   return method === 'GET' && headers['accept']?.includes('text/event-stream') === true;
 }
+
+/** gRPC, which needs HTTP/2 and reads errors in its own form; not gRPC-Web. */
+export function isGrpc({ headers }: Pick<Exchange, 'headers'>): boolean {
+  const type = headers['content-type'];
+  return typeof type === 'string' && GRPC.test(type);
+}
+
+const GRPC = /^application\/grpc(?:[+;\s]|$)/i;

@@ -132,12 +132,17 @@ export function allMappings(mappings: readonly HeaderMapping[]): HeaderMapping |
   };
 }
 
-/** Flat list. `names` in lower case. */
+/**
+ * Flat list. `names` in lower case; what is spelled with underscores instead goes as well, because to servers that read
+ * headers as variables (CGI, WSGI, PHP) it is the same name.
+ */
 export function withoutHeaders(headers: readonly string[], names: readonly string[]): readonly string[] {
   const kept: string[] = [];
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] as string;
-    if (!names.includes(name.toLowerCase())) kept.push(name, headers[at + 1] as string);
+    const lower = name.toLowerCase();
+    if (!names.includes(lower) && !names.includes(lower.replaceAll('_', '-')))
+      kept.push(name, headers[at + 1] as string);
   }
   return kept.length === headers.length ? headers : kept;
 }

@@ -24,8 +24,13 @@ export interface BindPlan {
   readonly mode: 'standard' | 'internal';
   /** How each connection begins; undefined: with what the client says. */
   readonly proxyProtocol: ProxyProtocolPlan | undefined;
+  /** What becomes of CONNECT; undefined: it is refused. */
+  readonly connect: ConnectMode | undefined;
   readonly listeners: readonly ListenerPlan[];
 }
+
+/** `route`: it finds its route like any request. `tunnel`: nothing else is taken, and leads to a bind of that port. */
+export type ConnectMode = 'route' | 'tunnel';
 
 /** A load balancer says whose a connection is, before anything else. */
 export interface ProxyProtocolPlan {

@@ -6,6 +6,7 @@ import type { HeaderMapping, Mirror, UpstreamCredentials } from './outgoing.ts';
 import type { Pages } from './pages.ts';
 import type { PolicySet, RouteMatch, SettingsPlan } from './plan.ts';
 import type { Ports } from './ports.ts';
+import type { Probe } from './probe.ts';
 import type { BackendHealth, CallRetry } from './resilience.ts';
 import type { Lasting, Scope } from './scope.ts';
 import type { Layer } from './service.ts';
@@ -63,6 +64,8 @@ export interface PolicyDeps {
   readonly level: AttachLevel;
   /** Absent where several routes lie behind (a listener's). */
   readonly route?: RouteFacts | undefined;
+  /** Of the backend it stands at, where that has one. */
+  readonly probe?: Probe | undefined;
 }
 
 export interface PolicyProblem {

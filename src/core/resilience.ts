@@ -6,6 +6,10 @@ import type { PolicySet } from './plan.ts';
 /** Whether a backend is fit for new traffic. */
 export interface BackendHealth {
   readonly evicted: boolean;
+  /** Runs at the swap: what it looks after is in force. */
+  start?(): void;
+  /** For a look from outside. */
+  report?(): Readonly<Record<string, unknown>>;
 }
 
 /** How often an MCP call that may be repeated is sent again. */

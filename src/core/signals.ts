@@ -17,6 +17,8 @@ export interface ExchangeRecord {
   user: string | undefined;
   status: number;
   bytesOut: number;
+  /** Of the client, where a tunnel counts them. */
+  bytesIn?: number;
   /** Milliseconds, filled at the end. */
   ms: number;
   /** Why the gateway answered itself: an ErrorCode, or undefined. */

@@ -90,6 +90,12 @@ const SOURCE = record(
   },
 );
 
+const DESTINATION = record('Where a connection is to go.', {
+  hostname: text('Name asked for in TLS; null without one.'),
+  address: text('What the client asked a tunnel for, be it a name; else the address it has connected to.'),
+  port: number('Port, likewise.'),
+});
+
 const JWT = map('Claims of the verified token; null without one.', {
   sub: text('Subject; any other claim likewise.'),
   rawToken: secret('The token itself.'),
@@ -144,14 +150,13 @@ const A2A = record('The request to an agent, where `a2a` stands at the route or 
   skill: text('The skill it is for, as its metadata say; null when they do not.'),
 });
 
-const CONNECTION_ROOTS: Variables = { source: SOURCE };
 const HTTP_ROOTS: Variables = {
   request: REQUEST,
   jwt: JWT,
   apiKey: API_KEY,
   basicAuth: BASIC_AUTH,
   a2a: A2A,
-  ...CONNECTION_ROOTS,
+  source: SOURCE,
 };
 
 /** Roots of the Rust gateway that exist nowhere here yet. */
@@ -160,7 +165,7 @@ export const LATER_ROOTS: Variables = {
   env: map('Pod, namespace and gateway of the process.'),
   llm: map('Models, tokens and costs of an LLM request.'),
   llmRequest: map('The LLM request as JSON.'),
-  destination: map('Where the connection went to.'),
+  destination: map('Where the connection of a request went to.'),
   backend: map('Name, type and protocol of the chosen backend.'),
   extauthz: map('What external authorization answered.'),
   extproc: map('What external processing answered.'),
@@ -171,8 +176,8 @@ export const LATER_ROOTS: Variables = {
 export const PLACES = {
   connection: {
     name: 'connection',
-    what: 'rules about connections',
-    roots: CONNECTION_ROOTS,
+    what: 'values of connections whose bytes are passed on',
+    roots: { source: SOURCE, destination: DESTINATION },
   },
   http: { name: 'http', what: 'rules and values of HTTP requests', roots: HTTP_ROOTS },
   response: {

@@ -4,7 +4,7 @@
  */
 
 import type { Definitions } from '../config/definitions.ts';
-import type { Backend, Lasting } from '../core/backend.ts';
+import type { Backend, BackendDeps, Lasting } from '../core/backend.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
 import { allGates, allGuards, type McpGate } from '../core/guard.ts';
@@ -21,6 +21,8 @@ import {
   type RouteFacts,
 } from '../core/policy.ts';
 import type { Ports } from '../core/ports.ts';
+import type { Probe } from '../core/probe.ts';
+import type { BackendHealth } from '../core/resilience.ts';
 import { Scope } from '../core/scope.ts';
 import { type Layer, type Service, stack } from '../core/service.ts';
 import { isLoopbackHost } from '../lib/address.ts';
@@ -61,6 +63,7 @@ export interface Generation {
 export interface BuiltBackend {
   readonly key: string;
   readonly backend: Backend;
+  readonly health: BackendHealth | undefined;
 }
 
 export interface BuiltRoute {
@@ -127,11 +130,12 @@ function isHttp({ protocol }: ListenerPlan): boolean {
 
 /** Where a listener takes connections as they come, it is the only one. */
 function entryOf(
-  { proxyProtocol, listeners }: BindPlan,
+  { proxyProtocol, connect, listeners }: BindPlan,
   tls: TlsChoice | undefined,
   [first]: readonly (TcpRoutes | undefined)[],
 ): Entry {
-  const tlsAlone = listeners.length > 0 && !listeners.some(isHttp);
+  const plain = connect === 'tunnel' ? listeners.some(({ tls: own }) => !own) : listeners.some(isHttp);
+  const tlsAlone = listeners.length > 0 && !plain;
   if (!first || listeners[0]?.protocol !== 'TCP') return { proxyProtocol, tls, tlsAlone };
   const tcp: Entry['tcp'] = async (connection) => {
     const serve = first.find(undefined);
@@ -179,10 +183,13 @@ function withClaims(route: RoutePlan, { definitions }: Building) {
     return (config !== undefined && claims?.(config, route.matches)) || [];
   });
   const byBackends = route.backends.flatMap(({ kind, config }) => {
-    const definition = definitions.backends.find(({ key }) => key === kind);
-    return definition?.claims?.(config, route) ?? [];
+    return definitionOf(kind, { definitions })?.claims?.(config, route) ?? [];
   });
   return { ...route, claims: [...byPolicies, ...byBackends] };
+}
+
+function definitionOf(kind: string, { definitions }: Pick<Building, 'definitions'>) {
+  return definitions.backends.find(({ key }) => key === kind);
 }
 
 /** What decides about MCP alone would say nothing where no MCP passes: whoever wrote it believes otherwise. */
@@ -217,7 +224,8 @@ function buildRoute(
   };
   const cors = policies['cors'] as CorsConfig | undefined;
   const guard = hostOrigin({
-    loopback: within.bind.address === undefined || isLoopbackHost(within.bind.address),
+    loopback: isOnLoopback(within.bind),
+    forwards: route.backends.some(({ kind }) => definitionOf(kind, building)?.forwards),
     hostNamed: within.listener.hostname !== undefined || route.hostnames.length > 0,
     originAllowed: cors ? originAllowed(cors) : () => false,
   });
@@ -227,6 +235,10 @@ function buildRoute(
   const parts = policyParts(route.policies, building, { ...place, route: facts, altitude: 'exchange' });
   const attempt = stack(attempts(parts), weighted(backends));
   return stack([named, guard, ...layersOf(parts)], attempt);
+}
+
+function isOnLoopback({ mode, address }: BindPlan): boolean {
+  return mode === 'standard' && (address === undefined || isLoopbackHost(address));
 }
 
 /**
@@ -244,15 +256,15 @@ function instanceKey({ key, backends }: RoutePlan, at: number, built: readonly B
 function buildBackend(at: number, route: RoutePlan, building: Building): WeightedBackend {
   const backend = route.backends[at] as RouteBackend;
   const instance = instanceKey(route, at, building.backends);
-  const { definitions, ports, lasting, scope, current, plan } = building;
-  const definition = definitions.backends.find(({ key }) => key === backend.kind);
+  const { definitions, ports, lasting, scope, current, plan, loaded } = building;
+  const definition = definitionOf(backend.kind, { definitions });
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
   const { key, kind } = backend;
   const place: Standing = { level: 'backend', key, route: { backends: [kind], matches: route.matches } };
   checkReach(backend.policies, building, place);
   const parts = (policies: PolicySet, altitude: Altitude, where = place) =>
     policyParts(policies, building, { ...where, altitude });
-  const built = definition.build(backend.config, {
+  const deps: BackendDeps = {
     ports,
     lasting,
     scope,
@@ -261,6 +273,7 @@ function buildBackend(at: number, route: RoutePlan, building: Building): Weighte
     key: instance,
     label: `${route.name ?? route.key} > ${backend.kind}`,
     matches: route.matches,
+    hostnames: route.hostnames,
     policies: mergePolicies(definitions.policies, route.policies, backend.policies),
     guard: (policies) => allGuards(parts(policies, 'mcp').map(({ mcp }) => mcp)),
     gate: (target) => {
@@ -272,11 +285,12 @@ function buildBackend(at: number, route: RoutePlan, building: Building): Weighte
     retry: () => parts(route.policies, 'mcp', routePlace(route)).find(({ retry }) => retry)?.retry,
     outgoing: (policies, wider = {}) =>
       outgoing(parts(mergePolicies(definitions.policies, wider, policies), 'outgoing')),
-  });
-  building.backends.push({ key: instance, backend: built });
-  const own = parts(backend.policies, 'exchange');
+  };
+  const built = located(`backend ${key}`, () => definition.build(backend.config, deps, loaded?.get(kind)));
+  const own = parts(backend.policies, 'exchange', { ...place, probe: built.probe });
   const service = stack(layersOf(own), built.handle);
   const health = own.find((part) => part.health)?.health;
+  building.backends.push({ key: instance, backend: built, health });
   return { key: backend.key, weight: backend.weight, backend: built, health, service };
 }
 
@@ -298,6 +312,7 @@ interface Standing {
   /** Of what it stands at; stays the same over reloads. */
   readonly key: string;
   readonly route?: RouteFacts;
+  readonly probe?: Probe | undefined;
 }
 
 function routePlace({ key, backends, matches }: RoutePlan): Standing & { readonly route: RouteFacts } {
@@ -313,14 +328,14 @@ const HTTP_ONLY: readonly Altitude[] = ['exchange'];
 function policyParts(
   policies: PolicySet,
   { definitions, ports, lasting, scope, pages, plan, loaded }: Building,
-  { altitude, level, key: at, route }: Standing & { readonly altitude: Altitude },
+  { altitude, level, key: at, route, probe }: Standing & { readonly altitude: Altitude },
 ): PolicyParts[] {
   const present = definitions.policies.filter(
     ({ key, altitudes = HTTP_ONLY }) => policies[key] !== undefined && altitudes.includes(altitude),
   );
   const inOrder = [...present].sort((a, b) => phase(a) - phase(b));
   const place = `${level} ${at}`;
-  const deps = { ports, lasting, scope, pages, settings: plan.settings, place, level, route };
+  const deps = { ports, lasting, scope, pages, settings: plan.settings, place, level, route, probe };
   return inOrder.map((policy) =>
     located(place, () => policy.build(policies[policy.key], deps, loaded?.get(policy.key))),
   );

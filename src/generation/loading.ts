@@ -6,7 +6,7 @@ import type { Definitions } from '../config/definitions.ts';
 import type { Plan } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
 
-/** By the key of the policy. */
+/** By the key of the policy, or of the kind of backend. */
 export type Loaded = ReadonlyMap<string, unknown>;
 
 export interface LoadingDeps {
@@ -18,6 +18,12 @@ export interface LoadingDeps {
 export function loadedFor(plan: Plan, deps: LoadingDeps): Promise<Loaded> {
   const names = new Set<string>();
   collectNames(plan, names);
+  const listeners = plan.binds.flatMap((bind) => bind.listeners);
+  const backends = listeners
+    .flatMap(({ routes, tcpRoutes }) => [...routes, ...tcpRoutes])
+    .flatMap((route) => route.backends);
+  for (const { key, loads } of deps.definitions.backends)
+    if (loads && backends.some(({ kind, config }) => kind === key && loads(config))) names.add(key);
   return load(deps, (key) => names.has(key));
 }
 
@@ -28,8 +34,8 @@ export function loadedForText(text: string, deps: LoadingDeps): Promise<Loaded> 
 
 async function load({ definitions, ports }: LoadingDeps, needed: (key: string) => boolean): Promise<Loaded> {
   const loaded = new Map<string, unknown>();
-  for (const policy of definitions.policies)
-    if (policy.load && needed(policy.key)) loaded.set(policy.key, await policy.load(ports));
+  for (const definition of [...definitions.policies, ...definitions.backends])
+    if (definition.load && needed(definition.key)) loaded.set(definition.key, await definition.load(ports));
   return loaded;
 }
 

@@ -14,6 +14,7 @@ import type { Scope } from '../core/scope.ts';
 import type { Service } from '../core/service.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import { listenerTable } from '../route/table.ts';
+import type { Loaded } from './loading.ts';
 import { Passage } from './passage.ts';
 import { roundRobin } from './weighted.ts';
 
@@ -24,6 +25,7 @@ export interface TcpBuilding {
   readonly scope: Scope;
   readonly current: Scope;
   readonly plan: { readonly settings: SettingsPlan };
+  readonly loaded?: Loaded;
 }
 
 export interface TcpRoutes {
@@ -96,14 +98,14 @@ function tcpBackend(
   { route, ...place }: Place & { readonly route: TcpRoutePlan },
   building: TcpBuilding,
 ): TcpBackend {
-  const { definitions, ports, lasting, scope, current } = building;
+  const { definitions, ports, lasting, scope, current, loaded } = building;
   const { key, weight, kind, config } = backend;
   const make = definitions.backends.find((one) => one.key === kind)?.dialer;
   if (!make) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${kind}" takes connections`);
   const policies = mergePolicies(definitions.policies, route.policies, backend.policies);
   const label = `${route.name ?? route.key} > ${kind}`;
-  const deps: DialerDeps = { ports, lasting, scope, key, label, policies };
-  const dialer = make(config, deps);
+  const deps: DialerDeps = { ports, lasting, scope, key, label, hostnames: route.hostnames, policies };
+  const dialer = make(config, deps, loaded?.get(kind));
   const passage = lasting.hold(current, passageKey({ ...place, route }, backend), () => new Passage());
   return { key, weight, dialer, passage };
 }

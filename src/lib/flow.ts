@@ -102,6 +102,11 @@ export class Flow {
     return pieces?.length === 1 ? pieces[0] : pieces && Buffer.concat(pieces);
   }
 
+  /** Behind it, once it has ended, and if there are any. */
+  get trailers(): readonly string[] | undefined {
+    return this.#trailers;
+  }
+
   /** The same as it arrived, uncopied. */
   pieces(): readonly Buffer[] | undefined {
     if (!this.#ended || this.#sink || this.#trailers?.length) return undefined;

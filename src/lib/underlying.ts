@@ -1,5 +1,6 @@
 /** What lies below a TLS connection, and how one is broken so that its peer does not take it for complete. */
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /** The TCP socket below. Node tells nobody, but has kept it under this name since its first release with streams. */
 export function underlying(socket: Socket): Socket {
@@ -7,7 +8,12 @@ export function underlying(socket: Socket): Socket {
 }
 
 /** With a reset where there is TCP below: to whoever reads up to the end of a connection, a close says "complete". */
-export function breakOff(socket: Socket): void {
+export function breakOff(socket: Duplex): void {
+  if (!(socket instanceof Socket)) {
+    // A stream of HTTP/2: with a code that says so.
+    socket.destroy(new Error('broken off'));
+    return;
+  }
   const below = underlying(socket);
   if (below.remoteAddress === undefined) socket.destroy();
   else below.resetAndDestroy();

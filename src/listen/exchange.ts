@@ -34,6 +34,8 @@ export interface Target {
   /** Origin-form: path and query. */
   readonly url: string;
   readonly authority: string;
+  /** What absolute-form began with. */
+  readonly absolute?: 'http' | 'https';
 }
 
 let count = 0;
@@ -52,6 +54,7 @@ export class AcceptedExchange implements Exchange {
   readonly path: string;
   query: string;
   readonly authority: string;
+  readonly absolute: Exchange['absolute'];
   readonly tls: ConnectionTls | undefined;
   readonly httpVersion: Exchange['httpVersion'];
   readonly body: RequestBody;
@@ -76,6 +79,7 @@ export class AcceptedExchange implements Exchange {
     this.path = mark < 0 ? target.url : target.url.slice(0, mark);
     this.query = mark < 0 ? '' : target.url.slice(mark + 1);
     this.authority = target.authority;
+    this.absolute = target.absolute;
     this.httpVersion = arrival.httpVersion;
     this.body = arrival.body;
     this.upgrade = arrival.upgrade;
@@ -125,6 +129,10 @@ export class AcceptedExchange implements Exchange {
 
   get local(): Endpoint {
     return this.#addresses.local;
+  }
+
+  get destination(): Endpoint | undefined {
+    return this.#addresses.destination;
   }
 
   get cancel(): Cancel {

@@ -8,12 +8,16 @@ import { type HostOriginOptions, hostOrigin } from './host-origin.ts';
 async function ask(
   authority: string,
   origin: string | undefined,
-  options: Partial<HostOriginOptions> = {},
+  { exchange: more, ...options }: Partial<HostOriginOptions> & { exchange?: Partial<Exchange> } = {},
 ): Promise<string> {
   const layer = hostOrigin({ loopback: true, originAllowed: () => false, ...options });
   const reply: Reply = { status: 200, headers: [], body: Flow.empty() };
   const serve = layer(async () => reply);
-  const exchange = { authority, headers: origin === undefined ? {} : { origin } } as unknown as Exchange;
+  const exchange = {
+    authority,
+    headers: origin === undefined ? {} : { origin },
+    ...more,
+  } as unknown as Exchange;
   return serve(exchange).then(
     () => 'served',
     (error: { code: string }) => error.code,
@@ -90,5 +94,31 @@ describe('on other addresses', () => {
     const options = { loopback: false, hosts: ['gateway.example'] };
     assert.equal(await ask('gateway.example:443', undefined, options), 'served');
     assert.equal(await ask('localhost', undefined, options), 'FORBIDDEN_HOST');
+  });
+});
+
+describe('a forward proxy on loopback', () => {
+  const proxied = [{ absolute: 'http' }, { method: 'CONNECT' }] as const;
+
+  test('is asked for any host by whoever was told to use it', async () => {
+    for (const exchange of proxied)
+      assert.equal(await ask('api.example', 'https://page.example', { forwards: true, exchange }), 'served');
+  });
+
+  test('is asked for no other host by pages that were led to it, and other routes by nobody', async () => {
+    assert.equal(await ask('evil.example', undefined, { forwards: true }), 'FORBIDDEN_HOST');
+    for (const exchange of proxied)
+      assert.equal(await ask('api.example', undefined, { exchange }), 'FORBIDDEN_HOST');
+  });
+
+  test('what came through a tunnel may be for any host; what comes after it may not', async () => {
+    const exchange = { destination: { address: 'api.example', port: 443 } };
+    assert.equal(await ask('api.example', 'https://page.example', { exchange }), 'served');
+    const serve = hostOrigin({ loopback: true, originAllowed: () => false })(async () => {
+      return { status: 200, headers: [], body: Flow.empty() };
+    });
+    const plain = { authority: 'api.example', headers: {} } as unknown as Exchange;
+    await serve({ ...plain, ...exchange });
+    await assert.rejects(async () => serve(plain), { code: 'FORBIDDEN_HOST' });
   });
 });

@@ -14,25 +14,31 @@ export interface HostOriginOptions {
   readonly originAllowed: (origin: string) => boolean;
   /** The configuration names the hosts of the listener or the route, and this one is among them: no stranger's page has such a name. */
   readonly hostNamed?: boolean;
+  /** The route is a forward proxy: what is asked of it as one is for hosts anywhere, from pages anywhere. */
+  readonly forwards?: boolean;
   /** Hosts that are accepted besides; without it every host is, where the listener is not on loopback. */
   readonly hosts?: readonly string[];
 }
 
 export function hostOrigin(options: HostOriginOptions): Layer<Exchange, Answer> {
-  const { loopback, originAllowed, hosts, hostNamed = false } = options;
+  const { loopback, originAllowed, hosts, hostNamed = false, forwards = false } = options;
   const known = hosts && new Set(hosts.map((host) => host.toLowerCase()));
   // Requests of one client come in runs, with one authority.
   let accepted: string | undefined;
+  // No page can make a browser ask so that has not been told to use this gateway as a proxy.
+  const asked = ({ absolute, method, destination }: Exchange): boolean =>
+    destination !== undefined || (forwards && (absolute !== undefined || method === 'CONNECT'));
   return (next) => (exchange) => {
     if (exchange.authority !== accepted) {
       const host = hostOf(exchange.authority);
       const hostGood = hostNamed || known?.has(host) || (loopback ? isLoopbackHost(host) : !known);
-      if (!hostGood) return Promise.reject(forbiddenHost(host));
+      if (!hostGood) return asked(exchange) ? next(exchange) : Promise.reject(forbiddenHost(host));
       accepted = exchange.authority;
     }
     if (!loopback) return next(exchange);
     const origin = header(exchange, 'origin');
-    if (origin === undefined || isLocalOrigin(origin) || originAllowed(origin)) return next(exchange);
+    if (origin === undefined || isLocalOrigin(origin) || originAllowed(origin) || asked(exchange))
+      return next(exchange);
     return Promise.reject(forbiddenOrigin(origin));
   };
 }

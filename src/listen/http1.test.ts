@@ -57,6 +57,21 @@ describe('an exchange', () => {
     }
   });
 
+  test('is not made of what only claims to be another version, upgrades and CONNECT included', async () => {
+    const { port } = await accepting.open(async () => assert.fail('served'));
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: chat\r\n';
+    for (const version of ['0.9', '2.0', '1.2'])
+      for (const [target, lines] of [
+        ['GET /', ''],
+        ['GET /', upgrade],
+        ['CONNECT a:1', ''],
+        ['POST /', 'Expect: 100-continue\r\nContent-Length: 2\r\n'],
+      ]) {
+        const text = await raw(port, `${target} HTTP/${version}\r\nHost: a\r\n${lines}\r\n`, 'open');
+        assert.match(text, /^HTTP\/1\.1 400 .*Invalid HTTP version/s, `${target} ${version}`);
+      }
+  });
+
   test('is recorded once, when its reply has been written', async () => {
     const { port } = await accepting.open(hello);
     await get(port, { path: '/x?secret=1' });
@@ -110,6 +125,29 @@ describe('a request body', () => {
     }
     assert.equal((await get(port, { method: 'POST', body: 'fits', agent })).body, 'fits');
     assert.equal(acceptor.connections, 1);
+  });
+
+  test('that came with its head is handed over as it is, one that is still to come as a stream', async () => {
+    const waiting = signal();
+    const { port } = await accepting.open(async ({ body }) => {
+      await undefined;
+      const content = body.stream();
+      if (Buffer.isBuffer(content)) return reply(`whole: ${content}`);
+      waiting.fire();
+      return reply(`piece: ${(await once(content, 'data'))[0]}`);
+    });
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n';
+    assert.match(await raw(port, `${head}\r\n12345`), /\r\nwhole: 12345$/);
+    // Nobody has to be told to send what has come.
+    const told = await raw(port, `${head}Expect: 100-continue\r\n\r\n12345`);
+    assert.match(told, /^HTTP\/1\.1 200 [\s\S]*\r\nwhole: 12345$/);
+    const later = connect(port, '127.0.0.1');
+    later.write(`${head}\r\n`);
+    await waiting.fired;
+    later.end('12345');
+    let text = '';
+    for await (const chunk of later) text += String(chunk);
+    assert.match(text, /\r\npiece: 12345$/);
   });
 
   test('that breaks off is never taken for a whole one', async () => {

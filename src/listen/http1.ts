@@ -7,23 +7,15 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../core/errors.ts';
 import { isTunnel, type Reply, type Tunnel } from '../core/exchange.ts';
-import { underlying } from '../lib/underlying.ts';
 import { addressesOf } from './addresses.ts';
 import { declaredLength, IncomingBody } from './body.ts';
 import { AcceptedExchange } from './exchange.ts';
+import { Http1Writer } from './http1-writer.ts';
 import type { Limits } from './limits.ts';
-import {
-  errorBody,
-  errorReply,
-  hasHeader,
-  notReading,
-  type ReplyWriter,
-  respond,
-  sizeOf,
-  withoutTunnel,
-} from './respond.ts';
+import { faultOf } from './request-fault.ts';
+import { errorBody, errorReply, respond, withoutTunnel } from './respond.ts';
 import { headersTooLarge, type Serving } from './serving.ts';
-import { requestTarget } from './target.ts';
+import { requestTarget, tunnelTarget } from './target.ts';
 import { takesUpgrade, withoutOffer } from './upgrade-offer.ts';
 
 /** For how long the rest of a refused upload is read and thrown away, so that the client gets to see the reply. */
@@ -62,9 +54,21 @@ export function http1Server(serving: Serving, greet: Greet): Server {
       grow(serving, over);
     }),
   );
-  server.on('request', (request, response) => serve(serving, { request, response, expects: false }));
-  server.on('checkContinue', (request, response) => serve(serving, { request, response, expects: true }));
+  const isServed = (request: IncomingMessage): boolean => {
+    // Requests that came with one that was refused are read all the same; nobody can answer them any more.
+    if (!request.socket.writable) return false;
+    const fault = faultOf(request);
+    if (fault) refuse(serving, fault, request.socket);
+    return fault === undefined;
+  };
+  server.on('request', (request, response) => {
+    if (isServed(request)) serve(serving, { request, response, expects: false });
+  });
+  server.on('checkContinue', (request, response) => {
+    if (isServed(request)) serve(serving, { request, response, expects: true });
+  });
   server.on('upgrade', (request, socket, head) => {
+    if (!isServed(request)) return;
     if (takesUpgrade(request)) {
       void serveUpgrade(serving, { request, socket, head });
       return;
@@ -72,7 +76,9 @@ export function http1Server(serving: Serving, greet: Greet): Server {
     socket.unshift(Buffer.concat([withoutOffer(request), head]));
     listener.call(server, socket);
   });
-  server.on('connect', (request, socket, head) => void serveUpgrade(serving, { request, socket, head }));
+  server.on('connect', (request, socket, head) => {
+    if (isServed(request)) void serveUpgrade(serving, { request, socket, head });
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     refuse(serving, error, socket as Socket),
   );
@@ -95,23 +101,24 @@ function serve(serving: Serving, { request, response, expects }: Arriving): void
   const socket = request.socket as Occupied;
   socket[EXCHANGE] = exchange;
   const writer = new Http1Writer({ response, socket, exchange, pauseMs: limits.replyPauseMs });
+  // Its response has no connection before its turn, and node tells it nothing until then.
+  const pipelined = response.socket === null;
   let left = false;
   const leave = (): void => {
     if (left) return;
     left = true;
-    socket.off('close', leave);
+    if (pipelined) socket.off('close', leave);
     if (socket[EXCHANGE] === exchange) socket[EXCHANGE] = undefined;
     exchange.end(response.writableFinished);
     if (!request.complete) discard(serving, request, socket);
     serving.left();
   };
   response.on('close', leave);
-  // A pipelined request: its response has no connection before its turn, and node tells it nothing until then.
-  if (response.socket === null) socket.once('close', leave);
+  if (pipelined) socket.once('close', leave);
   void serving.answer(exchange).then((answer) => {
     // A client that was not told to go on may take the reply for its cue, or send the next request instead.
     if (body.unannounced || serving.draining || socket[AGED]) response.shouldKeepAlive = false;
-    respond(exchange, withoutTunnel(answer, exchange.record), writer);
+    respond(exchange, withoutTunnel(answer, exchange), writer);
   });
 }
 
@@ -124,7 +131,10 @@ interface Parts {
 function accept(serving: Serving, { request, body, upgrade }: Parts): AcceptedExchange {
   const arrival = {
     method: request.method as string,
-    target: requestTarget(request.url as string, request.headers.host),
+    target:
+      request.method === 'CONNECT'
+        ? tunnelTarget(request.url as string)
+        : requestTarget(request.url as string, request.headers.host),
     httpVersion: request.httpVersion === '1.0' ? ('1.0' as const) : ('1.1' as const),
     head: request,
     body,
@@ -141,16 +151,21 @@ function bodyLength(request: IncomingMessage): number | undefined {
   return declaredLength(request.headers) ?? 0;
 }
 
-/** The reply is out, the upload is not in: a connection in this state is not used again. */
-function discard(serving: Serving, request: IncomingMessage, socket: Socket): void {
+/**
+ * The reply is out, the upload is not in: a connection in this state is not used again. What still comes is read, because
+ * closing a connection with bytes unread resets it, and a client that gets a reset before the reply never sees the reply.
+ */
+function discard(serving: Serving, request: IncomingMessage & { _dump?(): void }, socket: Socket): void {
   if (socket.destroyed) return;
-  if (request.destroyed) {
-    socket.destroySoon();
-    return;
-  }
-  request.resume();
+  const destroyed = request.destroyed;
+  if (destroyed) {
+    // By undici, whose upstream has answered. Node reads no further for a request that takes nothing, unless it is dumped.
+    request._dump?.();
+    socket.end();
+    socket.pause().resume();
+  } else request.resume();
   const timer = serving.ports.clock.after(LINGER_MS, () => socket.destroy());
-  request.once('close', () => timer.cancel());
+  (destroyed ? socket : request).once('close', () => timer.cancel());
 }
 
 // Upgrades.
@@ -171,7 +186,8 @@ async function serveUpgrade(serving: Serving, { request, socket, head }: Upgradi
   const { record } = exchange;
   socket.on('error', ignore);
   socket.once('close', () => {
-    if (record.status === 101 || record.status === 200) record.bytesOut = request.socket.bytesWritten;
+    // A tunnel of CONNECT counts itself.
+    if (record.status === 101) record.bytesOut = request.socket.bytesWritten;
     exchange.end(record.status !== 0);
     serving.left();
   });
@@ -238,8 +254,8 @@ export function configure(server: Server, limits: Limits): void {
 /** Answers what node's parser refuses, unless a reply has begun: its bytes must not be mixed with ours. */
 function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied): void {
   const failure = parseFailure(error, serving.limits);
-  const record = socket[EXCHANGE]?.record;
-  if (!failure || !socket.writable || (record && record.status !== 0)) {
+  const exchange = socket[EXCHANGE];
+  if (!failure || !socket.writable || (exchange && exchange.record.status !== 0)) {
     socket.destroy();
     return;
   }
@@ -247,7 +263,7 @@ function refuse(serving: Serving, error: NodeJS.ErrnoException, socket: Occupied
   signals.count('http_requests_refused', { code: failure.code });
   const { code, message: detail } = failure;
   log.info({ code, detail, 'src.addr': addressesOf(socket).client.address }, 'request refused');
-  if (record) errorReply(failure, record);
+  if (exchange) errorReply(failure, exchange);
   const body = errorBody(failure);
   const head = `HTTP/1.1 ${failure.http} ${STATUS_CODES[failure.http]}\r\nConnection: close\r\n`;
   socket.write(`${head}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
@@ -262,113 +278,6 @@ function parseFailure(error: NodeJS.ErrnoException, limits: Limits): GatewayErro
   if (code.startsWith('HPE_'))
     return new GatewayError('BAD_REQUEST', `not a valid HTTP request: ${error.message}`);
   return undefined;
-}
-
-/** Bytes up to which copying a body costs less than writing it as a piece of its own. */
-const ONE_WRITE = 2 * 1024;
-
-/** Bytes that may wait unwatched for a client that does not read. */
-const UNWATCHED = 16 * 1024;
-
-interface Writing {
-  readonly response: ServerResponse;
-  /** The response of a pipelined request has none before its turn. */
-  readonly socket: Socket;
-  readonly exchange: AcceptedExchange;
-  /** For how long the client may take nothing of what waits for it. */
-  readonly pauseMs: number;
-}
-
-class Http1Writer implements ReplyWriter {
-  readonly #response: ServerResponse;
-  readonly #socket: Socket;
-  readonly #writing: Writing;
-  #watching = false;
-
-  constructor(writing: Writing) {
-    this.#writing = writing;
-    this.#response = writing.response;
-    this.#socket = writing.socket;
-  }
-
-  whole({ status, headers }: Reply, pieces: readonly Buffer[] | undefined): number {
-    const size = sizeOf(pieces);
-    const sized = pieces === undefined || hasHeader(headers, 'content-length');
-    this.#response.writeHead(
-      status,
-      (sized ? headers : [...headers, 'content-length', String(size)]) as string[],
-    );
-    // As text of the same bytes, node puts head and body into one buffer.
-    if (size <= ONE_WRITE) this.#response.end(textOf(pieces), 'latin1');
-    else {
-      for (const piece of pieces ?? []) this.#response.write(piece);
-      this.#response.end();
-    }
-    this.#expectReader();
-    return size;
-  }
-
-  head({ status, headers }: Reply): void {
-    this.#response.writeHead(status, headers as string[]);
-  }
-
-  flush(): void {
-    this.#response.flushHeaders();
-  }
-
-  write(chunk: Buffer): boolean {
-    const room = this.#response.write(chunk);
-    if (!room) this.#expectReader();
-    return room;
-  }
-
-  drained(listener: () => void): void {
-    this.#response.on('drain', listener);
-  }
-
-  end(trailers: readonly string[] | undefined): void {
-    if (trailers) this.#response.addTrailers(pairs(trailers));
-    this.#response.end();
-    this.#expectReader();
-  }
-
-  /** A reset rather than a close: to a client that reads up to the end of the connection, a close says "complete". */
-  abort(): void {
-    underlying(this.#socket).resetAndDestroy();
-  }
-
-  /** Node's own timeout of a connection: it is content as long as anything of a write gets through. */
-  #expectReader(): void {
-    const response = this.#response;
-    if (response.writableFinished || response.writableLength <= UNWATCHED) return;
-    const { exchange, pauseMs } = this.#writing;
-    if (this.#watching) {
-      response.setTimeout(pauseMs);
-      return;
-    }
-    this.#watching = true;
-    const relax = (): void => void response.setTimeout(0);
-    response.on('drain', relax);
-    // Before node's own listener, which sets the time of an idle connection.
-    response.prependListener('finish', relax);
-    response.setTimeout(pauseMs, () => {
-      notReading(exchange.record, pauseMs);
-      this.abort();
-    });
-  }
-}
-
-function textOf(pieces: readonly Buffer[] | undefined): string | undefined {
-  if (!pieces || pieces.length === 0) return undefined;
-  let text = '';
-  for (const piece of pieces) text += piece.toString('latin1');
-  return text;
-}
-
-function pairs(list: readonly string[]): [string, string][] {
-  const result: [string, string][] = [];
-  for (let i = 0; i + 1 < list.length; i += 2) result.push([list[i] as string, list[i + 1] as string]);
-  return result;
 }
 
 function ignore(): void {}

@@ -11,12 +11,12 @@ import {
   END_STREAM,
   FRAME,
   frame,
+  framesOf,
   GET_ROOT,
   get as getFrame,
   INITIAL_WINDOW_SIZE,
   PREFACE,
   reset,
-  typesOf,
 } from '../../test/fixtures/raw-http2.ts';
 import { settled } from '../../test/fixtures/test-ports.ts';
 import type { Answer } from '../core/exchange.ts';
@@ -49,7 +49,7 @@ class Raw {
   }
 
   get types(): number[] {
-    return typesOf(this.#received);
+    return framesOf(this.#received).map(({ type }) => type);
   }
 
   /** Resolves when a frame of that type has come. */

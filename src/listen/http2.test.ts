@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect } from 'node:http2';
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
+import type { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { collect, signal } from '../../test/e2e/http-harness.ts';
 import { Accepting, reply } from '../../test/fixtures/accepting.ts';
+import { beginning, END_STREAM, FRAME, type Frame, framesOf, get } from '../../test/fixtures/raw-http2.ts';
 import type { GatewayError } from '../core/errors.ts';
 import { Flow } from '../lib/flow.ts';
 
@@ -162,6 +165,46 @@ describe('an HTTP/2 reply', () => {
         [200, 4, undefined],
       ],
     );
+  });
+
+  test('ends its stream with the last of its frames, streamed or without a body', async () => {
+    const flow = new Flow();
+    const { port } = await accepting.open(async ({ path }) => reply(path === '/' ? flow : Flow.empty()));
+    const socket = connectTcp(port, '127.0.0.1');
+    accepting.own(async () => socket.destroy());
+    socket.write(Buffer.concat([beginning(), get(1)]));
+    const got: Buffer[] = [];
+    const frames = async (
+      enough: (all: readonly Required<Frame>[]) => boolean,
+    ): Promise<readonly Required<Frame>[]> => {
+      for (;;) {
+        const all = framesOf(Buffer.concat(got)).filter(({ stream }) => stream > 0);
+        if (enough(all)) return all;
+        got.push((await once(socket, 'data'))[0] as Buffer);
+      }
+    };
+    await frames((all) => all.some(({ type }) => type === FRAME.headers));
+    flow.push(Buffer.from('part'));
+    flow.end();
+    const all = await frames(([...each]) => each.some(({ flags }) => (flags & END_STREAM) !== 0));
+    assert.deepEqual([all.at(-1)?.type, all.at(-1)?.flags], [FRAME.data, END_STREAM]);
+    const client = session(port);
+    const stream = client.request({ ':path': '/none' });
+    const [headers, flags] = (await once(stream, 'response')) as [IncomingHttpHeaders, number];
+    assert.deepEqual([headers[':status'], flags & END_STREAM], [200, END_STREAM]);
+  });
+
+  test('is given up when the client resets its stream, even without an error and with a body that nobody reads', async () => {
+    const { port } = await accepting.open(({ body, cancel }) => {
+      const stream = body.stream() as Readable;
+      stream.once('readable', () => stream.pause());
+      return new Promise((_resolve, reject) => cancel.onCancel(reject));
+    });
+    const stream = session(port).request({ ':method': 'POST', ':path': '/' });
+    stream.on('error', () => {});
+    await new Promise((resolve) => stream.write('half', resolve));
+    stream.close(0);
+    assert.equal((await accepting.recorded(1))[0]?.reason, 'CANCELLED');
   });
 
   test('under way is finished before the port is closed', async () => {

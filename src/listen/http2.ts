@@ -13,13 +13,14 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Reply } from '../core/exchange.ts';
+import { isTunnel, type Reply, type Tunnel } from '../core/exchange.ts';
 import type { Timer } from '../core/ports.ts';
 import type { ExchangeRecord } from '../core/signals.ts';
 import { declaredLength, IncomingBody } from './body.ts';
 import { AcceptedExchange, type IncomingHead } from './exchange.ts';
 import { hasHeader, notReading, type ReplyWriter, respond, sizeOf, withoutTunnel } from './respond.ts';
 import type { Serving } from './serving.ts';
+import { tunnelTarget } from './target.ts';
 
 const PSEUDO_HEADERS = 5;
 /** Time for the answer to a ping, where the configuration does not say. */
@@ -28,6 +29,7 @@ const PONG_MS = 20_000;
 const LINGER_MS = 5_000;
 /** Bytes that may wait unwatched for a client that does not read. */
 const UNWATCHED = 16 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 export function http2Server(serving: Serving): Http2Server {
   const { limits } = serving;
@@ -131,14 +133,31 @@ function serve(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHtt
     exchange?.end(stream.writableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR);
     serving.left();
   });
+  // Node closes a stream that the client has reset without an error only when its body has been read to the end, which
+  // an upstream that takes nothing keeps from happening.
+  stream.once('aborted', () => {
+    exchange?.end(false);
+    stream.destroy();
+  });
   const head = regularHeaders(headers);
   exchange = accept(serving, { stream, headers, head });
   const accepted = exchange;
   const writer = new Http2Writer(stream, { record: exchange.record, pauseMs: serving.limits.replyPauseMs });
-  stream.once('finish', () => writer.finished());
-  void serving
-    .answer(accepted, head.bytes)
-    .then((answer) => respond(accepted, withoutTunnel(answer, accepted.record), writer));
+  void serving.answer(accepted, head.bytes).then((answer) => {
+    if (isTunnel(answer) && accepted.method === 'CONNECT') {
+      tunnel(stream, accepted, answer);
+      return;
+    }
+    stream.once('finish', () => writer.finished());
+    respond(accepted, withoutTunnel(answer, accepted), writer);
+  });
+}
+
+/** CONNECT (RFC 9113 section 8.5): the stream is the connection. */
+function tunnel(stream: ServerHttp2Stream, { record }: AcceptedExchange, answer: Tunnel): void {
+  record.status = answer.status;
+  if (!stream.destroyed) stream.respond({ ':status': answer.status, ...collect(answer.headers) });
+  answer.attach(stream, NOTHING);
 }
 
 interface Parts {
@@ -153,20 +172,24 @@ function accept(serving: Serving, { stream, headers, head }: Parts): AcceptedExc
   // The request half alone: undici destroys a body that it has read to its end, and with the stream the reply would go.
   const request = new Http2ServerRequest(stream, headers, {}, []);
   const authority = headers[':authority'] ?? headers.host ?? '';
+  const method = headers[':method'] ?? '';
+  const connects = method === 'CONNECT';
   const body = new IncomingBody({
     stream: request,
-    length: stream.endAfterHeaders ? 0 : declaredLength(headers),
+    length: stream.endAfterHeaders || connects ? 0 : declaredLength(headers),
     announce: waits ? goOn : undefined,
     uploads: serving.uploads,
   });
   const arrival = {
-    method: headers[':method'] ?? '',
-    target: { url: headers[':path'] ?? '', authority: authority.toLowerCase() },
+    method,
+    target: connects
+      ? tunnelTarget(authority)
+      : { url: headers[':path'] ?? '', authority: authority.toLowerCase() },
     httpVersion: '2.0' as const,
     head,
     body,
     socket: stream.session?.socket as Socket,
-    upgrade: undefined,
+    upgrade: connects ? 'connect' : undefined,
   };
   const exchange = new AcceptedExchange(arrival, serving.ports);
   body.exchange = exchange;
@@ -222,9 +245,10 @@ class Http2Writer implements ReplyWriter {
   whole({ status, headers }: Reply, pieces: readonly Buffer[] | undefined): number {
     const size = sizeOf(pieces);
     const fields = this.#fields(headers);
-    if (pieces && !hasHeader(headers, 'content-length')) fields['content-length'] = size;
-    this.#stream.respond({ ':status': status, ...fields }, { endStream: pieces === undefined });
-    if (pieces) this.#stream.end(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
+    if (size > 0 && !hasHeader(headers, 'content-length')) fields['content-length'] = size;
+    // A head that ends the stream says that there is no body; to gRPC nothing else is an error without messages.
+    this.#stream.respond({ ':status': status, ...fields }, { endStream: size === 0 });
+    if (pieces && size > 0) this.#stream.end(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
     this.#expectReader();
     return size;
   }
@@ -234,11 +258,8 @@ class Http2Writer implements ReplyWriter {
     stream.respond({ ':status': status, ...this.#fields(headers) }, { waitForTrailers: true });
     stream.once('wantTrailers', () => {
       this.#awaitsTrailers = false;
-      if (!this.#trailers) {
-        stream.close(constants.NGHTTP2_NO_ERROR);
-        return;
-      }
-      stream.sendTrailers(this.#trailers);
+      // None are an end in good order; closing would be a reset, which node may also forget to send.
+      stream.sendTrailers(this.#trailers ?? {});
       setImmediate(() => this.finished());
     });
     this.#awaitsTrailers = true;

@@ -1,6 +1,6 @@
 /** Limits of a listening port. Each has a named error; how large a body may be belongs to whoever reads it. */
 import { LIMITS, STANDARD_LIMITS } from '../core/limits.ts';
-import type { ClientHttpPlan, SettingsPlan } from '../core/plan.ts';
+import type { ClientHttpPlan, ConnectMode, SettingsPlan } from '../core/plan.ts';
 
 export interface Limits extends ClientHttpPlan {
   /** All request headers together; more is HEADERS_TOO_LARGE (431). */
@@ -29,11 +29,17 @@ export interface Limits extends ClientHttpPlan {
   readonly streams: number;
   /** Requests at a time on this port; more is OVERLOADED (503). undefined: no limit. */
   readonly maxInFlight: number | undefined;
+  /** What becomes of CONNECT; undefined: METHOD_NOT_ALLOWED (405). */
+  readonly connect: ConnectMode | undefined;
 }
 
-export function portLimits({ limits, clientHttp }: Pick<SettingsPlan, 'limits' | 'clientHttp'>): Limits {
+export function portLimits(
+  { limits, clientHttp }: Pick<SettingsPlan, 'limits' | 'clientHttp'>,
+  connect?: ConnectMode,
+): Limits {
   return {
     ...clientHttp,
+    connect,
     headerBytes: limits.headerBytes,
     headerCount: limits.headerCount,
     headersTimeoutMs: limits.headersTime,

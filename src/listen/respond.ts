@@ -3,10 +3,11 @@
  * trailers. The one place where an error becomes an HTTP reply (MCP fronts render JSON-RPC errors of their own).
  */
 import { asGatewayError, GatewayError } from '../core/errors.ts';
-import { type Answer, isTunnel, type Reply } from '../core/exchange.ts';
+import { type Answer, isGrpc, isTunnel, type Reply } from '../core/exchange.ts';
 import type { ExchangeRecord } from '../core/signals.ts';
 import { Flow, type Sink } from '../lib/flow.ts';
 import type { AcceptedExchange } from './exchange.ts';
+import { grpcError } from './grpc-error.ts';
 
 /** One reply on one connection. Each method may throw on headers that HTTP does not allow, before anything is sent. */
 export interface ReplyWriter {
@@ -23,6 +24,8 @@ export interface ReplyWriter {
   abort(): void;
 }
 
+type Asked = Pick<AcceptedExchange, 'headers' | 'record'>;
+
 export function respond(exchange: AcceptedExchange, reply: Reply, writer: ReplyWriter): void {
   if (exchange.over) {
     reply.body.cancel(new GatewayError('CANCELLED', 'the client went away'));
@@ -33,15 +36,17 @@ export function respond(exchange: AcceptedExchange, reply: Reply, writer: ReplyW
     write(exchange, reply, writer);
   } catch (error) {
     reply.body.cancel(asGatewayError(error));
-    write(exchange, errorReply(error, exchange.record), writer);
+    write(exchange, errorReply(error, exchange), writer);
   }
 }
 
-/** Renders anything thrown; the record learns why. */
-export function errorReply(error: unknown, record: ExchangeRecord): Reply {
+/** Renders anything thrown, as who asked reads errors; the record learns why. */
+export function errorReply(error: unknown, exchange: Asked): Reply {
+  const { record } = exchange;
   const failure = asGatewayError(error);
   record.status = failure.http;
   note(record, failure);
+  if (isGrpc(exchange)) return grpcError(failure);
   const { headers = [], body } = failure.detail;
   return {
     status: failure.http,
@@ -61,9 +66,9 @@ export function notReading(record: ExchangeRecord, ms: number): void {
 }
 
 /** A tunnel where none can be: the request asked for no upgrade. */
-export function withoutTunnel(answer: Answer, record: ExchangeRecord): Reply {
+export function withoutTunnel(answer: Answer, exchange: Asked): Reply {
   if (!isTunnel(answer)) return answer;
-  return errorReply(new GatewayError('INTERNAL', 'a tunnel was opened for a plain request'), record);
+  return errorReply(new GatewayError('INTERNAL', 'a tunnel was opened for a plain request'), exchange);
 }
 
 /** Whether a list of headers names one; `name` in lower case. */
@@ -146,14 +151,13 @@ class ReplySink implements Sink {
   fail(error: Error): void {
     if (this.#done) return;
     this.#finish();
-    const { record } = this.#exchange;
     if (this.#begun) {
-      note(record, asGatewayError(error));
+      note(this.#exchange.record, asGatewayError(error));
       this.#writer.abort();
       return;
     }
     // Nothing has been sent yet: the client can still be told.
-    const reply = errorReply(error, record);
+    const reply = errorReply(error, this.#exchange);
     this.#writer.whole(reply, reply.body.pieces());
   }
 

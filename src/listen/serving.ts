@@ -1,6 +1,6 @@
 /** What the HTTP versions share on one port: the handler, the checks no parser makes, and the count of exchanges. */
 import { GatewayError } from '../core/errors.ts';
-import type { Answer, Exchange } from '../core/exchange.ts';
+import { type Answer, type Exchange, isTunnel, type Tunnel } from '../core/exchange.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Service } from '../core/service.ts';
 import type { AcceptedExchange } from './exchange.ts';
@@ -12,6 +12,8 @@ import { Uploads } from './uploads.ts';
 export interface ServingOptions {
   readonly limits: Limits;
   readonly handle: Service<Exchange, Answer>;
+  /** Leads a CONNECT to another port of the gateway; for ports that do nothing else. Throws GatewayError. */
+  readonly enter?: (exchange: Exchange) => Tunnel;
   readonly ports: Pick<Ports, 'clock' | 'log' | 'signals'>;
 }
 
@@ -21,6 +23,7 @@ export class Serving {
   readonly ports: ServingOptions['ports'];
   readonly uploads: Uploads;
   readonly #handle: ServingOptions['handle'];
+  readonly #enter: NonNullable<ServingOptions['enter']>;
   #inFlight = 0;
   /** No new connections or requests; replies say `Connection: close`. */
   draining = false;
@@ -32,6 +35,7 @@ export class Serving {
     this.ports = options.ports;
     this.uploads = new Uploads(options.ports.clock, () => this.limits);
     this.#handle = options.handle;
+    this.#enter = options.enter ?? noTunnel;
   }
 
   get inFlight(): number {
@@ -46,9 +50,12 @@ export class Serving {
     this.#inFlight += 1;
     try {
       this.#check(exchange, headerBytes);
-      return await this.#handle(exchange);
+      if (tunnels(exchange, this.limits)) return this.#enter(exchange);
+      const answer = await this.#handle(exchange);
+      if (exchange.method === 'CONNECT') checkTunnel(answer);
+      return answer;
     } catch (error) {
-      return errorReply(error, exchange.record);
+      return errorReply(error, exchange);
     }
   }
 
@@ -62,6 +69,9 @@ export class Serving {
     const most = limits.http2HeaderBytes ?? limits.headerBytes;
     if (exchange.rawHeaders.length > limits.headerCount * 2 || headerBytes > most)
       throw headersTooLarge(limits);
+    if (exchange.method === 'CONNECT') checkConnect(exchange, limits);
+    else if (tunnels(exchange, limits))
+      throw new GatewayError('METHOD_NOT_ALLOWED', 'this port takes CONNECT and nothing else');
     if (!isServable(exchange.method, exchange.url))
       throw new GatewayError('BAD_REQUEST', 'invalid request target');
     checkHost(exchange);
@@ -76,6 +86,31 @@ export function headersTooLarge({ headerBytes, headerCount }: Limits): GatewayEr
     'HEADERS_TOO_LARGE',
     `more than ${headerCount} headers or ${headerBytes} bytes of them`,
   );
+}
+
+/** What came through a tunnel is served like anything else on the port it came to. */
+function tunnels({ destination }: AcceptedExchange, { connect }: Limits): boolean {
+  return connect === 'tunnel' && destination === undefined;
+}
+
+/** Refused before anybody is asked, where the configuration does not say otherwise. */
+function checkConnect(exchange: AcceptedExchange, limits: Limits): void {
+  const { headers } = exchange;
+  if (limits.connect !== 'route' && !tunnels(exchange, limits)) noTunnel();
+  // To whom a head alone is a request (RFC 9110 section 9.3.6), these bytes would be the first of the tunnel.
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0)
+    throw new GatewayError('BAD_REQUEST', 'CONNECT has no content');
+}
+
+/** Any success opens a tunnel for the client, whoever says it. */
+function checkTunnel(answer: Answer): void {
+  if (isTunnel(answer) || answer.status >= 300) return;
+  answer.body.cancel(new GatewayError('CANCELLED', 'it would be no body'));
+  noTunnel();
+}
+
+function noTunnel(): never {
+  throw new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here');
 }
 
 function checkHost({ httpVersion, rawHeaders, headers, authority }: AcceptedExchange): void {

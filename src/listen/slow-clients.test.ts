@@ -110,6 +110,28 @@ describe('an upload', () => {
     assert.equal((await accepting.recorded(1))[0]?.reason, 'REQUEST_TIMEOUT');
   });
 
+  test('may pause as long as it likes in a call over gRPC', async () => {
+    const { clock, ports } = withClock();
+    const taken: { exchange: Exchange; stream: Readable }[] = [];
+    const pass = (exchange: Exchange): Promise<Answer> => {
+      taken.push({ exchange, stream: exchange.body.stream() as Readable });
+      return new Promise((_, reject) => exchange.cancel.onCancel(reject));
+    };
+    const { port } = await accepting.open(pass, { ports });
+    const headers = { 'content-type': 'application/grpc' };
+    const outgoing = request({ port, host: '127.0.0.1', method: 'POST', headers, agent: false });
+    outgoing.on('error', () => undefined);
+    outgoing.write('a');
+    while (taken.length === 0) await settled();
+    const { exchange, stream } = taken[0] as (typeof taken)[number];
+    stream.on('data', () => undefined);
+    await once(stream, 'data');
+    await clock.advance(600_000);
+    assert.equal(exchange.cancel.reason, undefined);
+    outgoing.destroy();
+    await accepting.recorded(1);
+  });
+
   test('may pause once there is a reply: the two are talking', async () => {
     const { clock, ports } = withClock();
     const flow = new Flow();

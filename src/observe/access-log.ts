@@ -35,6 +35,7 @@ export function exchangeFields(record: ExchangeRecord): Fields {
   fields['http.host'] = record.host;
   fields['http.path'] = redactText(record.path);
   fields['http.status'] = record.status;
+  put(fields, 'http.request.bytes', record.bytesIn);
   fields['http.response.bytes'] = record.bytesOut;
   put(fields, 'mcp.session.id', record.session === undefined ? undefined : shortSession(record.session));
   if (record.a2a) putA2a(fields, record.a2a);

@@ -34,6 +34,8 @@ export class Series {
   readonly #cells = new Map<string, Cell>();
   readonly #open: number;
   readonly #limit: number;
+  /** Events come in runs: a look costs less than a key. */
+  #last: Cell | undefined;
 
   constructor(options: SeriesOptions) {
     this.labels = options.labels;
@@ -65,6 +67,11 @@ export class Series {
   }
 
   #cell(values: LabelValues): Cell {
+    if (!this.#last || !same(this.#last.values, values)) this.#last = this.#find(values);
+    return this.#last;
+  }
+
+  #find(values: LabelValues): Cell {
     const found = this.#cells.get(values.join('\0'));
     if (found) return found;
     if (this.#cells.size < this.#limit) return this.#make(values);
@@ -85,4 +92,9 @@ export class Series {
     this.#cells.set(values.join('\0'), cell);
     return cell;
   }
+}
+
+function same(one: LabelValues, other: LabelValues): boolean {
+  for (let at = 0; at < one.length; at += 1) if (one[at] !== other[at]) return false;
+  return true;
 }

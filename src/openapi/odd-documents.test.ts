@@ -6,6 +6,7 @@ import { SEED } from '../../test/fixtures/json-samples.ts';
 import { schemaFaults } from '../../test/fixtures/json-schema-2020.ts';
 import { description, VERSIONS } from '../../test/fixtures/pet-api.ts';
 import { documentOf } from './document.ts';
+import { planOf } from './plan.ts';
 import { requestBuilder } from './request.ts';
 import { ArgumentProblem } from './styles.ts';
 import { readTools } from './tools.ts';
@@ -151,7 +152,7 @@ test('any document gives valid schemas, names and requests, or says what is wron
           assert.match(tool.name, /^[A-Za-z0-9_.-]{1,64}$/);
           assert.deepEqual(schemaFaults(tool.entry.inputSchema), []);
           if (tool.entry.outputSchema) assert.deepEqual(schemaFaults(tool.entry.outputSchema), []);
-          const build = requestBuilder(tool, { base: undefined, boundary: () => 'x' });
+          const build = requestBuilder(planOf(tool), { base: undefined, boundary: () => 'x' });
           for (const given of [{}, { path: { id: 'x' }, id: 'x' }, { path: { id: 'x' }, body: {} }]) {
             try {
               assert.match(build(given).path, /^\/a\/[^?#]/);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { conformityTo } from './conformity.ts';
 import { type ApiReply, toolResult } from './result.ts';
 
 interface Result {
@@ -14,8 +15,9 @@ interface Result {
   readonly isError?: boolean;
 }
 
-const PLAIN = { schema: { type: 'object' }, wrapped: false };
-const WRAPPED = { schema: { type: 'object' }, wrapped: true };
+const faultOf = conformityTo({ type: 'object' });
+const PLAIN = { wrapped: false, faultOf };
+const WRAPPED = { wrapped: true, faultOf };
 
 function resultOf(bytes: string | Buffer, more: Partial<ApiReply> = {}, output?: typeof PLAIN): Result {
   const reply = {

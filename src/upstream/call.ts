@@ -21,6 +21,10 @@ export interface UpstreamRequest {
   readonly cancel?: Cancel | undefined;
   /** The answer lives long (an SSE stream): a connection of its own without body timeout, never the call pool. */
   readonly long?: boolean | undefined;
+  /** Over a new connection, which ends with it. */
+  readonly alone?: boolean | undefined;
+  /** HTTP/2 alone carries it (gRPC): it is spoken without TLS, too, unless another version is configured. */
+  readonly http2?: boolean | undefined;
   /** Until the reply's head; default 300 s, 0 turns it off. */
   readonly headersTimeoutMs?: number | undefined;
 }
@@ -171,9 +175,9 @@ export class HttpCall implements Dispatcher.DispatchHandler, FlowSource {
    */
   #mayRepeat(error: Error): boolean {
     if (this.#repeated || this.#started || this.#dropped || !this.#written) return false;
-    const { method, body, long } = this.request;
+    const { method, body, long, alone } = this.request;
     if (body !== undefined && !Buffer.isBuffer(body)) return false;
-    return isUnprocessed(error) || (!long && REPEATABLE.has(method) && isDropped(error));
+    return isUnprocessed(error) || (!long && !alone && REPEATABLE.has(method) && isDropped(error));
   }
 }
 

@@ -3,7 +3,7 @@
  * that certificates are read and TLS sessions made once. Knows nothing of what is said over them.
  */
 import { hash } from 'node:crypto';
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import type { Log } from '../core/ports.ts';
 import type { Closable, Lasting, Scope } from '../core/scope.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
@@ -18,6 +18,8 @@ export interface DialOptions {
   /** undefined: none. */
   readonly tls: UpstreamTls | undefined;
   readonly connectTimeoutMs: number;
+  /** Resolves names in place of the system; not for one that is shared. */
+  readonly lookup?: LookupFunction | undefined;
   readonly log: Log;
 }
 
@@ -27,13 +29,13 @@ export class Dial implements Closable {
   readonly endpoint: string;
 
   /** Throws CONFIG_INVALID for certificates and keys that cannot be used. */
-  constructor({ authority, unixSocket, tls, connectTimeoutMs, log }: DialOptions) {
+  constructor({ authority, unixSocket, tls, connectTimeoutMs, lookup, log }: DialOptions) {
     const origin = new URL(`${tls ? 'https' : 'http'}://${authority}`);
     this.#origin = origin;
     this.endpoint = unixSocket === undefined ? authority : `unix:${unixSocket}`;
     const material = tls && tlsMaterial({ origin: origin.origin, tls, log });
     const offer = tls?.alpn ?? [];
-    const options = { origin, tls: tls ?? {}, material, connectTimeoutMs, unixSocket, offer };
+    const options = { origin, tls: tls ?? {}, material, connectTimeoutMs, unixSocket, lookup, offer };
     this.#connect = connector({ ...options, halfOpen: true });
   }
 

@@ -29,6 +29,10 @@ export function upstreamFailure(origin: string, error: Error, written: boolean):
     return new GatewayError('BAD_REQUEST', `request cannot be forwarded: ${error.message}`, { cause: error });
   if (TIMEOUTS.has(code))
     return new GatewayError('UPSTREAM_TIMEOUT', `${origin} did not answer in time`, { cause: error });
+  if (code === 'ERR_HTTP2_ERROR')
+    return new GatewayError('UPSTREAM_PROTOCOL', `${origin} does not speak HTTP/2: ${reason(error)}`, {
+      cause: error,
+    });
   if (PROTOCOL.has(code) || error.name === 'HTTPParserError' || BAD_ANSWERS.has(error.message)) {
     return new GatewayError(
       'UPSTREAM_PROTOCOL',

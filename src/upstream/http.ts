@@ -12,9 +12,12 @@ import { GatewayError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Log } from '../core/ports.ts';
 import type { Closable, Scope } from '../core/scope.ts';
+import type { Cancel } from '../lib/cancel.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import { HttpCall, type UpstreamReply, type UpstreamRequest, type UpstreamUpgrade } from './call.ts';
-import { Http2Sessions } from './http2.ts';
+import type { HttpVersion, Keepalives } from './connection.ts';
+import { upstreamFailure } from './failure.ts';
+import { type Dial, type Http2Options, Http2Sessions } from './http2.ts';
 import {
   type Connect,
   type ConnectorOptions,
@@ -22,6 +25,7 @@ import {
   type Protocol,
   serverName,
   type UpstreamTls,
+  withoutBrackets,
 } from './tls.ts';
 import { tlsMaterial } from './tls-material.ts';
 
@@ -35,11 +39,24 @@ export interface UpstreamOrigin {
   readonly connectTimeoutMs: number;
   /** Offer HTTP/2 by ALPN, unless `tls.alpn` says what is offered; https only. */
   readonly allowH2?: boolean | undefined;
+  /** What is spoken whatever the upstream offers; HTTP/2 without TLS by prior knowledge. WebSockets use 1.1. */
+  readonly version?: HttpVersion | undefined;
+  readonly keepalives?: Keepalives | undefined;
   readonly unixSocket?: string | undefined;
   /** Resolves names in place of the system; not for upstreams that are shared. */
   readonly lookup?: LookupFunction | undefined;
   /** Hears of certificates that are not verified, and of files that change. */
   readonly log?: Log | undefined;
+}
+
+/** A connection that one call has to itself. */
+interface Own {
+  destroy(error?: Error): unknown;
+}
+
+interface Sessions {
+  readonly calls: Http2Sessions;
+  readonly long: Http2Sessions;
 }
 
 export interface UpgradeRequest extends UpstreamRequest {
@@ -50,6 +67,7 @@ export interface UpgradeRequest extends UpstreamRequest {
 /** HTTP/2 connections for calls; each carries up to 100 at a time. */
 const MAX_SESSIONS = 4;
 const HTTP1: readonly Protocol[] = ['http/1.1'];
+const HTTP2: readonly Protocol[] = ['h2'];
 const BOTH: readonly Protocol[] = ['h2', 'http/1.1'];
 /**
  * Idle time after which a connection is not used again, unless the upstream's Keep-Alive header says more. Below
@@ -62,11 +80,13 @@ export class HttpUpstream implements Closable {
   readonly #client: Client.Options;
   readonly #serverName: string | undefined;
   readonly #pool: Pool;
-  readonly #own = new Set<Client>();
+  readonly #own = new Set<Own>();
   readonly #tunnels = new Set<Duplex>();
   readonly #again = (call: HttpCall): void => this.#call(call);
   readonly #connecting: Omit<ConnectorOptions, 'offer'>;
-  readonly #http2: { readonly calls: Http2Sessions; readonly long: Http2Sessions } | undefined;
+  /** Offers what is configured. */
+  readonly #dial: Dial;
+  readonly #http2: Sessions | undefined;
   /** The upstream was offered HTTP/2 and chose HTTP/1.1. */
   #prefersHttp1 = false;
   /** The connection on which it said so. */
@@ -75,17 +95,18 @@ export class HttpUpstream implements Closable {
 
   /** Throws CONFIG_INVALID for certificates and keys that cannot be used. */
   constructor(options: UpstreamOrigin) {
-    const { tls = {}, connectTimeoutMs, unixSocket, lookup } = options;
+    const { tls = {}, connectTimeoutMs, unixSocket, lookup, keepalives, version } = options;
     const origin = new URL(options.origin);
     const secure = origin.protocol === 'https:';
     const material = secure ? tlsMaterial(options) : undefined;
-    const offer = tls.alpn ?? (options.allowH2 ? BOTH : HTTP1);
+    const offer = offered(options);
     this.#options = options;
     this.#serverName = serverName(origin, tls);
-    this.#connecting = { origin, tls, material, connectTimeoutMs, unixSocket, lookup };
-    const connect = offer.includes('http/1.1')
-      ? connector({ ...this.#connecting, offer: HTTP1 })
-      : withoutHttp1;
+    this.#connecting = { origin, tls, material, connectTimeoutMs, unixSocket, lookup, keepalives };
+    const connect =
+      !secure || (tls.alpn ?? HTTP1).includes('http/1.1')
+        ? connector({ ...this.#connecting, offer: HTTP1 })
+        : withoutHttp1;
     this.#client = {
       connect: (target, done) => {
         const spare = this.#spare;
@@ -101,16 +122,32 @@ export class HttpUpstream implements Closable {
       keepAliveTimeout: KEEP_ALIVE_MS,
     };
     this.#pool = new Pool(options.origin, { ...this.#client, connections: LIMITS.upstreamConnections.value });
-    if (secure && offer.includes('h2')) this.#http2 = this.#offerHttp2(origin, offer);
+    this.#dial = dialling(origin, connector({ ...this.#connecting, offer }));
+    if (secure ? offer.includes('h2') : version !== '1.1')
+      this.#http2 = {
+        calls: this.#sessions({ bodyTimeoutMs: LIMITS.upstreamSilence.value, maxSessions: MAX_SESSIONS }),
+        long: this.#sessions({ bodyTimeoutMs: 0, maxSessions: Number.POSITIVE_INFINITY }),
+      };
   }
 
   get origin(): string {
     return this.#options.origin;
   }
 
+  /** The same for the same options. */
+  get name(): string {
+    return nameOf(this.#options);
+  }
+
   /** Long-lived streams and tunnels that are open. */
   get longCount(): number {
     return this.#own.size + this.#tunnels.size + (this.#http2?.long.openStreams ?? 0);
+  }
+
+  /** Something is under way. */
+  get busy(): boolean {
+    const calls = this.#pool.stats.size + (this.#http2?.calls.openStreams ?? 0);
+    return calls + this.longCount > 0;
   }
 
   request(request: UpstreamRequest): Promise<UpstreamReply> {
@@ -128,10 +165,24 @@ export class HttpUpstream implements Closable {
     return answer;
   }
 
+  /** Resolves when the upstream has taken a connection (and agreed on TLS), which is closed then. */
+  reach(cancel: Cancel): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw this.#unused();
+      const forget = cancel.onCancel(reject);
+      this.#dial((error, socket) => {
+        forget();
+        socket?.destroy();
+        if (error) reject(upstreamFailure(this.origin, error, false));
+        else resolve();
+      });
+    });
+  }
+
   /** Ends every connection; whatever is under way fails with UPSTREAM_CLOSED. */
   async close(): Promise<void> {
     this.#closed = true;
-    const error = new GatewayError('UPSTREAM_CLOSED', `${this.origin} is no longer in use`);
+    const error = this.#unused();
     for (const socket of this.#tunnels) socket.destroy();
     this.#spare?.destroy();
     this.#http2?.calls.close(error);
@@ -141,7 +192,7 @@ export class HttpUpstream implements Closable {
 
   #start(request: UpstreamRequest, protocol: string | undefined): Promise<UpstreamReply | UpstreamUpgrade> {
     return new Promise((resolve, reject) => {
-      if (this.#closed) throw new GatewayError('UPSTREAM_CLOSED', `${this.origin} is no longer in use`);
+      if (this.#closed) throw this.#unused();
       const call = new HttpCall({ origin: this.origin, request, resolve, reject, again: this.#again });
       if (call.over) return;
       // Over HTTP/1.1: its upgrade has no equal in HTTP/2 that servers commonly offer.
@@ -151,45 +202,59 @@ export class HttpUpstream implements Closable {
   }
 
   #call(call: HttpCall): void {
-    const { long } = call.request;
-    if (this.#http2 && !this.#prefersHttp1) (long ? this.#http2.long : this.#http2.calls).send(call);
-    else if (long) this.#sendAlone(call);
+    const { long, alone, http2 } = call.request;
+    if (this.#http2 && this.#speaksHttp2(http2)) {
+      if (alone) this.#sendOverOwnSession(call);
+      else (long ? this.#http2.long : this.#http2.calls).send(call);
+    } else if (long || alone) this.#sendAlone(call);
     else this.#send(this.#pool, call);
   }
 
-  #offerHttp2(origin: URL, offer: readonly Protocol[]): { calls: Http2Sessions; long: Http2Sessions } {
-    const connect = connector({ ...this.#connecting, offer });
-    const { hostname, host, protocol, port } = origin;
-    const target = { hostname, host, protocol, port };
-    const common = {
-      origin,
-      dial: (done: (error: Error | null, socket: Socket | null) => void) => connect(target, done),
-      fallback: (socket: Socket, calls: readonly HttpCall[]) => {
+  #speaksHttp2(asked = false): boolean {
+    if (this.#connecting.material) return !this.#prefersHttp1;
+    return asked || this.#options.version === '2';
+  }
+
+  #sessions(bounds: Pick<Http2Options, 'bodyTimeoutMs' | 'maxSessions'>): Http2Sessions {
+    return new Http2Sessions({
+      ...bounds,
+      origin: this.#connecting.origin,
+      dial: this.#dial,
+      fallback: (socket, calls) => {
         this.#prefersHttp1 = true;
         if (this.#spare || this.#closed) socket.destroy();
         else this.#spare = socket;
         for (const call of calls) this.#call(call);
       },
       headersTimeoutMs: LIMITS.upstreamHead.value,
-    };
-    return {
-      calls: new Http2Sessions({
-        ...common,
-        bodyTimeoutMs: LIMITS.upstreamSilence.value,
-        maxSessions: MAX_SESSIONS,
-      }),
-      long: new Http2Sessions({ ...common, bodyTimeoutMs: 0, maxSessions: Number.POSITIVE_INFINITY }),
-    };
+    });
+  }
+
+  #sendOverOwnSession(call: HttpCall): void {
+    const sessions = this.#sessions({ bodyTimeoutMs: 0, maxSessions: 1 });
+    this.#owns(call, { destroy: (error = this.#unused()) => sessions.close(error) });
+    sessions.send(call);
   }
 
   #sendAlone(call: HttpCall, protocol?: string): void {
     const client = new Client(this.origin, { ...this.#client, bodyTimeout: 0 });
-    this.#own.add(client);
-    call.ended = () => {
-      this.#own.delete(client);
-      void client.destroy();
-    };
+    this.#owns(call, { destroy: (error) => client.destroy(error ?? null) });
     this.#send(client, call, protocol);
+  }
+
+  /** The connection ends with the call. */
+  #owns(call: HttpCall, connection: Own): void {
+    const { ended } = call;
+    this.#own.add(connection);
+    call.ended = () => {
+      ended?.();
+      this.#own.delete(connection);
+      void connection.destroy();
+    };
+  }
+
+  #unused(): GatewayError {
+    return new GatewayError('UPSTREAM_CLOSED', `${this.origin} is no longer in use`);
   }
 
   #send(dispatcher: Dispatcher, call: HttpCall, protocol?: string): void {
@@ -211,11 +276,40 @@ export class HttpUpstream implements Closable {
 
 /** The upstream for these options, shared by everyone who names the same. */
 export function httpUpstream(lasting: Lasting, scope: Scope, options: UpstreamOrigin): HttpUpstream {
-  const { origin, tls = {}, connectTimeoutMs, allowH2, unixSocket } = options;
-  const made = [new URL(origin).origin, tls, connectTimeoutMs, allowH2 === true, unixSocket];
+  return lasting.hold(scope, `http:${nameOf(options)}`, () => new HttpUpstream(options));
+}
+
+function nameOf(options: UpstreamOrigin): string {
+  const { origin, tls = {}, connectTimeoutMs, allowH2, version, keepalives, unixSocket } = options;
+  const made = [
+    new URL(origin).origin,
+    tls,
+    connectTimeoutMs,
+    allowH2 === true,
+    version,
+    keepalives,
+    unixSocket,
+  ];
   // Hashed: a private key may be among what it is made from.
-  const name = hash('sha256', canonicalJson(made), 'hex');
-  return lasting.hold(scope, `http:${name}`, () => new HttpUpstream(options));
+  return hash('sha256', canonicalJson(made), 'hex');
+}
+
+function dialling({ hostname, host, protocol, port }: URL, connect: Connect): Dial {
+  const target = { hostname: withoutBrackets(hostname), host, protocol, port };
+  return (done) => void connect(target, done);
+}
+
+/** By ALPN. */
+function offered({ tls = {}, allowH2, version }: UpstreamOrigin): readonly Protocol[] {
+  const { alpn } = tls;
+  if (version === undefined) return alpn ?? (allowH2 ? BOTH : HTTP1);
+  const [only] = version === '2' ? HTTP2 : HTTP1;
+  if (alpn?.includes(only as Protocol) === false)
+    throw new GatewayError(
+      'CONFIG_INVALID',
+      `http.version is ${version}, which backendTLS.alpn does not offer (${alpn.join(', ')})`,
+    );
+  return version === '2' ? HTTP2 : HTTP1;
 }
 
 /** For upgrades, which need it. */

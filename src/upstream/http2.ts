@@ -1,5 +1,5 @@
 /**
- * HTTP/2 towards one https origin. Our own client on node:http2 rather than undici's: that one runs one request per
+ * HTTP/2 towards one origin, by ALPN or without TLS by prior knowledge. Our own client on node:http2 rather than undici's: that one runs one request per
  * connection unless told otherwise, and drops buffered data when trailers arrive while the reader is paused
  * (`lib/dispatcher/client-h2.js`: 'trailers' completes the request at once).
  */
@@ -14,11 +14,13 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { HttpCall } from './call.ts';
 
+export type Dial = (done: (error: Error | null, socket: Socket | null) => void) => void;
+
 export interface Http2Options {
   readonly origin: URL;
-  /** Opens a connection that offers both versions by ALPN. */
-  readonly dial: (done: (error: Error | null, socket: Socket | null) => void) => void;
-  /** The upstream chose HTTP/1.1: takes over its connection and the calls that were waiting for it. */
+  /** Opens a connection; with TLS it has offered by ALPN what the caller speaks. */
+  readonly dial: Dial;
+  /** An upstream over TLS chose HTTP/1.1: takes over its connection and the calls that were waiting for it. */
   readonly fallback: (socket: Socket, calls: readonly HttpCall[]) => void;
   readonly headersTimeoutMs: number;
   /** 0: none. */
@@ -90,7 +92,9 @@ export class Http2Sessions {
       for (const call of calls) call.onError(error ?? new Error('no connection'));
       return;
     }
-    if ((socket as { alpnProtocol?: unknown }).alpnProtocol !== 'h2') {
+    const { alpnProtocol } = socket as { alpnProtocol?: unknown };
+    // Without TLS there is none, and nothing to be asked: whoever dials knows.
+    if (alpnProtocol !== undefined && alpnProtocol !== 'h2') {
       this.#options.fallback(socket, calls);
       return;
     }
@@ -117,10 +121,17 @@ export class Http2Sessions {
       retire();
       http2.close();
     });
+    let asked = false;
+    // Nothing came or went for so long. Pinging is activity: unanswered, the next silence is the last.
     http2.setTimeout(IDLE_MS, () => {
-      if (session.open > 0) return;
-      retire();
-      http2.close();
+      if (session.open === 0) {
+        retire();
+        http2.close();
+      } else if (asked) http2.destroy(silent());
+      else
+        asked = http2.ping(() => {
+          asked = false;
+        });
     });
     return session;
   }
@@ -149,6 +160,11 @@ export class Http2Sessions {
   }
 }
 
+function silent(): Error {
+  const message = `nothing was heard on the connection for ${(2 * IDLE_MS) / 1000} s`;
+  return Object.assign(new Error(message), { code: 'ECONNRESET' });
+}
+
 function room({ remoteSettings }: ClientHttp2Session): number {
   return Math.min(remoteSettings?.maxConcurrentStreams ?? MAX_STREAMS, MAX_STREAMS);
 }
@@ -162,13 +178,24 @@ interface Timeouts {
 function receive(stream: ClientHttp2Stream, call: HttpCall, { headersMs, bodyMs }: Timeouts): void {
   let trailers: string[] | null = null;
   let started = false;
+  let headOnly = false;
   let failure: Error | undefined;
-  stream.on('response', (headers, _flags, rawHeaders?: string[]) => {
+  const complete = (): void => {
+    call.onComplete(trailers);
+    // Answered before the upload was over: nobody wants the rest.
+    if (!stream.writableEnded) cut(stream);
+  };
+  stream.on('response', (headers, flags, rawHeaders?: string[]) => {
     started = true;
     stream.setTimeout(bodyMs);
     call.onResponseStarted();
     const resume = (): void => void stream.resume();
     if (!call.onHeaders(Number(headers[':status']), withoutPseudo(rawHeaders ?? []), resume)) stream.pause();
+    // Known at once: an error of gRPC is a head that ends the stream, and has to be passed on as one.
+    if (flags & constants.NGHTTP2_FLAG_END_STREAM) {
+      headOnly = true;
+      complete();
+    }
     stream.on('data', (chunk: Buffer) => {
       if (!call.onData(chunk)) stream.pause();
     });
@@ -185,10 +212,7 @@ function receive(stream: ClientHttp2Stream, call: HttpCall, { headersMs, bodyMs 
     failure ??= error;
   });
   stream.on('end', () => {
-    if (!started || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return;
-    call.onComplete(trailers);
-    // Answered before the upload was over: nobody wants the rest.
-    if (!stream.writableEnded) cut(stream);
+    if (started && !headOnly && stream.rstCode === constants.NGHTTP2_NO_ERROR) complete();
   });
   stream.on('close', () => call.onError(failure ?? droppedStream(stream.rstCode)));
 }

@@ -323,7 +323,7 @@ describe('protocols', () => {
     const silent = await server(pair, { ALPNProtocols: [] });
     await assert.rejects(
       ask(upstream(silent, { ...trusted, alpn: ['h2'] })),
-      refused(/(?:none of backendTLS\.alpn \(h2\)|no application protocol)/),
+      refused(/(?:none of the protocols it is offered \(h2\)|no application protocol)/),
     );
   });
 

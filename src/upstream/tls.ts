@@ -14,6 +14,7 @@ import {
 import { buildConnector } from 'undici';
 import type { PolicySet } from '../core/policy.ts';
 import { altNames } from '../lib/alt-names.ts';
+import type { Keepalives } from './connection.ts';
 import type { TlsMaterial, TlsParts } from './tls-material.ts';
 
 export type Protocol = 'h2' | 'http/1.1';
@@ -39,6 +40,8 @@ export interface ConnectorOptions {
   /** For TCP; then once more, as the longest silence, for the handshake. */
   readonly connectTimeoutMs: number;
   readonly unixSocket: string | undefined;
+  /** Default: after a minute of silence. */
+  readonly keepalives?: Keepalives | undefined;
   /** Resolves names in place of the system; addresses are connected to without it. */
   readonly lookup?: LookupFunction | undefined;
   /** By ALPN, best first; empty: nothing. An upstream that takes none of them is one that speaks HTTP/1.1. */
@@ -61,10 +64,11 @@ export function serverName(origin: URL, tls: UpstreamTls): string | undefined {
 }
 
 export function connector(options: ConnectorOptions): Connect {
-  const { origin, connectTimeoutMs, unixSocket, lookup, material, halfOpen = false } = options;
+  const { origin, connectTimeoutMs, unixSocket, lookup, material, keepalives, halfOpen = false } = options;
   const plain = buildConnector({
     timeout: connectTimeoutMs,
     socketPath: unixSocket ?? null,
+    ...(keepalives && { keepAlive: keepalives.enabled, keepAliveInitialDelay: keepalives.time }),
     ...(lookup && { lookup }),
     // Of the TLS above where there is some.
     allowHalfOpen: halfOpen && !material,
@@ -147,7 +151,7 @@ function settle(
   secure.once('secureConnect', () => {
     secure.setTimeout(0, silent);
     if (!secure.alpnProtocol && offer.length > 0 && !offer.includes('http/1.1')) {
-      fail(new Error(`it speaks none of backendTLS.alpn (${offer.join(', ')})`));
+      fail(new Error(`it agrees to none of the protocols it is offered (${offer.join(', ')})`));
       return;
     }
     settled = true;
@@ -178,6 +182,6 @@ function altNameProblem(certificate: X509Certificate, wanted: readonly string[])
   );
 }
 
-function withoutBrackets(host: string): string {
+export function withoutBrackets(host: string): string {
   return host.replace(/^\[|\]$/g, '');
 }

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Agent, startAgent } from '../fixtures/a2a-agent.ts';
-import { configWith, originOf, routeTo, sending, visitAs } from '../fixtures/a2a-client.ts';
+import { configWith, originOf, routeTo, sending, visit, visitAs } from '../fixtures/a2a-client.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
+import { withNames } from '../fixtures/names.ts';
 
 interface RpcReply {
   readonly jsonrpc?: string;
@@ -20,6 +21,15 @@ const USERS = {
       { key: 'writer-key', metadata: { role: 'writer' } },
     ],
   },
+};
+
+const NAMES = {
+  'hooks.example.com': ['8.8.8.8', '2606:4700::1111'],
+  'mine.example.com': ['10.1.2.3'],
+  'inside.example.com': ['10.2.0.1'],
+  'metadata.example.com': ['169.254.169.254'],
+  'both.example.com': ['8.8.8.8', '127.0.0.1'],
+  'mapped.example.com': ['::ffff:10.2.0.1'],
 };
 
 describe('an agent below a path, with rules', () => {
@@ -42,6 +52,7 @@ describe('an agent below a path, with rules', () => {
     gateway = await startGateway({
       config: configWith(routeTo(agent, policies, AT_X)),
       settings: { logging: { format: 'json' } },
+      nodeArgs: withNames(NAMES),
     });
     base = `${originOf(gateway)}/agents/x`;
   });
@@ -122,6 +133,11 @@ describe('an agent below a path, with rules', () => {
       'http://[::1]/',
       'http://169.254.169.254/latest',
       'http://redis:6379/',
+      'https://inside.example.com/',
+      'https://METADATA.example.com./latest',
+      'https://both.example.com/',
+      'https://mapped.example.com/',
+      'https://unknown.example.com/',
     ])
       for (const [path, body] of [
         ['/rpc', rpc('CreateTaskPushNotificationConfig', config(url))],
@@ -137,7 +153,12 @@ describe('an agent below a path, with rules', () => {
         assert.match(json.error?.message ?? '', /webhook/);
       }
     assert.equal(agent.seen.length, before);
-    for (const url of ['https://hooks.example.com/x', 'http://10.1.2.3/x', 'http://a.corp.internal/'])
+    for (const url of [
+      'https://hooks.example.com/x',
+      'https://mine.example.com/x',
+      'http://10.1.2.3/x',
+      'http://a.corp.internal/',
+    ])
       assert.notEqual(
         (await post('/rest/tasks/t/pushNotificationConfigs', config(url), version)).status,
         400,
@@ -216,6 +237,28 @@ test('a backend can be an agent on its own, and the gateway have another address
   assert.equal(card.supportedInterfaces[0]?.url, 'https://agents.example.com/gw/rpc');
   const head = await fetch(`${originOf(gateway)}/.well-known/agent-card.json`, { method: 'HEAD' });
   assert.equal(head.headers.get('etag'), null);
+});
+
+test('an agent that knows nothing of its path is found below it, prefix taken off or not', async (t) => {
+  const agent = await startAgent();
+  t.after(() => agent.close());
+  const below = (pathPrefix: string) => ({ matches: [{ path: { pathPrefix } }] });
+  const urlRewrite = { path: { prefix: '/' } };
+  const gateway = await startGateway({
+    config: configWith(
+      routeTo(agent, { a2a: {}, urlRewrite }, below('/agents/a')),
+      routeTo(agent, { a2a: { trustForwarded: true }, urlRewrite }, below('/b')),
+    ),
+  });
+  t.after(() => gateway.stop());
+  const origin = originOf(gateway);
+  const { client } = await visit(`${origin}/agents/a/`, { binding: 'HTTP+JSON', version: '1.0' });
+  assert.ok('status' in (await client.sendMessage(sending('hello'))));
+  const reply = await fetch(`${origin}/b/.well-known/agent-card.json`, {
+    headers: { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'gw.example', 'x-forwarded-prefix': '/x' },
+  });
+  const card = (await reply.json()) as { url: string };
+  assert.equal(card.url, 'https://gw.example/x/b/rpc');
 });
 
 test('agents behind one host are found by its catalogue', async (t) => {

@@ -1,9 +1,8 @@
 /** Agents and clients made with the official SDK, with the gateway between them: what crosses it and how. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type StreamResponse, TaskState } from '@a2a-js/sdk';
-import type { Client } from '@a2a-js/sdk/client';
-import { type Agent, message, startAgent } from '../fixtures/a2a-agent.ts';
+import { TaskState } from '@a2a-js/sdk';
+import { type Agent, startAgent } from '../fixtures/a2a-agent.ts';
 import {
   all,
   configWith,
@@ -11,11 +10,15 @@ import {
   routeTo,
   sending,
   VERSIONS,
+  type Visitor,
   visit,
   WAYS,
-  type Way,
 } from '../fixtures/a2a-client.ts';
+import { everyOperation, lastState, stateOf, taskOf } from '../fixtures/a2a-operations.ts';
 import { type GatewayProcess, startGateway } from '../fixtures/gateway.ts';
+
+/** Names that tests make up are in no DNS. */
+const HOOKS = { hosts: ['hooks.example.com'] };
 
 describe('an agent behind the gateway', () => {
   let agent: Agent;
@@ -24,7 +27,7 @@ describe('an agent behind the gateway', () => {
 
   before(async () => {
     agent = await startAgent();
-    gateway = await startGateway({ config: configWith(routeTo(agent, { a2a: {} })) });
+    gateway = await startGateway({ config: configWith(routeTo(agent, { a2a: { webhooks: HOOKS } })) });
     origin = originOf(gateway);
   });
   after(async () => {
@@ -55,7 +58,7 @@ describe('an agent behind the gateway', () => {
       const first = agent.seen.length;
       await everyOperation(client, way);
       await settled();
-      assert.ok(calls.length >= 8, `${calls.length} calls`);
+      assert.ok(calls.length >= 12, `${calls.length} calls`);
       const seen = agent.seen.slice(first);
       for (const call of calls) {
         const at = seen.findIndex(({ url, request }) => url === call.path && request === call.request);
@@ -66,56 +69,48 @@ describe('an agent behind the gateway', () => {
       }
     });
 
+  for (const way of WAYS)
+    test(`a client gets what it gets without the gateway: ${way.binding} ${way.version}`, async (t) => {
+      const agents = [await startAgent(), await startAgent()] as const;
+      t.after(() => Promise.all(agents.map((each) => each.close())));
+      const between = await startGateway({
+        config: configWith(routeTo(agents[1], { a2a: { webhooks: HOOKS } })),
+      });
+      t.after(() => between.stop());
+      const said: unknown[][] = [];
+      for (const [base, own] of [
+        [agents[0].url, agents[0]],
+        [originOf(between), agents[1]],
+      ] as const) {
+        const visitor = await visit(base, way);
+        await everyOperation(visitor.client, way);
+        await visitor.settled();
+        said.push(transcript(visitor, new URL(own.url).host, new URL(base).host));
+      }
+      assert.deepEqual(said[1], said[0]);
+    });
+
+  /** Without what each agent makes up itself: ids, in their order, and its address. */
+  function transcript({ calls }: Visitor, ...hosts: string[]): unknown[] {
+    const ids = new Map<string, string>();
+    const named = (text: string): string =>
+      hosts
+        .reduce((all, host) => all.replaceAll(host, 'host'), text)
+        .replace(/,?"signatures":\[[^\]]*\]/, '')
+        .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, (id) => {
+          ids.set(id, ids.get(id) ?? `id-${ids.size}`);
+          return ids.get(id) as string;
+        });
+    return calls.map(({ method, path, request, status, reply }) => [
+      method,
+      status,
+      ...[path, request, reply].map(named),
+    ]);
+  }
+
   const changed = (card: string): string =>
     card.replaceAll(agent.url, origin).replace(/,?"signatures":\[[^\]]*\]/, '');
 });
-
-/** As far as the version and the binding have them. */
-async function everyOperation(client: Client, { version }: Way): Promise<void> {
-  const sent = await client.sendMessage({
-    tenant: '',
-    message: message('hello'),
-    configuration: undefined,
-    metadata: undefined,
-  });
-  const id = 'status' in sent ? sent.id : '';
-  assert.notEqual(id, '');
-  const events = await all(
-    client.sendMessageStream({
-      tenant: '',
-      message: message('hello again'),
-      configuration: undefined,
-      metadata: undefined,
-    }),
-  );
-  assert.ok(events.length >= 4);
-  assert.equal((await client.getTask({ tenant: '', id, historyLength: undefined })).id, id);
-  if (version === '1.0')
-    await client.listTasks({
-      tenant: '',
-      contextId: '',
-      status: 0,
-      pageSize: undefined,
-      pageToken: '',
-      historyLength: undefined,
-      statusTimestampAfter: undefined,
-      includeArtifacts: undefined,
-    });
-  const config = {
-    tenant: '',
-    taskId: id,
-    id: 'c1',
-    url: 'https://hooks.example.com/a',
-    token: 't',
-    authentication: undefined,
-  };
-  await client.createTaskPushNotificationConfig(config);
-  await client.getTaskPushNotificationConfig({ tenant: '', taskId: id, id: 'c1' });
-  await client.listTaskPushNotificationConfig({ tenant: '', taskId: id, pageSize: 0, pageToken: '' });
-  await client.deleteTaskPushNotificationConfig({ tenant: '', taskId: id, id: 'c1' });
-  await assert.rejects(client.getTask({ tenant: '', id: 'unknown', historyLength: undefined }));
-  await client.getAgentCard();
-}
 
 describe('a call that takes its time', () => {
   let agent: Agent;
@@ -135,8 +130,19 @@ describe('a call that takes its time', () => {
     await client.sendMessage(sending('hello'));
     await all(client.sendMessageStream(sending('hello')));
     await settled();
-    const [call, stream] = agent.seen.filter(({ url }) => url === '/rpc');
-    assert.notEqual(call?.port, stream?.port);
+    // Whatever it says it accepts.
+    const body = JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'SendStreamingMessage',
+      params: { message: { messageId: 'm', role: 'ROLE_USER', parts: [{ text: 'hello' }] } },
+    });
+    const headers = { 'content-type': 'application/json', 'a2a-version': '1.0', accept: '*/*' };
+    const reply = await fetch(`${originOf(gateway)}/rpc`, { method: 'POST', headers, body });
+    assert.match(await reply.text(), /TASK_STATE_COMPLETED/);
+    const [call, ...streams] = agent.seen.filter(({ url }) => url === '/rpc');
+    assert.equal(streams.length, 2);
+    for (const stream of streams) assert.notEqual(stream.port, call?.port);
   });
 
   for (const way of WAYS) {
@@ -164,21 +170,3 @@ describe('a call that takes its time', () => {
     });
   }
 });
-
-type Events = AsyncGenerator<StreamResponse, void, undefined>;
-
-function stateOf({ payload }: StreamResponse): TaskState | undefined {
-  if (payload?.$case === 'task' || payload?.$case === 'statusUpdate') return payload.value.status?.state;
-  return undefined;
-}
-
-function taskOf(event: unknown): string {
-  const { payload } = event as StreamResponse;
-  return payload?.$case === 'task' ? payload.value.id : '';
-}
-
-async function lastState(events: Events): Promise<TaskState | undefined> {
-  let last: TaskState | undefined;
-  for (let next = await events.next(); !next.done; next = await events.next()) last = stateOf(next.value);
-  return last;
-}

@@ -1,4 +1,4 @@
-/** A gateway reduced to its HTTP data path: one port, one `host` backend, no configuration. For http-proxy tests. */
+/** A gateway reduced to its HTTP data path: one port, one backend, no configuration. For tests of proxying. */
 import {
   createServer,
   type IncomingMessage,
@@ -16,7 +16,8 @@ import {
 } from 'node:net';
 import { afterEach } from 'node:test';
 import { host } from '../../src/backends/host/index.ts';
-import type { BackendDeps } from '../../src/core/backend.ts';
+import type { BackendDefinition, BackendDeps } from '../../src/core/backend.ts';
+import { type LimitSettings, STANDARD_LIMITS } from '../../src/core/limits.ts';
 import { NOTHING_OUTGOING } from '../../src/core/outgoing.ts';
 import type { PolicySet } from '../../src/core/policy.ts';
 import { silentLog, systemClock } from '../../src/core/ports.ts';
@@ -36,12 +37,18 @@ export interface TestProxy {
 }
 
 export interface ProxyOptions {
-  readonly upstream: string;
+  /** Settings of the backend. */
+  readonly upstream: unknown;
+  /** Default: `host`. */
+  readonly definition?: BackendDefinition;
+  /** Over the standard ones. */
+  readonly settings?: Partial<LimitSettings>;
   readonly policies?: PolicySet;
   readonly limits?: Partial<Limits>;
 }
 
-async function startProxy({ upstream, policies = {}, limits = {} }: ProxyOptions): Promise<TestProxy> {
+async function startProxy(options: ProxyOptions): Promise<TestProxy> {
+  const { upstream, definition = host, settings, policies = {}, limits = {} } = options;
   const scope = new Scope();
   const pool = new SharedPool<Closable>();
   const records: ExchangeRecord[] = [];
@@ -65,6 +72,8 @@ async function startProxy({ upstream, policies = {}, limits = {} }: ProxyOptions
     policies,
     key: 'test',
     label: 'test',
+    hostnames: [],
+    settings: { limits: { ...STANDARD_LIMITS, ...settings } },
     outgoing: () => NOTHING_OUTGOING,
     lasting: {
       hold<T extends Closable>(owner: Scope, key: string, make: () => T): T {
@@ -74,7 +83,7 @@ async function startProxy({ upstream, policies = {}, limits = {} }: ProxyOptions
       },
     },
   } as unknown as BackendDeps;
-  const backend = host.build(host.schema.parse(upstream), deps);
+  const backend = definition.build(definition.schema.parse(upstream), deps);
   const acceptor = new Acceptor({ port: 0, address: undefined, ports, limits, handle: backend.handle });
   const { port } = await acceptor.listen();
   return {
@@ -156,7 +165,7 @@ export class Stage {
     return { server, port };
   }
 
-  async proxyTo(upstream: string, options: Omit<ProxyOptions, 'upstream'> = {}): Promise<TestProxy> {
+  async proxyTo(upstream: unknown, options: Omit<ProxyOptions, 'upstream'> = {}): Promise<TestProxy> {
     const proxy = await startProxy({ upstream, ...options });
     this.own(() => proxy.close());
     return proxy;

@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { collect, get, Stage, signal } from './http-harness.ts';
 
 const stage = new Stage();
+/** More than the buffers of a connection hold. */
+const LONG = 24 * 1024 * 1024;
 
 describe('an upstream that misbehaves', () => {
   test('by dying in mid-body breaks the reply, which must not look complete', async () => {
@@ -74,6 +77,27 @@ describe('an upstream that misbehaves', () => {
     assert.equal((await collect(reply)).toString(), 'too much');
     outgoing.destroy();
   });
+
+  for (const [framing, size] of [
+    ['Transfer-Encoding: chunked', `${LONG.toString(16)}\r\n`],
+    [`Content-Length: ${LONG}`, ''],
+  ])
+    test(`by answering early is believed by who reads no answer before having sent all: ${framing}`, async () => {
+      const port = await stage.rawUpstream((socket) => {
+        socket.end('HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 8\r\n\r\ntoo much');
+      });
+      const proxy = await stage.proxyTo(`127.0.0.1:${port}`);
+      const socket = connect(proxy.port, '127.0.0.1');
+      stage.own(async () => socket.destroy());
+      socket.write(`POST / HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n${size}`);
+      await new Promise<void>((resolve, reject) => {
+        socket
+          .once('error', reject)
+          .write(Buffer.alloc(LONG), (error) => (error ? reject(error) : resolve()));
+      });
+      socket.end('\r\n0\r\n\r\n');
+      assert.match((await collect(socket)).toString(), /^HTTP\/1\.1 413 .*too much$/s);
+    });
 });
 
 describe('a client that vanishes', () => {

@@ -110,7 +110,7 @@ export const HTTP_LIMITS = {
     value: 1 * HOUR,
     unit: 'ms',
     error: 'CONNECTION_IDLE',
-    what: 'Time without a byte in either direction after which a connection of a `tcpRoutes` route is closed.',
+    what: 'Time without a byte in either direction after which a connection of a `tcpRoutes` route, or a tunnel (CONNECT), is closed.',
     key: 'config.limits.connectionIdle',
     range: [100, 7 * 24 * HOUR],
   },

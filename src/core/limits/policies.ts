@@ -98,6 +98,12 @@ export const POLICY_LIMITS = {
     error: undefined,
     what: 'Time a backend is evicted (`health`), which grows from one eviction to the next, unless its `duration` is longer.',
   },
+  checkAnswer: {
+    value: 64 * KIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'Body of an answer to a check of a backend (`health.check`) that is read; of a longer one the rest is not.',
+  },
   agentCard: {
     value: 1 * MIB,
     unit: 'bytes',
@@ -108,7 +114,19 @@ export const POLICY_LIMITS = {
     value: 64 * KIB,
     unit: 'bytes',
     error: undefined,
-    what: 'A JSON answer of an agent that is looked into for the log (`a2a`) as it passes; a longer one, and any stream, is not.',
+    what: 'A JSON answer of an agent, or an event of a stream, that is looked into for the log (`a2a`) as it passes; a longer one is not.',
+  },
+  webhookHosts: {
+    value: 16,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'Hosts of webhooks (`a2a`) that are being looked up at one place.',
+  },
+  webhookLookup: {
+    value: 5 * SECOND,
+    unit: 'ms',
+    error: 'INVALID_PARAMS',
+    what: 'Time to look up the host of a webhook (`a2a`), which is refused after that.',
   },
   policyBody: {
     value: 2 * MIB,

@@ -1,5 +1,5 @@
 /** Connections to upstreams, and the processes of local servers. */
-import { GIB, KIB, type Limit, MIB, MINUTE } from './limit.ts';
+import { GIB, KIB, type Limit, MIB, MINUTE, SECOND } from './limit.ts';
 
 export const UPSTREAM_LIMITS = {
   upstreamConnections: {
@@ -35,6 +35,32 @@ export const UPSTREAM_LIMITS = {
     what: 'One message from an upstream server.',
     key: 'config.limits.upstreamMessage',
     range: [1 * KIB, 1 * GIB],
+  },
+  forwardOrigins: {
+    value: 1_000,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'Servers that one `dynamic` backend is connected to; the one not used for longest makes room, unless all are in use.',
+  },
+  forwardIdle: {
+    value: 60 * SECOND,
+    unit: 'ms',
+    error: undefined,
+    what: 'Time without a request after which such a server is forgotten, with its connections.',
+  },
+  forwardLookups: {
+    value: 64,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'Names that are being resolved for one `dynamic` backend at a time; the same name counts once.',
+  },
+  tunnels: {
+    value: 10_000,
+    unit: 'count',
+    error: 'OVERLOADED',
+    what: 'Tunnels (CONNECT) of one `dynamic` backend.',
+    key: 'config.limits.tunnels',
+    range: [1, 1_000_000],
   },
   replayedBody: {
     value: 64 * KIB,

@@ -6,6 +6,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { withoutHeaders } from '../../core/outgoing.ts';
 import type { Clock } from '../../core/ports.ts';
+import { connectionOf } from '../../upstream/connection.ts';
 import { credentialsAt } from '../../upstream/credentials/login/located.ts';
 import { httpUpstream } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
@@ -47,7 +48,7 @@ export function remoteConnector(config: RemoteConfig, deps: ConnectorDeps, kind:
   const upstream = httpUpstream(backend.lasting, backend.scope, {
     origin: url.origin,
     tls,
-    connectTimeoutMs: timeouts.connectMs,
+    ...connectionOf(backend.policies, timeouts.connectMs),
     log: ports.log.child({ target: deps.name }),
   });
   const shared = {

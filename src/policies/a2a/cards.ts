@@ -3,16 +3,19 @@
  * conditional requests are answered here.
  */
 import { hash } from 'node:crypto';
-import { rewriteCard, rewriteCardResult } from '../../a2a/card.ts';
+import { rewriteCard, rewriteCardResult, type UrlOf } from '../../a2a/card.ts';
+import { rewriteGrpcCard } from '../../a2a/grpc-reply.ts';
 import { GET_EXTENDED_CARD, mountOf } from '../../a2a/operations.ts';
+import { ProtobufError } from '../../a2a/protobuf.ts';
 import { type Mount, publicUrl } from '../../a2a/public-url.ts';
-import { originOf } from '../../auth/well-known.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { type Exchange, header, type Reply } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { withoutHeaders } from '../../core/outgoing.ts';
 import { Flow, FlowLimitError } from '../../lib/flow.ts';
 import { JsonSyntaxError } from '../../lib/json-text.ts';
+import { observed } from './observed.ts';
+import { baseOf } from './place.ts';
 import type { Question } from './question.ts';
 import type { A2aConfig } from './schema.ts';
 
@@ -46,7 +49,8 @@ const OF_BYTES = [
 
 /** Headers of the request for a card. */
 export function cardRequest(rawHeaders: readonly string[]): readonly string[] {
-  return [...withoutHeaders(rawHeaders, ['accept-encoding', ...CONDITIONAL]), 'accept-encoding', 'identity'];
+  const asked = withoutHeaders(rawHeaders, ['accept-encoding', 'grpc-accept-encoding', ...CONDITIONAL]);
+  return [...asked, 'accept-encoding', 'identity'];
 }
 
 export async function answerCard(reply: Reply, place: CardPlace): Promise<Reply> {
@@ -59,8 +63,32 @@ export async function answerCard(reply: Reply, place: CardPlace): Promise<Reply>
   const before = await wholeCard(reply);
   const bytes = rewritten(before, place);
   if (facts.transport === 'JSONRPC')
-    return finished(status, [...withoutHeaders(headers, OF_BYTES), ...sizeOf(bytes)], bytes);
+    return observed(
+      finished(status, [...withoutHeaders(headers, OF_BYTES), ...sizeOf(bytes)], bytes),
+      question,
+    );
   return tagged(exchange, withoutHeaders(headers, OF_BYTES), bytes);
+}
+
+/** The message changes; the status behind it stays. */
+export async function answerGrpcCard(reply: Reply, place: CardPlace): Promise<Reply> {
+  const { question } = place;
+  const { headers, status } = reply;
+  if (status !== 200 || !question.grpc) return observed(reply, question);
+  const before = await whole(reply.body);
+  try {
+    const bytes = rewriteGrpcCard(before, question.grpc.version, urlsAt(place));
+    const body = new Flow();
+    if (bytes.length > 0) body.push(bytes);
+    body.end(reply.body.trailers);
+    return observed({ status, headers: withoutHeaders(headers, OF_BYTES), body }, question);
+  } catch (error) {
+    if (!(error instanceof ProtobufError)) throw error;
+    throw new GatewayError(
+      'UPSTREAM_PROTOCOL',
+      `the agent's card over gRPC cannot be read: ${error.message}`,
+    );
+  }
 }
 
 /** With an ETag; without what the client has already. */
@@ -89,6 +117,10 @@ async function wholeCard({ headers, body }: Reply): Promise<Buffer> {
     body.cancel(error);
     throw error;
   }
+  return whole(body);
+}
+
+async function whole(body: Flow): Promise<Buffer> {
   try {
     return await body.collect(LIMITS.agentCard.value);
   } catch (error) {
@@ -103,8 +135,7 @@ async function wholeCard({ headers, body }: Reply): Promise<Buffer> {
 /** A page that is no JSON at all is no card, and nobody can take it for one. */
 function rewritten(bytes: Buffer, place: CardPlace): Buffer {
   if (!/^\s*[{[]/.test(bytes.toString('latin1', 0, 256))) return bytes;
-  const mount = mountAt(place);
-  const urlOf = (url: string): string => publicUrl(url, mount);
+  const urlOf = urlsAt(place);
   try {
     return place.question.facts.transport === 'JSONRPC'
       ? rewriteCardResult(bytes, urlOf)
@@ -115,16 +146,18 @@ function rewritten(bytes: Buffer, place: CardPlace): Buffer {
   }
 }
 
-function mountAt({ exchange, inner, config }: CardPlace): Mount {
+function urlsAt({ exchange, inner, question, config }: CardPlace): UrlOf {
   const { path } = exchange;
   const sent = inner.outbound?.url ?? inner.url;
-  return {
-    base: config.publicUrl ?? originOf(exchange),
+  const mount: Mount = {
+    base: baseOf(exchange, config),
     asked: path,
     sent: sent.split('?', 1)[0] as string,
-    mount: mountOf(path),
+    // Paths of gRPC are those of its services: they tell nothing of where the agent's others lie.
+    mount: question.grpc ? '' : mountOf(path),
     serves: (other) => exchange.serves(exchange, other),
   };
+  return (url) => publicUrl(url, mount);
 }
 
 /** An extended card is for who asks: no cache between may keep it for others. */

@@ -1,6 +1,5 @@
 /** Which agents of a generation are listed, by listener, and the layer that serves the list. */
 import { CATALOG_PATH, CATALOG_TYPE, catalogText } from '../../a2a/catalog.ts';
-import { originOf } from '../../auth/well-known.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Answer, Exchange } from '../../core/exchange.ts';
 import type { RouteMatch } from '../../core/plan.ts';
@@ -9,6 +8,7 @@ import type { Scope } from '../../core/scope.ts';
 import type { Service } from '../../core/service.ts';
 import { hostOf } from '../../lib/address.ts';
 import { tagged } from './cards.ts';
+import { baseOf } from './place.ts';
 import type { A2aConfig, CatalogConfig } from './schema.ts';
 
 export const CATALOG_MATCH: RouteMatch = {
@@ -23,7 +23,7 @@ const CARD = '/.well-known/agent-card.json';
 interface Listed extends CatalogConfig {
   /** Of its card. */
   readonly path: string;
-  readonly base: string | undefined;
+  readonly config: A2aConfig;
   readonly hostnames: readonly string[];
 }
 
@@ -48,7 +48,7 @@ export function listed({ config, catalog, route, scope }: Listing): Catalogue {
   catalogues.set(scope, byListener);
   const catalogue = byListener.get(listener) ?? new Catalogue();
   byListener.set(listener, catalogue);
-  catalogue.add({ ...catalog, path, base: config.publicUrl, hostnames });
+  catalogue.add({ ...catalog, path, config, hostnames });
   return catalogue;
 }
 
@@ -66,10 +66,12 @@ class Catalogue {
         throw new GatewayError('METHOD_NOT_ALLOWED', 'the catalogue is only read', {
           headers: ['allow', 'GET, HEAD'],
         });
-      const origin = originOf(exchange);
       const host = hostOf(exchange.authority);
       const here = this.#agents.filter(({ hostnames }) => isAmong(host, hostnames));
-      const entries = here.map((agent) => ({ ...agent, url: `${agent.base ?? origin}${agent.path}` }));
+      const entries = here.map((agent) => ({
+        ...agent,
+        url: `${baseOf(exchange, agent.config)}${agent.path}`,
+      }));
       return tagged(
         exchange,
         ['content-type', CATALOG_TYPE, 'cache-control', 'no-cache'],

@@ -150,21 +150,128 @@ test('a request goes on byte for byte, and can be read again for another try', a
   assert.equal(exchange.record.a2a?.errorCode, -32004);
 });
 
-test('an answer that is still coming is looked into as it passes, and a stream of events is not', async () => {
-  for (const [type, state] of [
-    ['application/a2a+json; charset=utf-8', 'TASK_STATE_WORKING'],
-    ['text/event-stream', undefined],
-  ] as const) {
-    const body = new Flow();
-    const exchange = post({}, '/message:send');
-    const reply = await served(() => ({ status: 200, headers: ['content-type', type], body }))(exchange);
-    const text = textOf(reply);
-    body.push(Buffer.from('{"task":{"id":"t","status":{"state":'));
-    body.push(Buffer.from('"TASK_STATE_WORKING"}}}'));
-    body.end();
-    assert.equal(await text, '{"task":{"id":"t","status":{"state":"TASK_STATE_WORKING"}}}');
-    assert.equal(exchange.record.a2a?.taskState, state);
+test('an answer that is still coming is looked into as it passes', async () => {
+  const body = new Flow();
+  const exchange = post({}, '/message:send');
+  const headers = ['content-type', 'application/a2a+json; charset=utf-8'];
+  const reply = await served(() => ({ status: 200, headers, body }))(exchange);
+  const text = textOf(reply);
+  body.push(Buffer.from('{"task":{"id":"t","status":{"state":'));
+  body.push(Buffer.from('"TASK_STATE_WORKING"}}}'));
+  body.end();
+  assert.equal(await text, '{"task":{"id":"t","status":{"state":"TASK_STATE_WORKING"}}}');
+  assert.equal(exchange.record.a2a?.taskState, 'TASK_STATE_WORKING');
+});
+
+/** What is known of a stream after each of its pieces. */
+async function heard(exchange: Exchange, type: string, pieces: readonly (string | Buffer)[]) {
+  const body = new Flow();
+  const reply = await served(() => ({ status: 200, headers: ['content-type', type], body }))(exchange);
+  const states: unknown[] = [];
+  const chunks: Buffer[] = [];
+  const ended = new Promise<void>((resolve, fail) =>
+    reply.body.to({ data: (chunk) => chunks.push(chunk), end: () => resolve(), fail }),
+  );
+  for (const piece of pieces) {
+    body.push(Buffer.from(piece));
+    states.push(exchange.record.a2a?.taskState);
   }
+  body.end();
+  await ended;
+  assert.deepEqual(Buffer.concat(chunks), Buffer.concat(pieces.map((each) => Buffer.from(each))));
+  return states;
+}
+
+test('a stream of events tells the state of its task as it goes, in each version and binding', async () => {
+  const rpc = post({ jsonrpc: '2.0', id: 1, method: 'message/stream' });
+  const status = (state: string) =>
+    `data: {"jsonrpc":"2.0","id":1,"result":{"kind":"status-update","taskId":"t","contextId":"c","status":{"state":"${state}"},"final":false}}\n\n`;
+  const piece = `data: {"jsonrpc":"2.0","id":1,"result":{"kind":"artifact-update","taskId":"t","artifact":{"parts":[{"data":{"state":"x"}}]}}}\n\n`;
+  const [start, end] = [status('completed').slice(0, 90), status('completed').slice(90)];
+  assert.deepEqual(
+    await heard(rpc, 'text/event-stream', [status('submitted'), status('working') + piece, start, end]),
+    ['submitted', 'working', 'working', 'completed'],
+  );
+  assert.deepEqual(
+    [rpc.record.a2a?.taskId, rpc.record.a2a?.contextId, rpc.record.a2a?.outcome],
+    ['t', 'c', 'ok'],
+  );
+  const rest = post({}, '/message:stream');
+  const events = ['SUBMITTED', 'FAILED'].map(
+    (state) => `data: {"statusUpdate":{"taskId":"t","status":{"state":"TASK_STATE_${state}"}}}\r\n\r\n`,
+  );
+  assert.deepEqual(await heard(rest, 'text/event-stream; charset=utf-8', events), [
+    'TASK_STATE_SUBMITTED',
+    'TASK_STATE_FAILED',
+  ]);
+  assert.equal(rest.record.a2a?.resultKind, 'task');
+});
+
+test('an error in a stream is its outcome, and an event that is too long ends the listening alone', async () => {
+  const failing = post({ jsonrpc: '2.0', id: 1, method: 'SubscribeToTask' });
+  await heard(failing, 'text/event-stream', ['data: {"jsonrpc":"2.0","id":1,"error":{"code":-32001}}\n\n']);
+  assert.deepEqual([failing.record.a2a?.outcome, failing.record.a2a?.errorCode], ['error', -32001]);
+  const status = 'data: {"status":{"state":"TASK_STATE_WORKING"}}\n\n';
+  const long = `data: "${'x'.repeat(100_000)}"\n\n`;
+  assert.deepEqual(await heard(post({}, '/tasks/t:subscribe'), 'text/event-stream', [status, long, status]), [
+    'TASK_STATE_WORKING',
+    'TASK_STATE_WORKING',
+    'TASK_STATE_WORKING',
+  ]);
+});
+
+test('messages of gRPC are heard however they are cut, but for long and compressed ones', async () => {
+  const framed = (message: Buffer, flag = 0): Buffer => {
+    const head = Buffer.from([flag, 0, 0, 0, 0]);
+    head.writeUInt32BE(message.length, 1);
+    return Buffer.concat([head, message]);
+  };
+  // A status update (3), whose status (3) has a state (1).
+  const status = (state: number, flag = 0) => framed(Buffer.from([0x1a, 4, 0x1a, 2, 8, state]), flag);
+  const long = framed(Buffer.alloc(100_000));
+  const body = Buffer.concat([status(2), long, status(3, 1), status(6)]);
+  for (const size of [1, 3, 7, 50_000, body.length]) {
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < body.length; at += size) pieces.push(body.subarray(at, at + size));
+    const exchange = Object.assign(
+      testExchange({
+        method: 'POST',
+        path: '/lf.a2a.v1.A2AService/SubscribeToTask',
+        headers: { 'content-type': 'application/grpc' },
+        body: framed(Buffer.alloc(0)),
+      }),
+      { httpVersion: '2.0' as const },
+    );
+    const states = new Set(await heard(exchange, 'application/grpc', pieces));
+    states.delete(undefined);
+    const both = ['TASK_STATE_WORKING', 'TASK_STATE_INPUT_REQUIRED'];
+    assert.deepEqual([...states], size === body.length ? both.slice(1) : both, String(size));
+  }
+});
+
+test('what a proxy in front says of its address is believed where the configuration says so', async () => {
+  const forwarded = {
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'Agents.example.com',
+    'x-forwarded-prefix': '/gw/',
+  };
+  const urlOf = async (config: object, headers: Record<string, string>) =>
+    JSON.parse(await textOf(await served(() => json(CARD), config)(card(headers)))).url;
+  assert.equal(await urlOf({}, forwarded), 'http://gw.example/rpc');
+  const trust = { trustForwarded: true };
+  assert.equal(await urlOf(trust, forwarded), 'https://agents.example.com/gw/rpc');
+  assert.equal(await urlOf(trust, {}), 'http://gw.example/rpc');
+  assert.equal(
+    await urlOf(trust, { 'x-forwarded-proto': 'gopher', 'x-forwarded-prefix': '//evil.example' }),
+    'http://gw.example/rpc',
+  );
+  assert.equal(
+    await urlOf(trust, { 'x-forwarded-proto': 'https, http', 'x-forwarded-host': 'a.example, b.example' }),
+    'https://a.example/rpc',
+  );
+  await assert.rejects(urlOf(trust, { 'x-forwarded-host': 'a.example/evil' }), codeOf('BAD_REQUEST'));
+  const { build } = policyBench('a2a');
+  assert.throws(() => build({ trustForwarded: true, publicUrl: 'https://a.example' }));
 });
 
 test('a long answer passes without being kept', async () => {

@@ -1,14 +1,15 @@
 /** What a request asks of an agent: by its path where that tells, else by its body, which is read for that. */
-import { type GrpcFields, GrpcMessageError, grpcCall, readGrpc } from '../../a2a/grpc.ts';
+import { type GrpcCall, grpcCall, readGrpc } from '../../a2a/grpc.ts';
 import { operationOf, pathCall } from '../../a2a/operations.ts';
+import { ProtobufError } from '../../a2a/protobuf.ts';
 import { AmbiguousRequest, type Asked, readRequest, webhookUrls } from '../../a2a/request.ts';
 import { versionOf } from '../../a2a/version.ts';
-import { type WebhookRules, webhookFault } from '../../a2a/webhook.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { type Exchange, header, type RequestBody } from '../../core/exchange.ts';
 import type { A2aRecord } from '../../core/signals.ts';
 import { WholeBody } from '../../core/whole-body.ts';
 import { JsonSyntaxError } from '../../lib/json-text.ts';
+import type { Webhooks } from './webhooks.ts';
 
 export interface Question {
   facts: A2aRecord;
@@ -18,14 +19,14 @@ export interface Question {
   readonly isAgentCall: boolean;
   /** What the path says; undefined: nothing. */
   readonly byPath: boolean;
-  /** What its message over gRPC has to tell; undefined: it is no such message, or none that is known. */
-  readonly grpc: GrpcFields | undefined;
+  /** undefined: it is none over gRPC. */
+  readonly grpc: GrpcCall | undefined;
 }
 
 export interface BodyRules {
   /** In bytes. */
   readonly limit: number;
-  readonly webhooks: WebhookRules;
+  readonly webhooks: Webhooks;
 }
 
 /** As far as the head tells. */
@@ -52,14 +53,14 @@ export function questionOf(exchange: Exchange): Question {
     id: undefined,
     isAgentCall: operation !== undefined || isRpc,
     byPath: operation !== undefined,
-    grpc: grpc?.fields,
+    grpc,
   };
 }
 
 /** Over HTTP/1.1 there is no such thing. */
 function isGrpc(exchange: Exchange): boolean {
   const type = header(exchange, 'content-type') ?? '';
-  return exchange.httpVersion === '2.0' && /^application\/grpc(?:[+;]|$)/i.test(type);
+  return exchange.httpVersion === '2.0' && /^application\/grpc(?:\+proto)?\s*(?:;|$)/i.test(type);
 }
 
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
@@ -76,7 +77,7 @@ export async function readBody(
   if (question.facts.version === '')
     throw new GatewayError('UNSUPPORTED_VERSION', 'A2A-Version is malformed: expected one Major.Minor');
   const { body, method } = exchange;
-  if (question.facts.transport === 'GRPC') return readGrpcBody(body, question, { limit, webhooks });
+  if (question.facts.transport === 'GRPC') return readGrpcBody(exchange, question, { limit, webhooks });
   if (!WITH_BODY.has(method) || body.length === 0) return body;
   const coding = header(exchange, 'content-encoding');
   if (coding !== undefined && !/^\s*(?:identity)?\s*$/i.test(coding))
@@ -84,26 +85,26 @@ export async function readBody(
   const bytes = await body.read(limit);
   if (bytes.length > 0) {
     learn(question, asked(bytes));
-    checkWebhooks(webhookUrls(bytes), webhooks);
+    await webhooks.check(webhookUrls(bytes), exchange.cancel);
   }
   return new WholeBody(bytes);
 }
 
 /** One message, whose calls are all of one; a method that A2A does not have streams on unread. */
 async function readGrpcBody(
-  body: RequestBody,
+  { body, cancel }: Exchange,
   question: Question,
   { limit, webhooks }: BodyRules,
 ): Promise<RequestBody> {
   const { facts, grpc } = question;
-  if (!grpc) return body;
+  if (!grpc?.fields) return body;
   const bytes = await body.read(limit);
   try {
-    const { taskId, contextId, webhooks: urls } = readGrpc(bytes, grpc);
-    question.facts = { ...facts, taskId, contextId };
-    checkWebhooks(urls, webhooks);
+    const { webhooks: urls, ...said } = readGrpc(bytes, grpc.fields);
+    question.facts = { ...facts, ...said };
+    await webhooks.check(urls, cancel);
   } catch (error) {
-    if (!(error instanceof GrpcMessageError)) throw error;
+    if (!(error instanceof ProtobufError)) throw error;
     throw new GatewayError('INVALID_REQUEST', error.message);
   }
   return new WholeBody(bytes);
@@ -133,14 +134,4 @@ function learn(question: Question, { isRpc, id, method, taskId, contextId, skill
     contextId,
     skill,
   };
-}
-
-function checkWebhooks(urls: readonly string[], rules: WebhookRules): void {
-  for (const url of urls) {
-    // In protobuf, and in JSON made of it, that is a member that is not there.
-    if (url === '') continue;
-    const fault = webhookFault(url, rules);
-    if (fault !== undefined)
-      throw new GatewayError('INVALID_PARAMS', `the webhook for push notifications ${fault}`);
-  }
 }

@@ -5,6 +5,8 @@ import { parseHostPattern } from '../../a2a/webhook.ts';
 export interface A2aConfig {
   /** Without a slash at the end. */
   readonly publicUrl: string | undefined;
+  /** What a proxy in front says of where clients reach it. */
+  readonly trustForwarded: boolean;
   readonly webhooks: {
     readonly hosts: readonly string[];
     readonly others: 'public' | 'none';
@@ -45,7 +47,7 @@ const webhooksSchema = z
       .transform((others) => others ?? ('public' as const))
       .meta({
         description:
-          'What other hosts may be: `public` (default), or `none` of them. Names are not resolved: one that leads to a private address is not recognised.',
+          'What other hosts may be: `public` (default), where all addresses of a name have to be on the Internet, or `none` of them.',
       }),
   })
   .optional()
@@ -75,7 +77,22 @@ export const a2aSchema = z
         description:
           'Where clients reach the gateway, e.g. https://agents.example.com, where something stands in front of it; default: scheme and host of each request. Paths of routes follow it.',
       }),
+    trustForwarded: z.boolean().optional().meta({
+      description:
+        'Whether X-Forwarded-Proto, -Host and -Prefix of a request say where clients reach the gateway: only where a proxy in front sets them all, or takes them out. Default: they are not looked at.',
+    }),
     webhooks: webhooksSchema,
     catalog: catalogSchema,
   })
-  .transform(({ publicUrl, webhooks, catalog }): A2aConfig => ({ publicUrl, webhooks, catalog }));
+  .refine(
+    ({ publicUrl, trustForwarded }) => publicUrl === undefined || !trustForwarded,
+    'say either where the gateway is (publicUrl) or that requests do (trustForwarded)',
+  )
+  .transform(
+    ({ publicUrl, trustForwarded = false, webhooks, catalog }): A2aConfig => ({
+      publicUrl,
+      trustForwarded,
+      webhooks,
+      catalog,
+    }),
+  );

@@ -1,6 +1,7 @@
 /** The `health` key. */
 import { z } from 'zod';
 import { durationSchema } from '../../core/schema.ts';
+import { checkSchema } from './check-schema.ts';
 
 const score = z.number().min(0).max(1);
 
@@ -26,6 +27,10 @@ export const healthSchema = z.strictObject({
     })
     .optional()
     .meta({ description: 'Without it failures are only counted.' }),
+  check: checkSchema.optional().meta({
+    description:
+      'The gateway asks the backend by itself whether it is well; `{}`: whether it takes connections. Of `host` backends.',
+  }),
 });
 
 export type HealthConfig = z.output<typeof healthSchema>;

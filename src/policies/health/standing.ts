@@ -1,11 +1,13 @@
 /**
- * How a backend has done lately, and until when it is evicted. Figures as in the Rust gateway: health is a moving
- * average, each eviction without a success between is longer than the one before. Outlives reloads.
+ * How a backend has done lately, and until when it is evicted; where it is checked, what checks have found. Either alone
+ * keeps traffic away. Figures as in the Rust gateway: health is a moving average, each eviction without a success between
+ * is longer than the one before. Outlives reloads.
  */
 import { LIMITS } from '../../core/limits.ts';
 import type { Ports } from '../../core/ports.ts';
 import type { BackendHealth } from '../../core/resilience.ts';
 import type { Closable } from '../../core/scope.ts';
+import type { Checker } from './checker.ts';
 import type { HealthConfig } from './schema.ts';
 
 export type Eviction = NonNullable<HealthConfig['eviction']>;
@@ -24,27 +26,55 @@ export class Standing implements BackendHealth, Closable {
   /** Monotonic; undefined: not evicted. */
   #until: number | undefined;
   #restored: number | undefined;
+  #checker: Checker | undefined;
+  #ignore: (() => void) | undefined;
 
   constructor(name: string, ports: Pick<Ports, 'clock' | 'log' | 'signals'>) {
     this.#ports = ports;
     this.#name = name;
     const labels = { backend: name };
-    const gauge = (metric: string, help: string, read: () => number): (() => void) =>
-      ports.signals.gauge({ name: metric, help, read: () => [{ labels, value: read() }] });
+    const gauge = (metric: string, help: string, read: () => number | undefined): (() => void) =>
+      ports.signals.gauge({
+        name: metric,
+        help,
+        read: () => [read()].flatMap((value) => (value === undefined ? [] : { labels, value })),
+      });
     this.#forget = [
       gauge('backend_evicted', 'Backends that get nothing new (health).', () => Number(this.evicted)),
       gauge('backend_health', 'Health of backends, from 0 to 1 (health).', () => this.health),
+      gauge('backend_up', 'What checks have found of backends: 1 up, 0 down (health.check).', () => this.#up),
     ];
   }
 
   get evicted(): boolean {
     this.#return();
-    return this.#until !== undefined;
+    return this.#until !== undefined || this.#checker?.state === 'down';
+  }
+
+  get #up(): number | undefined {
+    const state = this.#checker?.state ?? 'unknown';
+    return state === 'unknown' ? undefined : Number(state === 'up');
   }
 
   get health(): number {
     this.#return();
     return this.#health;
+  }
+
+  /** From now on; undefined: by nobody. A check that finds it back ends an eviction: what it was for is over. */
+  checkedBy(checker: Checker | undefined): void {
+    if (checker === this.#checker) return;
+    this.#ignore?.();
+    this.#checker = checker;
+    this.#ignore = checker?.onReturn(() => this.#readmit());
+  }
+
+  report(): Readonly<Record<string, unknown>> {
+    const { evicted, health } = this;
+    const checker = this.#checker;
+    if (!checker) return { evicted, health };
+    const { place, state, reason } = checker;
+    return { evicted, health, check: { upstream: place, state, ...(reason !== undefined && { reason }) } };
   }
 
   succeeded(): void {
@@ -73,6 +103,7 @@ export class Standing implements BackendHealth, Closable {
   }
 
   close(): void {
+    this.#ignore?.();
     for (const forget of this.#forget) forget();
   }
 
@@ -84,6 +115,13 @@ export class Standing implements BackendHealth, Closable {
 
   #record(outcome: number): void {
     this.#health += SHARE * (outcome - this.#health);
+  }
+
+  #readmit(): void {
+    this.#failures = 0;
+    this.#evictions = 0;
+    if (this.#until !== undefined) this.#until = this.#ports.clock.monotonic();
+    this.#return();
   }
 
   /** No timer: time is looked at when somebody asks. */

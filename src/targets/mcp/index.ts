@@ -9,6 +9,6 @@ export const mcpTarget = defineTarget<RemoteConfig>({
   key: 'mcp',
   schema: remoteSchema,
   url: (config) => endpointUrl(config, '/mcp'),
-  identity: (config, policies) => [config, upstreamTls(policies)],
+  identity: (config, policies) => [config, upstreamTls(policies), policies['http'], policies['tcp']],
   build: (config, deps) => remoteConnector(config, deps, { path: '/mcp', transport: new McpTransports() }),
 });

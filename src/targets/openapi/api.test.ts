@@ -10,6 +10,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { Scope } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { Api } from './api.ts';
+import { readDescription } from './reading.ts';
 import { type DocumentSource, FileSource, inlineSource, UrlSource } from './source.ts';
 
 const TEXT = JSON.stringify(description('3.1'));
@@ -26,7 +27,7 @@ function scripted(
       source.reads += 1;
       const text = texts.shift();
       if (text instanceof Error) throw text;
-      return text;
+      return text === undefined ? undefined : Buffer.from(text);
     },
     forget() {},
     watch(changed: () => void) {
@@ -41,6 +42,7 @@ function apiOf(t: TestContext, source: DocumentSource, ports: TestPorts = testPo
   const tools = { style: 'grouped', selection: {}, outputSchemas: true } as const;
   const api = new Api({
     source,
+    reader: { read: readDescription },
     ports,
     tools,
     base: undefined,
@@ -66,7 +68,7 @@ test('a description is read once, whoever asks for it and however often', async 
   assert.equal(one, other);
   assert.equal(await api.current(), one);
   assert.equal(source.reads, 1);
-  assert.deepEqual([...one.tools.keys()].length, JSON.parse(one.listing.toString()).tools.length);
+  assert.deepEqual(one.tools.size, JSON.parse(one.listing.toString()).tools.length);
 });
 
 test('it is looked at again at a certain age, and everybody hears of other tools', async (t) => {
@@ -106,7 +108,12 @@ test('what cannot be read later leaves the description in force, and is said onc
 
 test('a description that cannot be used says why to whoever asks, until it can', async (t) => {
   let text = '{}';
-  const source: DocumentSource = { place: 'a test', read: async () => text, forget() {}, close() {} };
+  const source: DocumentSource = {
+    place: 'a test',
+    read: async () => Buffer.from(text),
+    forget() {},
+    close() {},
+  };
   const { api } = apiOf(t, source);
   await assert.rejects(api.current(), /neither "openapi" nor "swagger"/);
   await assert.rejects(api.current(), /neither "openapi" nor "swagger"/);
@@ -144,12 +151,12 @@ test('a URL is asked with what it said last, and 304 means that nothing has chan
   };
   const source = new UrlSource(`${server.url}/openapi.json`, { lasting, scope, connectTimeoutMs: 5000 });
   server.description = TEXT;
-  assert.equal(await source.read(new Cancel()), TEXT);
+  assert.equal(String(await source.read(new Cancel())), TEXT);
   assert.equal(await source.read(new Cancel()), undefined);
   server.description = without('/large');
-  assert.equal(await source.read(new Cancel()), server.description);
+  assert.equal(String(await source.read(new Cancel())), server.description);
   source.forget();
-  assert.equal(await source.read(new Cancel()), server.description);
+  assert.equal(String(await source.read(new Cancel())), server.description);
   const around = source.surroundings(new Cancel());
   assert.equal(await around.read(new URL('/openapi.json', server.url)), server.description);
   await assert.rejects(around.read(new URL('http://127.0.0.1:1/x')), /lies outside of/);
@@ -166,7 +173,7 @@ test('files beside a description are read from its folder and below, and looked 
   await assert.rejects(source.read(), /there is no such file/);
   await writeFile(join(folder, 'api.yaml'), 'one');
   await writeFile(join(folder, 'part.yaml'), 'part');
-  assert.equal(await source.read(), 'one');
+  assert.equal(String(await source.read()), 'one');
   assert.equal(await source.read(), undefined);
   const { base, read } = source.surroundings();
   assert.equal(await read(new URL('part.yaml', base)), 'part');
@@ -183,6 +190,6 @@ test('files beside a description are read from its folder and below, and looked 
   await writeFile(join(folder, 'part.yaml'), 'another part');
   await ports.clock.advance(2000);
   await seen;
-  assert.equal(await source.read(), 'one');
+  assert.equal(String(await source.read()), 'one');
   assert.equal(changes, 1);
 });

@@ -5,6 +5,7 @@ import { type Connector, type ConnectorDeps, defineTarget } from '../../mcp/defi
 import { CredentialedUpstream } from '../../mcp/remote/credentialed.ts';
 import { authorizationOf, endpointUrl, remoteUrl } from '../../mcp/remote/schema.ts';
 import type { ToolOptions } from '../../openapi/tools.ts';
+import { connectionOf } from '../../upstream/connection.ts';
 import { credentialsAt } from '../../upstream/credentials/login/located.ts';
 import { httpUpstream } from '../../upstream/http.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
@@ -12,13 +13,20 @@ import { VERSION } from '../../version.ts';
 import { Api } from './api.ts';
 import { type OpenapiConfig, openapiSchema } from './schema.ts';
 import { type DocumentSource, FileSource, inlineSource, UrlSource } from './source.ts';
+import { ThreadReader } from './thread-reader.ts';
 import { ApiWire } from './wire.ts';
 
 export const openapiTarget = defineTarget<OpenapiConfig>({
   key: 'openapi',
   schema: openapiSchema,
   url: (config) => endpointUrl(config, '/'),
-  identity: (config, policies) => [config, upstreamTls(policies), policies['backendAuth'] !== undefined],
+  identity: (config, policies) => [
+    config,
+    upstreamTls(policies),
+    policies['http'],
+    policies['tcp'],
+    policies['backendAuth'] !== undefined,
+  ],
   build: connectorOf,
 });
 
@@ -32,17 +40,17 @@ function connectorOf(config: OpenapiConfig, deps: ConnectorDeps): Connector {
   const tls = url.protocol === 'https:' ? upstreamTls(backend.policies) : undefined;
   const credentials = credentialsAt(deps.credentials, { name, url, tls });
   const log = ports.log.child({ target: name });
-  const connectTimeoutMs = timeouts.connectMs;
   const upstream = httpUpstream(backend.lasting, backend.scope, {
     origin: url.origin,
     tls,
-    connectTimeoutMs,
+    ...connectionOf(backend.policies, timeouts.connectMs),
     log,
   });
   const login = authorizationOf(url);
   const own = config.path !== undefined || url.pathname !== '/';
   const api = new Api({
     source: sourceOf(config, url, deps),
+    reader: backend.lasting.hold(backend.scope, 'api descriptions', () => new ThreadReader()),
     ports: { ...ports, log },
     tools: toolOptions(config, deps),
     base: own ? url.pathname.replace(/\/+$/, '') : undefined,

@@ -14,10 +14,11 @@ import type { Sender } from '../../mcp/remote/credentialed.ts';
 import type { Era } from '../../mcp/revisions.ts';
 import { parseExact } from '../../openapi/exact-numbers.ts';
 import type { ApiRequest } from '../../openapi/request.ts';
-import { textResult, toolResult } from '../../openapi/result.ts';
+import { type ApiReply, textResult, toolResult } from '../../openapi/result.ts';
 import { ArgumentProblem } from '../../openapi/styles.ts';
 import { replyHeader, type UpstreamReply } from '../../upstream/http.ts';
-import type { Api, PreparedTool } from './api.ts';
+import type { Api } from './api.ts';
+import type { PreparedTool } from './prepared-tools.ts';
 import {
   acknowledgement,
   changeMessage,
@@ -135,7 +136,8 @@ export class ApiWire implements Wire {
   }
 
   async #call({ name, arguments: given }: Params, outgoing: Outgoing) {
-    const { tools } = await this.#options.api.current();
+    const { api } = this.#options;
+    const { tools } = api.description ?? (await api.current());
     const tool = typeof name === 'string' ? tools.get(name) : undefined;
     if (!tool) return { code: INVALID_PARAMS, message: `Unknown tool: ${String(name)}` };
     try {
@@ -154,16 +156,18 @@ export class ApiWire implements Wire {
     const { method, path, body } = request;
     const headers = this.#headers(request.headers, outgoing);
     const reply = await sender.request({ method, path, headers, body, cancel: outgoing.cancel });
-    const { bytes, cut } = await readUpTo(reply.body, LIMITS.apiReply.value);
+    const most = LIMITS.apiReply.value;
+    const read = wholeUpTo(reply.body, most) ?? (await readUpTo(reply.body, most));
     // Without the host: what the API is called inside is nobody's business.
-    const uri = `openapi:${path.split('?')[0]}`;
-    return toolResult({ ...headOf(reply), bytes, cut }, { output: tool.output, uri });
+    const uri = `openapi:${path.split('?', 1)[0]}`;
+    return toolResult(replyOf(reply, read), { output: tool.output, uri });
   }
 
   /** What the gateway and the client's own login say stands above what an argument says. */
   #headers(own: readonly string[], { client, headers: further }: Outgoing): readonly string[] {
     const { fixed, agent } = this.#options;
     const above = [...fixed, ...(client ?? this.#client), ...(further ?? [])];
+    if (above.length === 0) return own.includes(AGENT) ? own : [...own, AGENT, agent];
     const names = above.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
     const cookies = [...valuesOf(own, 'cookie'), ...valuesOf(above, 'cookie')];
     const joined = [...withoutHeaders(own, names), ...above];
@@ -180,7 +184,12 @@ function paramsOf(message: Buffer): Params {
   return isObject(params) ? params : {};
 }
 
-function headOf(reply: UpstreamReply) {
+interface Read {
+  readonly bytes: Buffer;
+  readonly cut: boolean;
+}
+
+function replyOf(reply: UpstreamReply, { bytes, cut }: Read): ApiReply {
   const encoding = replyHeader(reply, 'content-encoding');
   return {
     status: reply.status,
@@ -188,6 +197,8 @@ function headOf(reply: UpstreamReply) {
     contentEncoding: encoding === 'identity' ? undefined : encoding,
     location: replyHeader(reply, 'location'),
     retryAfter: replyHeader(reply, 'retry-after'),
+    bytes,
+    cut,
   };
 }
 
@@ -200,10 +211,14 @@ function valuesOf(headers: readonly string[], name: string): string[] {
 
 const ENOUGH = new GatewayError('CANCELLED', 'the rest of the reply is not needed');
 
+/** A body that is there already, as short ones are. */
+function wholeUpTo(body: Flow, limit: number): Read | undefined {
+  const bytes = body.whole();
+  return bytes && bytes.length <= limit ? { bytes, cut: false } : undefined;
+}
+
 /** The beginning of a body; what comes behind it is not fetched. */
-function readUpTo(body: Flow, limit: number): Promise<{ bytes: Buffer; cut: boolean }> {
-  const whole = body.whole();
-  if (whole && whole.length <= limit) return Promise.resolve({ bytes: whole, cut: false });
+function readUpTo(body: Flow, limit: number): Promise<Read> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -15,6 +15,6 @@ export const sseTarget = defineTarget<RemoteConfig>({
   key: 'sse',
   schema: remoteSchema,
   url: (config) => endpointUrl(config, '/sse'),
-  identity: (config, policies) => [config, upstreamTls(policies)],
+  identity: (config, policies) => [config, upstreamTls(policies), policies['http'], policies['tcp']],
   build: (config, deps) => remoteConnector(config, deps, { path: '/sse', transport: SSE }),
 });

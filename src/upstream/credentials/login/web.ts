@@ -4,8 +4,6 @@
  * redirects are not followed. Names are checked when they are connected to, so that a second answer of the DNS changes nothing.
  */
 
-import type { LookupAddress } from 'node:dns';
-import { lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { GatewayError } from '../../../core/errors.ts';
 import { LIMITS } from '../../../core/limits.ts';
@@ -14,10 +12,9 @@ import { isLoopbackHost } from '../../../lib/address.ts';
 import type { Cancel } from '../../../lib/cancel.ts';
 import { inner, mayLead, type Reach, reachOf } from '../../../lib/reach.ts';
 import { HttpUpstream, type UpstreamReply } from '../../http.ts';
+import { type Resolve, systemResolve } from '../../resolve.ts';
 import type { UpstreamTls } from '../../tls.ts';
 import type { WholeReply } from '../oauth-http.ts';
-
-export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
 
 export interface WebOptions {
   readonly clock: Clock;
@@ -138,12 +135,6 @@ async function bodyOf(reply: UpstreamReply, { headOnly }: WebRequest): Promise<B
   if (!headOnly) return reply.body.collect(LIMITS.credentialsBytes.value);
   reply.body.cancel(new GatewayError('CANCELLED', 'not needed'));
   return Buffer.alloc(0);
-}
-
-function systemResolve(host: string): Promise<readonly LookupAddress[]> {
-  return new Promise((resolve, reject) => {
-    systemLookup(host, { all: true }, (error, found) => (error ? reject(error) : resolve(found)));
-  });
 }
 
 function inside(url: URL): GatewayError {

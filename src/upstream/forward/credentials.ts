@@ -5,8 +5,8 @@
 import type { Exchange } from '../../core/exchange.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { LoginNeeded, type UpstreamCredentials } from '../../core/outgoing.ts';
-import { withCredentials } from '../../upstream/credentials/placed.ts';
-import type { UpstreamReply, UpstreamRequest, UpstreamUpgrade } from '../../upstream/http.ts';
+import { withCredentials } from '../credentials/placed.ts';
+import type { UpstreamReply, UpstreamRequest, UpstreamUpgrade } from '../http.ts';
 
 export interface Sending {
   readonly exchange: Exchange;

@@ -32,7 +32,8 @@ const REQUEST_OWN = new Set([
 /** Framing is not a client's to remove by naming it in Connection. */
 const KEPT = new Set(['content-length', 'host', 'set-cookie', 'cookie', 'authorization']);
 
-export function requestHeaders(exchange: Exchange): string[] {
+/** `via`: what a proxy that the client chose calls itself; such a one tells servers nothing about its clients. */
+export function requestHeaders(exchange: Exchange, via?: string): string[] {
   const { rawHeaders, headers, outbound } = exchange;
   const listed = connectionNames(headers['connection']);
   const result: string[] = [];
@@ -40,7 +41,7 @@ export function requestHeaders(exchange: Exchange): string[] {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
     const lower = name.toLowerCase();
-    if (REQUEST_OWN.has(lower) || listed?.has(lower)) continue;
+    if (REQUEST_OWN.has(lower) || listed?.has(lower) || isOwnUnderscored(lower)) continue;
     if (lower === 'content-encoding' && outbound?.body) continue;
     const value = rawHeaders[i + 1] as string;
     // HTTP/2 splits cookies into several headers; HTTP/1.1 allows one (RFC 9113 section 8.2.3).
@@ -49,11 +50,19 @@ export function requestHeaders(exchange: Exchange): string[] {
   }
   if (cookies !== undefined) result.push('cookie', cookies);
   // gRPC servers insist on it; the other codings TE may name are for one hop.
-  if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(text(headers['te']) ?? '')) result.push('te', 'trailers');
+  const te = text(headers['te']);
+  if (te !== undefined && /(?:^|,)\s*trailers\s*(?:,|$)/i.test(te)) result.push('te', 'trailers');
   if (outbound?.host !== undefined) result.push('host', outbound.host);
   const { length } = outbound?.body ?? exchange.body;
   if (length !== undefined && length > 0) result.push('content-length', String(length));
-  return forwarded(exchange, result);
+  if (via === undefined) return forwarded(exchange, result);
+  result.push('via', `${exchange.httpVersion} ${via}`);
+  return result;
+}
+
+/** To servers that read headers as variables (CGI, WSGI, PHP) the two are one name, and the client's may come last. */
+function isOwnUnderscored(name: string): boolean {
+  return name.includes('_') && REQUEST_OWN.has(name.replaceAll('_', '-'));
 }
 
 export function replyHeaders(headers: readonly string[]): string[] {

@@ -72,6 +72,11 @@ describe('request headers', () => {
     assert.deepEqual(outgoing(list), expected);
   });
 
+  test("are not the client's to say with underscores either", () => {
+    const list = ['X_Forwarded_For', '1.1.1.1', 'Transfer_Encoding', 'chunked', 'X_Other', '1'];
+    assert.deepEqual(outgoing(list), ['X_Other', '1', ...ADDED]);
+  });
+
   test('say the length of a body that has one', () => {
     const body = (length: number | undefined) => ({ body: { length } }) as unknown as Partial<Exchange>;
     assert.deepEqual(outgoing(['Content-Length', '7'], body(7)), ['content-length', '7', ...ADDED]);
