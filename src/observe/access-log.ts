@@ -77,7 +77,7 @@ export function callFields(record: CallRecord): Fields {
   return ending(fields, record);
 }
 
-function connectionFields(record: ConnectionRecord): Fields {
+export function connectionFields(record: ConnectionRecord): Fields {
   const fields: Fields = { listener: record.listener };
   put(fields, 'route', record.route);
   put(fields, 'backend', record.backend);
