@@ -57,12 +57,18 @@ export class Gateway implements Closable {
   readonly #bound = new Map<string, Bound>();
   /** Generations in force or still draining. */
   readonly #alive = new Set<Running>();
+  readonly #forgetGauge: () => void;
   #running: Running | undefined;
   #applying: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#forgetGauge = options.ports.signals.gauge({
+      name: 'connections_open',
+      help: 'Connections of clients, by port.',
+      read: () => this.#openConnections(),
+    });
   }
 
   get plan(): Plan | undefined {
@@ -110,10 +116,16 @@ export class Gateway implements Closable {
     await Promise.allSettled(
       [...this.#bound.values()].map(({ acceptor }) => acceptor.close(this.#options.drainMs)),
     );
+    this.#forgetGauge();
     this.#bound.clear();
     const running = [...this.#alive];
     await Promise.allSettled(running.map(({ generation }) => generation.current.close()));
     await Promise.allSettled(running.map(({ generation }) => generation.scope.close()));
+  }
+
+  *#openConnections(): Iterable<{ labels: Readonly<Record<string, string>>; value: number }> {
+    for (const { bind, port, acceptor } of this.#bound.values())
+      if (bind.mode === 'standard') yield { labels: { port: String(port) }, value: acceptor.connections };
   }
 
   #placed(plan: Plan): Plan {

@@ -33,7 +33,7 @@ const PAGES = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'
   (path): Page => ({ path, text: readFileSync(join(root, path), 'utf8') }),
 );
 const FENCES = PAGES.flatMap(fences);
-const DOCUMENT_KEYS = 'config frontendPolicies binds gateways routes backends mcp tests'.split(' ');
+const DOCUMENT_KEYS = 'config frontendPolicies binds gateways routes tcpRoutes backends mcp tests'.split(' ');
 /** Variables that the pages take for granted. */
 const ENV = { SESSION_KEY: '0'.repeat(64) };
 

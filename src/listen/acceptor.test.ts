@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, test } from 'node:test';
-import { collect, get, raw, signal } from '../../test/e2e/http-harness.ts';
+import { collect, get, listening, raw, signal } from '../../test/e2e/http-harness.ts';
 import { Accepting, reply } from '../../test/fixtures/accepting.ts';
+import type { Connection } from '../core/connection.ts';
 import type { GatewayError } from '../core/errors.ts';
-import type { Answer } from '../core/exchange.ts';
+import type { Answer, Exchange } from '../core/exchange.ts';
 import { Flow } from '../lib/flow.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
-import { Acceptor } from './acceptor.ts';
+import { Acceptor, type AcceptorOptions } from './acceptor.ts';
 
 const accepting = new Accepting();
 const hello = async (): Promise<Answer> => reply('hello');
@@ -109,6 +110,67 @@ describe('limits', () => {
     assert.deepEqual([status, headers['retry-after']], [503, '1']);
     finish.fire();
     assert.equal((await waiting).body, 'done');
+  });
+});
+
+describe('a connection that came by another way', () => {
+  const addresses = {
+    client: { address: '192.0.2.1', port: 1234 },
+    local: { address: '192.0.2.2', port: 443 },
+    destination: { address: 'a.test', port: 443 },
+  };
+
+  /** Both ends of one that no acceptor has accepted. */
+  async function tunnel(): Promise<[Socket, Socket]> {
+    const server = createTcpServer({ allowHalfOpen: true });
+    const port = await listening(server);
+    const near = connect(port, '127.0.0.1');
+    const [far] = (await once(server, 'connection')) as [Socket];
+    accepting.own(async () => {
+      near.destroy();
+      server.close();
+    });
+    return [near, far];
+  }
+
+  /** An acceptor that listens nowhere. */
+  function deaf(options: Partial<AcceptorOptions> = {}): Acceptor {
+    const handle = async ({ client, local }: Exchange) => reply(`${client.address} ${local.address}`);
+    const { ports } = accepting;
+    const acceptor = new Acceptor({ port: undefined, address: undefined, ports, handle, ...options });
+    accepting.own(() => acceptor.close());
+    return acceptor;
+  }
+
+  test('is served as if it had been accepted, without a PROXY header, under the addresses it is given', async () => {
+    const acceptor = deaf({ entry: () => ({ proxyProtocol: { version: 'all', mode: 'strict' } }) });
+    const [near, far] = await tunnel();
+    far.unshift('GET / HTTP/1.1\r\nHost: a');
+    acceptor.inject(far, addresses);
+    near.write('\r\nConnection: close\r\n\r\n');
+    assert.match((await collect(near)).toString(), /200 OK[\s\S]*192\.0\.2\.1 192\.0\.2\.2$/);
+    assert.equal((await accepting.recorded(1))[0]?.client, '192.0.2.1');
+    await acceptor.close(1000);
+    assert.equal(acceptor.connections, 0);
+  });
+
+  test('is passed on where the port passes everything on, with what it was meant for', async () => {
+    const { fired, fire } = signal<Connection>();
+    const acceptor = deaf({ entry: () => ({ tcp: async (connection) => fire(connection) }) });
+    const [near, far] = await tunnel();
+    acceptor.inject(far, addresses);
+    const { client, local, destination, record } = await fired;
+    assert.deepEqual({ client, local, destination }, addresses);
+    assert.equal(record.client, '192.0.2.1');
+    assert.equal((await collect(near)).length, 0, 'whoever has served it is done with it');
+  });
+
+  test('has as little time for its headers', async () => {
+    const acceptor = deaf({ limits: { headersTimeoutMs: 50 } });
+    const [near, far] = await tunnel();
+    acceptor.inject(far, addresses);
+    near.write('GET / HTTP/1.1\r\nHost: a\r\nX-Slow');
+    assert.match((await collect(near)).toString(), /^HTTP\/1\.1 408 /);
   });
 });
 

@@ -112,13 +112,17 @@ test('metrics have the documented names and labels, and count what was called', 
   );
   const text = await (await fetch(`${gateway.statsUrl}/metrics`)).text();
   const served = new Set([...text.matchAll(/^# TYPE agentgateway_(\w+) /gm)].map(([, name = '']) => name));
-  // Nothing was dropped, copied or sent again, nothing was refused before it was an exchange, no backend is watched, and
-  // there are no agents.
+  // Nothing was dropped, copied or sent again, nothing was refused before it was an exchange, no backend is watched, no
+  // connection passed on, and there are no agents.
   const silent = [
     'mcp_messages_dropped_total',
     'http_requests_refused_total',
     'connections_refused_total',
     'tls_connections_refused_total',
+    'proxy_headers_refused_total',
+    'connections_total',
+    'connection_duration_seconds',
+    'connection_bytes_total',
     'http_mirrored_total',
     'http_retries_total',
     'mcp_retries_total',

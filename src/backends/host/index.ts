@@ -18,10 +18,9 @@ export const host = defineBackend({
     const server = { name: config.authority, url: new URL(upstream.origin), tls: upstreamTls(deps.policies) };
     const forwarding = { upstream, ...others, credentials: credentialsAt(credentials, server) };
     return {
-      handle: async (exchange) => {
+      handle: (exchange) => {
         if (exchange.method !== 'CONNECT') return forward(exchange, forwarding);
-        exchange.record.endpoint = upstream.origin;
-        throw new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here');
+        return Promise.reject(new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here'));
       },
     };
   },
