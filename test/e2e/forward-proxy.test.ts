@@ -215,6 +215,18 @@ async function mirror(): Promise<{ port: number; seen: IncomingHttpHeaders[] }> 
   return { port, seen };
 }
 
+test('with backendTLS a tunnel speaks TLS with the server, in place of the client', async () => {
+  const https = await secure();
+  const config = proxy([`127.0.0.1:${https}`]).replace(
+    '            backends:',
+    `              backendTLS: {root: "${authority.root}"}\n            backends:`,
+  );
+  const { port } = await gateway(config.replace('policies: {}', 'policies:'));
+  const request = 'GET /in-clear HTTP/1.0\r\nHost: x\r\n\r\n';
+  const answer = await raw(port, `CONNECT localhost:${https} HTTP/1.1\r\nHost: x\r\n\r\n${request}`, 'open');
+  assert.match(answer, /^HTTP\/1.1 200 [\s\S]*secure \/in-clear$/);
+});
+
 test('what is open to all says so at the start; with credentials of the gateway it does not start', async () => {
   const open = (policies: string): string =>
     proxy([], policies)

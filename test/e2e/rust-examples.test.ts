@@ -214,7 +214,6 @@ test('what is not there yet is called that, with its place, and nothing else is 
     route('{ mcpGuardrails: {} }'),
     backend('{ ai: {} }'),
     backend('{ aws: {} }'),
-    backend('{ dynamic: {} }'),
     backend('{ service: {} }'),
     backend('{ mcp: { targets: [{ name: a, openapi: { host: "http://a:1", schema: "{}", backend: b } }] } }'),
     'frontendPolicies: { accessLog: {} }',
@@ -244,4 +243,39 @@ test('what is not there yet is called that, with its place, and nothing else is 
       },
     );
   }
+});
+
+test('an egress proxy by SNI loads as it is; what it lacks for the rest says so', () => {
+  const egress = (listener: string): string => `
+binds:
+- port: 3000
+  tunnelProtocol: connect
+  listeners: []
+gateways:
+  secure:
+    port: 443
+    listeners:
+    - name: public-egress
+      hostname: "*"
+      ${listener}
+tcpRoutes:
+- name: public-egress-allowlist
+  gateways: secure/public-egress
+  hostnames:
+  - packages.example.org
+  - api.github.com
+  backends:
+  # Send it to the hostname from SNI on the original destination port
+  - dynamic: {}
+`;
+  const [tunnel, secure] = loadConfig(egress('protocol: TLS')).binds;
+  assert.equal(tunnel?.connect, 'tunnel');
+  const [listener] = secure?.listeners ?? [];
+  assert.deepEqual([listener?.protocol, listener?.tls], ['TLS', undefined]);
+  assert.deepEqual(listener?.tcpRoutes[0]?.backends[0]?.config, {});
+  const dynamicCa = 'protocol: HTTPS\n      tls: { mode: dynamicCa, cert: a.pem, key: b.pem }';
+  assert.throws(
+    () => loadConfig(egress(dynamicCa)),
+    /`dynamicCa` is known to the Rust gateway, not supported here yet/,
+  );
 });

@@ -21,10 +21,9 @@ export const host = defineBackend({
     const forwarding = { upstream, ...others, credentials: credentialsAt(credentials, server) };
     const { unixSocket } = config;
     return {
-      handle: async (exchange) => {
+      handle: (exchange) => {
         if (exchange.method !== 'CONNECT') return forward(exchange, forwarding);
-        exchange.record.endpoint = upstream.origin;
-        throw new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here');
+        return Promise.reject(new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here'));
       },
       probe: probeOf(upstream, unixSocket === undefined ? upstream.origin : `unix:${unixSocket}`),
     };
