@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { describe, test } from 'node:test';
 import { collect, signal } from '../../test/e2e/http-harness.ts';
 import { Accepting, reply } from '../../test/fixtures/accepting.ts';
+import { beginning, END_STREAM, FRAME, framesOf, get } from '../../test/fixtures/raw-http2.ts';
 import type { GatewayError } from '../core/errors.ts';
 import { Flow } from '../lib/flow.ts';
 
@@ -143,6 +145,28 @@ describe('an HTTP/2 reply', () => {
     flow.end();
     assert.equal((await collect(other)).toString(), 'rest');
     if (!client.closed) await once(client, 'close');
+  });
+
+  test('that streams ends as its frames say, not with a reset', async () => {
+    const flow = new Flow();
+    const { port } = await accepting.open(async () => reply(flow));
+    const socket = connectTcp(port, '127.0.0.1');
+    accepting.own(async () => socket.destroy());
+    socket.write(Buffer.concat([beginning(), get(1)]));
+    const last = new Promise<{ type: number; flags: number }>((resolve) => {
+      let got: Buffer = Buffer.alloc(0);
+      socket.on('data', (chunk) => {
+        got = Buffer.concat([got, chunk]);
+        const ends = ({ type, flags }: { type: number; flags: number }): boolean =>
+          type === FRAME.reset || (type === FRAME.data && (flags & END_STREAM) !== 0);
+        const found = framesOf(got).find(ends);
+        if (found) resolve(found);
+        else if (got.includes('part')) flow.end();
+      });
+    });
+    flow.push(Buffer.from('part'));
+    const { type, flags } = await last;
+    assert.deepEqual([type, flags], [FRAME.data, END_STREAM]);
   });
 
   test('is recorded once when it has been written, whole or streamed', async () => {

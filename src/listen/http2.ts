@@ -234,11 +234,8 @@ class Http2Writer implements ReplyWriter {
     stream.respond({ ':status': status, ...this.#fields(headers) }, { waitForTrailers: true });
     stream.once('wantTrailers', () => {
       this.#awaitsTrailers = false;
-      if (!this.#trailers) {
-        stream.close(constants.NGHTTP2_NO_ERROR);
-        return;
-      }
-      stream.sendTrailers(this.#trailers);
+      // Without any, node sends END_STREAM alone. `close` would send a reset in its place, which clients take for a break.
+      stream.sendTrailers(this.#trailers ?? {});
       setImmediate(() => this.finished());
     });
     this.#awaitsTrailers = true;
