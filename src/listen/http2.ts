@@ -258,7 +258,7 @@ class Http2Writer implements ReplyWriter {
     stream.respond({ ':status': status, ...this.#fields(headers) }, { waitForTrailers: true });
     stream.once('wantTrailers', () => {
       this.#awaitsTrailers = false;
-      // None are an end in good order; closing would be a reset, which node may also forget to send.
+      // Without any, node sends END_STREAM alone. `close` would send a reset in its place, which clients take for a break.
       stream.sendTrailers(this.#trailers ?? {});
       setImmediate(() => this.finished());
     });

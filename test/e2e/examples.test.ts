@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { check as a2a } from '../../examples/a2a/check.ts';
 import { check as basic } from '../../examples/basic/check.ts';
+import { check as http } from '../../examples/http/check.ts';
 import { check as loadBalancing } from '../../examples/load-balancing/check.ts';
 import { check as multiplex } from '../../examples/multiplex/check.ts';
 import { check as openapi } from '../../examples/openapi/check.ts';
@@ -14,6 +15,7 @@ import { exampleFolder } from '../fixtures/example.ts';
 const CHECKS: Readonly<Record<string, (t: TestContext) => Promise<void>>> = {
   a2a,
   basic,
+  http,
   'load-balancing': loadBalancing,
   multiplex,
   openapi,
