@@ -148,28 +148,6 @@ describe('an HTTP/2 reply', () => {
     if (!client.closed) await once(client, 'close');
   });
 
-  test('that streams ends as its frames say, not with a reset', async () => {
-    const flow = new Flow();
-    const { port } = await accepting.open(async () => reply(flow));
-    const socket = connectTcp(port, '127.0.0.1');
-    accepting.own(async () => socket.destroy());
-    socket.write(Buffer.concat([beginning(), get(1)]));
-    const last = new Promise<{ type: number; flags: number }>((resolve) => {
-      let got: Buffer = Buffer.alloc(0);
-      socket.on('data', (chunk) => {
-        got = Buffer.concat([got, chunk]);
-        const ends = ({ type, flags }: { type: number; flags: number }): boolean =>
-          type === FRAME.reset || (type === FRAME.data && (flags & END_STREAM) !== 0);
-        const found = framesOf(got).find(ends);
-        if (found) resolve(found);
-        else if (got.includes('part')) flow.end();
-      });
-    });
-    flow.push(Buffer.from('part'));
-    const { type, flags } = await last;
-    assert.deepEqual([type, flags], [FRAME.data, END_STREAM]);
-  });
-
   test('is recorded once when it has been written, whole or streamed', async () => {
     const flow = new Flow();
     const { port } = await accepting.open(async ({ path }) => reply(path === '/stream' ? flow : 'whole'));
