@@ -66,6 +66,8 @@ export interface UpgradeRequest extends UpstreamRequest {
 
 /** HTTP/2 connections for calls; each carries up to 100 at a time. */
 const MAX_SESSIONS = 4;
+/** Connections that are kept for streams to come. */
+const MAX_IDLE = 32;
 const HTTP1: readonly Protocol[] = ['http/1.1'];
 const HTTP2: readonly Protocol[] = ['h2'];
 const BOTH: readonly Protocol[] = ['h2', 'http/1.1'];
@@ -81,6 +83,8 @@ export class HttpUpstream implements Closable {
   readonly #serverName: string | undefined;
   readonly #pool: Pool;
   readonly #own = new Set<Own>();
+  /** What streams that are over have left behind, for the next ones. */
+  readonly #idle: Client[] = [];
   readonly #tunnels = new Set<Duplex>();
   readonly #again = (call: HttpCall): void => this.#call(call);
   readonly #connecting: Omit<ConnectorOptions, 'offer'>;
@@ -187,7 +191,8 @@ export class HttpUpstream implements Closable {
     this.#spare?.destroy();
     this.#http2?.calls.close(error);
     this.#http2?.long.close(error);
-    await Promise.all([this.#pool, ...this.#own].map((dispatcher) => dispatcher.destroy(error)));
+    const all = [this.#pool, ...this.#own, ...this.#idle];
+    await Promise.all(all.map((dispatcher) => dispatcher.destroy(error)));
   }
 
   #start(request: UpstreamRequest, protocol: string | undefined): Promise<UpstreamReply | UpstreamUpgrade> {
@@ -206,7 +211,8 @@ export class HttpUpstream implements Closable {
     if (this.#http2 && this.#speaksHttp2(http2)) {
       if (alone) this.#sendOverOwnSession(call);
       else (long ? this.#http2.long : this.#http2.calls).send(call);
-    } else if (long || alone) this.#sendAlone(call);
+    } else if (alone) this.#sendAlone(call);
+    else if (long) this.#sendLong(call);
     else this.#send(this.#pool, call);
   }
 
@@ -232,24 +238,38 @@ export class HttpUpstream implements Closable {
 
   #sendOverOwnSession(call: HttpCall): void {
     const sessions = this.#sessions({ bodyTimeoutMs: 0, maxSessions: 1 });
-    this.#owns(call, { destroy: (error = this.#unused()) => sessions.close(error) });
+    const connection: Own = { destroy: (error = this.#unused()) => sessions.close(error) };
+    this.#owns(call, connection, () => void connection.destroy());
     sessions.send(call);
   }
 
+  /** One stream at a time: none waits for another. */
+  #sendLong(call: HttpCall): void {
+    const client = this.#idle.pop() ?? this.#ownClient();
+    this.#owns(call, client, () => {
+      if (this.#closed || this.#idle.length >= MAX_IDLE) void client.destroy();
+      else this.#idle.push(client);
+    });
+    this.#send(client, call);
+  }
+
   #sendAlone(call: HttpCall, protocol?: string): void {
-    const client = new Client(this.origin, { ...this.#client, bodyTimeout: 0 });
-    this.#owns(call, { destroy: (error) => client.destroy(error ?? null) });
+    const client = this.#ownClient();
+    this.#owns(call, client, () => void client.destroy());
     this.#send(client, call, protocol);
   }
 
-  /** The connection ends with the call. */
-  #owns(call: HttpCall, connection: Own): void {
+  #ownClient(): Client {
+    return new Client(this.origin, { ...this.#client, bodyTimeout: 0 });
+  }
+
+  #owns(call: HttpCall, connection: Own, release: () => void): void {
     const { ended } = call;
     this.#own.add(connection);
     call.ended = () => {
       ended?.();
       this.#own.delete(connection);
-      void connection.destroy();
+      release();
     };
   }
 
