@@ -25,9 +25,9 @@ export async function describeApi(place: string, flags: OpenapiFlags, cwd: strin
   try {
     const source = scope.own(sourceAt(place, scope, cwd));
     const cancel = new Cancel();
-    const text = (await source.read(cancel)) ?? '';
+    const bytes = (await source.read(cancel)) ?? Buffer.alloc(0);
     const document = await openDocument(
-      text,
+      bytes.toString('utf8'),
       flags.externalReferences ? source.surroundings?.(cancel) : undefined,
     );
     const style: ArgumentStyle = flags.arguments === 'flat' ? 'flat' : 'grouped';

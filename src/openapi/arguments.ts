@@ -2,12 +2,13 @@
  * How the arguments of a tool are laid out: in groups (`path`, `query`, `header`, `cookie`, `body`) as in the Rust
  * gateway, or flat. Says for each argument where it goes, and what its schema is.
  */
+import { LIMITS } from '../core/limits.ts';
 import { isObject } from '../lib/json-value.ts';
 import { type BodyMembers, bodySchema } from './body-schema.ts';
 import { essence } from './media-types.ts';
 import type { Operation, Parameter, ParameterPlace } from './operations.ts';
 import type { SchemaReader } from './schema.ts';
-import type { Schema } from './schema-words.ts';
+import { DESCRIPTION_LENGTH, type Schema, shortened } from './schema-words.ts';
 
 export type ArgumentStyle = 'grouped' | 'flat';
 
@@ -33,6 +34,8 @@ export interface ArgumentLayout {
   readonly members: BodyMembers;
 }
 
+/** Half for the arguments themselves, half for what they refer to. */
+const ROOM = LIMITS.apiToolSchema.value / 2;
 const PLACES: readonly ParameterPlace[] = ['path', 'query', 'header', 'cookie'];
 
 /** Throws DocumentProblem where a schema of the operation leads nowhere. */
@@ -68,8 +71,8 @@ export function layOut(operation: Operation, reader: SchemaReader, style: Argume
           whole.flatMap((one) => spread(one, reader)),
         );
   const schema = style === 'grouped' ? groupedSchema(all) : objectOf(all);
-  const definitions = reader.definitions([schema], 'input');
-  const inputSchema = Object.keys(definitions).length > 0 ? { ...schema, $defs: definitions } : schema;
+  const { schemas } = reader.definitions([schema], 'input', ROOM);
+  const inputSchema = Object.keys(schemas).length > 0 ? { ...schema, $defs: schemas } : schema;
   return { arguments: all, inputSchema, members: sent?.members ?? { files: new Set() } };
 }
 
@@ -81,7 +84,7 @@ function parameterSchema(parameter: Parameter, reader: SchemaReader): Schema {
   const said = [description ?? schema['description'], note].filter((text) => text !== undefined).join(' ');
   return {
     ...schema,
-    ...(said !== '' && { description: said }),
+    ...(said !== '' && { description: shortened(said, DESCRIPTION_LENGTH) }),
     ...(deprecated && { deprecated: true }),
   };
 }

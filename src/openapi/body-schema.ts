@@ -2,8 +2,9 @@
 import { isObject } from '../lib/json-value.ts';
 import { mediaKind } from './media-types.ts';
 import type { Body } from './operations.ts';
+import { DocumentProblem } from './references.ts';
 import type { SchemaReader } from './schema.ts';
-import { isBinary, type Schema } from './schema-words.ts';
+import { DESCRIPTION_LENGTH, isBinary, type Schema, shortened } from './schema-words.ts';
 
 export interface BodyMembers {
   /** Names of members, one or a list of them, that are files. */
@@ -28,23 +29,35 @@ const FILE: Schema = {
   additionalProperties: false,
 };
 
+/** Throws DocumentProblem for what nobody could fill in. */
 export function bodySchema(body: Body, reader: SchemaReader): BodySchema {
   const kind = mediaKind(body.type);
-  const said = body.description === undefined ? {} : { description: body.description };
+  const { description } = body;
+  const said = description === undefined ? {} : { description: shortened(description, DESCRIPTION_LENGTH) };
   if (kind === 'binary') {
-    const description = `${body.description ?? 'The content.'} (${body.type}, in base64)`;
-    return { schema: { type: 'string', contentEncoding: 'base64', description }, members: NO_FILES };
+    const what = `${said.description ?? 'The content.'} (${body.type}, in base64)`;
+    return { schema: { type: 'string', contentEncoding: 'base64', description: what }, members: NO_FILES };
   }
-  if (kind === 'text') return { schema: textSchema(body), members: NO_FILES };
-  if (kind !== 'multipart')
+  if (kind === 'text') return { schema: textSchema(body.type, said.description), members: NO_FILES };
+  if (kind === 'json')
     return { schema: { ...said, ...reader.read(body.schema, 'input') }, members: NO_FILES };
-  const schema = reader.opened(body.schema, 'input');
+  const schema = formSchema(body, reader);
+  if (kind === 'form') return { schema: { ...said, ...schema }, members: NO_FILES };
   const files = fileMembers(body, reader);
   return { schema: { ...said, ...withFiles(schema, files) }, members: { files } };
 }
 
-function textSchema({ type, description = 'The content.' }: Body): Schema {
+function textSchema(type: string, description = 'The content.'): Schema {
   return { type: 'string', description: `${description} (${type})` };
+}
+
+/** A form has fields, with names: where none is described any may be given. */
+function formSchema(body: Body, reader: SchemaReader): Schema {
+  const schema = reader.opened(body.schema, 'input');
+  const { type } = schema;
+  if (type === undefined) return { type: 'object', ...schema };
+  if (type === 'object' || (Array.isArray(type) && type.includes('object'))) return schema;
+  throw new DocumentProblem(`its body is a form (${body.type}) whose fields have no names`);
 }
 
 function fileMembers({ schema, encoding }: Body, reader: SchemaReader): Set<string> {

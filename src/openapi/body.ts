@@ -1,9 +1,8 @@
 /** Bodies of requests: JSON, forms, multipart with files, text, raw bytes. */
 import { isObject } from '../lib/json-value.ts';
-import type { BodyMembers } from './body-schema.ts';
 import { printed } from './exact-numbers.ts';
 import { essence, mediaKind } from './media-types.ts';
-import type { Body } from './operations.ts';
+import type { BodyPlan } from './plan.ts';
 import { ArgumentProblem, encoded, plainText, queryPairs } from './styles.ts';
 import type { JsonObject } from './text.ts';
 
@@ -16,23 +15,22 @@ export interface BodyOptions {
   boundary(): string;
 }
 
-export function bodyWriter(
-  body: Body,
-  members: BodyMembers,
-  { boundary }: BodyOptions,
-): (value: unknown) => SentBody {
+export function bodyWriter(body: BodyPlan, { boundary }: BodyOptions): (value: unknown) => SentBody {
   const kind = mediaKind(body.type);
   const type = sendable(body.type);
   switch (kind) {
-    case 'json': {
-      const structured = !mayBeText(body.schema);
-      return (value) => ({ type, bytes: Buffer.from(printed(structured ? parsedIfText(value) : value)) });
-    }
+    case 'json':
+      return (value) => ({
+        type,
+        bytes: Buffer.from(printed(body.structured ? parsedIfText(value) : value)),
+      });
     case 'form':
       return (value) => ({ type, bytes: Buffer.from(formText(objectOf(value), body.encoding)) });
-    case 'multipart':
+    case 'multipart': {
+      const files = new Set(body.files);
       return (value) =>
-        multipart(objectOf(value), { type, members, encoding: body.encoding, boundary: boundary() });
+        multipart(objectOf(value), { type, files, encoding: body.encoding, boundary: boundary() });
+    }
     case 'text':
       return (value) => ({ type, bytes: Buffer.from(plainText(value)) });
     case 'binary':
@@ -46,13 +44,6 @@ function sendable(type: string): string {
   if (name === '*/*' || name === 'application/*') return 'application/json';
   if (name.includes('*')) return 'application/octet-stream';
   return /^[\t\x20-\x7e]+$/.test(type) ? type : name;
-}
-
-function mayBeText(schema: unknown): boolean {
-  if (!isObject(schema)) return true;
-  const { type, properties, items } = schema;
-  if (properties !== undefined || items !== undefined) return false;
-  return !(type === 'object' || type === 'array');
 }
 
 /** Models sometimes write the JSON of an object where the object should be. */
@@ -97,7 +88,7 @@ function encodingOf(encoding: JsonObject, name: string): JsonObject {
 
 interface Multipart extends BodyOptionsOnce {
   readonly type: string;
-  readonly members: BodyMembers;
+  readonly files: ReadonlySet<string>;
   readonly encoding: JsonObject;
 }
 
@@ -112,15 +103,13 @@ interface Part {
   readonly bytes: Buffer;
 }
 
-function multipart(value: JsonObject, { type, members, encoding, boundary }: Multipart): SentBody {
+function multipart(value: JsonObject, { type, files, encoding, boundary }: Multipart): SentBody {
   const pieces: Buffer[] = [];
   for (const [name, member] of Object.entries(value)) {
     if (member === undefined || member === null) continue;
     const contentType = contentTypeOf(encodingOf(encoding, name));
     for (const item of Array.isArray(member) ? member : [member]) {
-      const part = members.files.has(name)
-        ? filePart(name, item, contentType)
-        : plainPart(name, item, contentType);
+      const part = files.has(name) ? filePart(name, item, contentType) : plainPart(name, item, contentType);
       pieces.push(Buffer.from(`--${boundary}\r\n${headOf(part)}\r\n`), part.bytes, Buffer.from('\r\n'));
     }
   }

@@ -26,9 +26,13 @@ export function outputOf(operation: Operation, reader: SchemaReader): Output | u
   const root: Schema = wrapped
     ? { type: 'object', properties: { data: schema }, required: ['data'] }
     : { ...schema, type: 'object' };
-  const definitions = reader.definitions([root], 'output');
-  const whole = Object.keys(definitions).length > 0 ? { ...root, $defs: definitions } : root;
-  return JSON.stringify(whole).length > LONGEST ? undefined : { schema: whole, wrapped };
+  const room = LONGEST - JSON.stringify(root).length;
+  const { schemas: definitions, whole } = reader.definitions([root], 'output', room);
+  if (room < 0 || !whole) return undefined;
+  return {
+    schema: Object.keys(definitions).length > 0 ? { ...root, $defs: definitions } : root,
+    wrapped,
+  };
 }
 
 /** Declared ones; `default` where nothing else tells of success. */

@@ -5,6 +5,7 @@ import { SEED } from '../../test/fixtures/json-samples.ts';
 import type { ArgumentStyle } from './arguments.ts';
 import { readDocument } from './document.ts';
 import { parseExact } from './exact-numbers.ts';
+import { planOf, type RequestPlan } from './plan.ts';
 import { type ApiRequest, requestBuilder } from './request.ts';
 import { ArgumentProblem } from './styles.ts';
 import { readTools } from './tools.ts';
@@ -32,7 +33,10 @@ function builder(
   assert.deepEqual(problems, []);
   const [tool] = tools;
   assert.ok(tool);
-  const build = requestBuilder(tool, { base, boundary: () => BOUNDARY });
+  const build = requestBuilder(JSON.parse(JSON.stringify(planOf(tool))) as RequestPlan, {
+    base,
+    boundary: () => BOUNDARY,
+  });
   return (given: object | string): ApiRequest =>
     build(parseExact(typeof given === 'string' ? given : JSON.stringify(given)) as Record<string, unknown>);
 }

@@ -3,14 +3,10 @@
  * the same whatever the size of the document. Nothing that an argument says leads to another path, header or host.
  */
 import { isObject } from '../lib/json-value.ts';
-import type { Argument } from './arguments.ts';
 import { bodyWriter, type SentBody } from './body.ts';
-import { essence, isJson } from './media-types.ts';
-import type { Operation, Parameter } from './operations.ts';
-import { successes } from './output-schema.ts';
+import type { PlannedArgument, RequestPlan, Styled } from './plan.ts';
 import { ArgumentProblem, cookiePairs, encoded, headerText, pathText, queryPairs } from './styles.ts';
 import type { JsonObject } from './text.ts';
-import type { ApiTool } from './tools.ts';
 
 export interface ApiRequest {
   readonly method: string;
@@ -31,14 +27,13 @@ export interface BuilderOptions {
   boundary(): string;
 }
 
-export function requestBuilder(tool: ApiTool, options: BuilderOptions): RequestBuilder {
-  const { operation, layout } = tool;
+export function requestBuilder(plan: RequestPlan, options: BuilderOptions): RequestBuilder {
   // No path of OpenAPI has a query or a fragment; documents tell operations apart by them all the same.
-  const [pathname = '', fixed] = (operation.path.split('#')[0] as string).split('?');
-  const path = pathWriter({ ...operation, path: pathname }, options.base ?? operation.base);
-  const accept = ['accept', acceptOf(operation)];
-  const writeBody = operation.body && bodyWriter(operation.body, layout.members, options);
-  const read = argumentReader(layout.arguments);
+  const [pathname = '', fixed] = (plan.path.split('#')[0] as string).split('?');
+  const path = pathWriter({ ...plan, path: pathname }, options.base ?? plan.base);
+  const accept = ['accept', plan.accept];
+  const writeBody = plan.body && bodyWriter(plan.body, options);
+  const read = argumentReader(plan);
   return (given) => {
     const { parameters, body } = read(given);
     const query: string[] = fixed === undefined ? [] : [fixedQuery(fixed)];
@@ -55,7 +50,7 @@ export function requestBuilder(tool: ApiTool, options: BuilderOptions): RequestB
     if (sent) headers.push('content-type', sent.type);
     const target = path(parameters);
     return {
-      method: operation.method,
+      method: plan.method,
       path: query.length > 0 ? `${target}?${query.join('&')}` : target,
       headers,
       body: sent?.bytes,
@@ -64,7 +59,7 @@ export function requestBuilder(tool: ApiTool, options: BuilderOptions): RequestB
 }
 
 interface Read {
-  readonly parameters: ReadonlyMap<Parameter, unknown>;
+  readonly parameters: ReadonlyMap<Styled, unknown>;
   readonly body: unknown;
 }
 
@@ -76,17 +71,18 @@ function fixedQuery(text: string): string {
     .join('');
 }
 
-type Groups = Map<string | undefined, Map<string, Argument>>;
+type Groups = Map<string | undefined, Map<string, PlannedArgument>>;
 
 /** Takes arguments apart, and says which are missing or unknown: what has no place would be left out in silence. */
-function argumentReader(all: readonly Argument[]): (given: JsonObject) => Read {
+function argumentReader({ arguments: all, body: sent }: RequestPlan): (given: JsonObject) => Read {
   const groups: Groups = new Map([[undefined, new Map()]]);
   for (const argument of all) {
-    const group = groups.get(argument.group) ?? new Map<string, Argument>();
+    const group = groups.get(argument.group) ?? new Map<string, PlannedArgument>();
     groups.set(argument.group, group.set(argument.name, argument));
   }
+  const hasMembers = all.some(({ destination }) => destination.kind === 'member');
   return (given) => {
-    const parameters = new Map<Parameter, unknown>();
+    const parameters = new Map<Styled, unknown>();
     const members: [string, unknown][] = [];
     let body: unknown;
     for (const [group, known] of groups) {
@@ -104,14 +100,9 @@ function argumentReader(all: readonly Argument[]): (given: JsonObject) => Read {
         else body = value;
       }
     }
-    const hasMembers = all.some(({ destination }) => destination.kind === 'member');
-    const spread = hasMembers && (members.length > 0 || all.some(isRequiredMember));
+    const spread = hasMembers && (members.length > 0 || sent?.required === true);
     return { parameters, body: spread ? Object.fromEntries(members) : body };
   };
-}
-
-function isRequiredMember({ destination, required }: Argument): boolean {
-  return destination.kind === 'member' && required;
 }
 
 function groupOf(given: JsonObject, group: string): JsonObject {
@@ -138,16 +129,19 @@ function unknown(name: string, group: string | undefined, groups: Groups): Argum
   return new ArgumentProblem(`unknown argument "${name}"${where}; ${known}`);
 }
 
-type Piece = string | Parameter;
+type Piece = string | Styled;
 
 /** Whoever reads the path may decode it, once or twice, before such segments are removed. */
 const SEPARATOR = /\/|\\|%(?:25)*(?:2f|5c)/i;
 const DOTS = /^(?:\.|%(?:25)*2e){1,2}$/i;
 
 function pathWriter(
-  { path, parameters }: Operation,
+  { path, arguments: all }: Pick<RequestPlan, 'path' | 'arguments'>,
   base: string,
-): (values: ReadonlyMap<Parameter, unknown>) => string {
+): (values: ReadonlyMap<Styled, unknown>) => string {
+  const parameters = all.flatMap(({ destination }) =>
+    destination.kind === 'parameter' ? [destination.parameter] : [],
+  );
   const byName = new Map(parameters.filter((one) => one.in === 'path').map((one) => [one.name, one]));
   const pieces = path.split(/(\{[^{}]+\})/).map((piece): Piece => {
     const parameter = piece.startsWith('{') ? byName.get(piece.slice(1, -1)) : undefined;
@@ -164,7 +158,7 @@ function pathWriter(
   };
 }
 
-function variable(parameter: Parameter, value: unknown): string {
+function variable(parameter: Styled, value: unknown): string {
   const text = pathText(parameter, value);
   // Another operation may be behind the path without it.
   if (text === '' || text === '.')
@@ -178,15 +172,4 @@ function literal(text: string): string {
     .split(/(%[0-9A-Fa-f]{2}|[/:@!$&'()*+,;=])/)
     .map((piece, index) => (index % 2 === 1 ? piece : encoded(piece)))
     .join('');
-}
-
-function acceptOf({ replies }: Operation): string {
-  const types = successes(replies).flatMap(({ content }) => content.map(({ type }) => essence(type)));
-  const known = [...new Set(types)].filter((type) => /^[\w.+*-]+\/[\w.+*-]+$/.test(type) && type !== '*/*');
-  const json = known.filter(isJson);
-  const others = known.filter((type) => !isJson(type));
-  if (json.length === 0 && others.length === 0) return 'application/json, */*;q=0.5';
-  return [...json, ...others.map((type) => (json.length > 0 ? `${type};q=0.9` : type)), '*/*;q=0.5'].join(
-    ', ',
-  );
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { conformityTo } from './conformity.ts';
 import { type ApiReply, toolResult } from './result.ts';
 
 interface Result {
@@ -14,8 +15,9 @@ interface Result {
   readonly isError?: boolean;
 }
 
-const PLAIN = { schema: { type: 'object' }, wrapped: false };
-const WRAPPED = { schema: { type: 'object' }, wrapped: true };
+const faultOf = conformityTo({ type: 'object' });
+const PLAIN = { wrapped: false, faultOf };
+const WRAPPED = { wrapped: true, faultOf };
 
 function resultOf(bytes: string | Buffer, more: Partial<ApiReply> = {}, output?: typeof PLAIN): Result {
   const reply = {
@@ -67,6 +69,21 @@ test('a reply that is not the promised JSON is an error that says that the reque
     assert.deepEqual([isError, structuredContent], [true, undefined]);
     assert.match(content[0]?.text ?? '', /has carried out the request \(HTTP 20[04]/);
   }
+});
+
+test('a reply that is not as its description promises is an error that has it, and says where', () => {
+  const items = { type: 'object', properties: { id: { type: 'integer' } }, required: ['id'] };
+  const output = {
+    wrapped: true,
+    faultOf: conformityTo({ type: 'object', properties: { data: { type: 'array', items } } }),
+  };
+  const { isError, content, structuredContent } = resultOf('[{"id":1},{"id":"x"}]', {}, output);
+  assert.deepEqual([isError, structuredContent], [true, undefined]);
+  assert.equal(
+    content[0]?.text,
+    'The API has carried out the request (HTTP 200 OK), but its reply is not as the description promises (/data/1/id is string, not integer).\n[{"id":1},{"id":"x"}]',
+  );
+  assert.deepEqual(resultOf('[{"id":1}]', {}, output).structuredContent, { data: [{ id: 1 }] });
 });
 
 test('JSON that ends before its end, or behind it, becomes no part of a message', () => {

@@ -5,8 +5,8 @@
 import { STATUS_CODES } from 'node:http';
 import { JsonSyntaxError, lex, quote, Shape } from '../lib/json-text.ts';
 import { parseObject } from '../lib/json-value.ts';
+import type { Conformity } from './conformity.ts';
 import { essence, isJson, isText } from './media-types.ts';
-import type { Output } from './output-schema.ts';
 
 export interface ApiReply {
   readonly status: number;
@@ -20,8 +20,14 @@ export interface ApiReply {
   readonly cut: boolean;
 }
 
+export interface ExpectedOutput {
+  /** MCP takes objects only: anything else stands in the member `data` of one. */
+  readonly wrapped: boolean;
+  readonly faultOf: Conformity;
+}
+
 export interface ResultOptions {
-  readonly output: Output | undefined;
+  readonly output: ExpectedOutput | undefined;
   /** Names what was fetched, where it is passed on as a resource. */
   readonly uri: string;
 }
@@ -44,10 +50,11 @@ export function toolResult(reply: ApiReply, options: ResultOptions): Buffer {
   const { output } = options;
   const structured = reply.status < 300 && !reply.cut && looksLikeJson(reply) && isValid(bytes);
   if (!structured) return unstructured(reply, options);
-  const isObjectText = firstByte(bytes) === OPEN_BRACE;
-  if (output?.wrapped) return structuredResult(bytes, Buffer.concat([DATA, bytes, CLOSE]));
-  if (isObjectText) return structuredResult(bytes, bytes);
-  return output ? unstructured(reply, options) : textResult(bytes.toString(), false);
+  const text = bytes.toString();
+  const fault = output?.faultOf(output.wrapped ? { data: JSON.parse(text) } : JSON.parse(text));
+  if (fault !== undefined) return unpromised(reply, `is not as the description promises (${fault})`);
+  if (output?.wrapped) return structuredResult(text, Buffer.concat([DATA, bytes, CLOSE]));
+  return firstByte(bytes) === OPEN_BRACE ? structuredResult(text, bytes) : textResult(text, false);
 }
 
 /** A tool error: something the caller can do otherwise. */
@@ -60,8 +67,8 @@ const CLOSE = Buffer.from('}');
 const STRUCTURED = Buffer.from('}],"structuredContent":');
 const TEXT = Buffer.from('{"content":[{"type":"text","text":');
 
-function structuredResult(text: Buffer, structured: Buffer): Buffer {
-  return Buffer.concat([TEXT, quote(text.toString()), STRUCTURED, structured, CLOSE]);
+function structuredResult(text: string, structured: Buffer): Buffer {
+  return Buffer.concat([TEXT, quote(text), STRUCTURED, structured, CLOSE]);
 }
 
 function result(content: readonly Buffer[], isError: boolean): Buffer {
@@ -69,23 +76,22 @@ function result(content: readonly Buffer[], isError: boolean): Buffer {
   return Buffer.concat([Buffer.from('{"content":['), ...content, end]);
 }
 
-/** Clients refuse a result without the structured content that the tool promises, unless it is an error. */
 function unstructured(reply: ApiReply, { output, uri }: ResultOptions): Buffer {
   if (output) {
-    const said = statusText(reply);
-    const why = reply.cut
-      ? 'it is too large to be passed on whole'
-      : 'it is not the JSON that the description promises';
-    return textResult(
-      `The API has carried out the request (${said}), and of its reply ${why}.\n${excerpt(reply)}`,
-      true,
-    );
+    const large = 'is too large to be passed on whole';
+    return unpromised(reply, reply.cut ? large : 'is not the JSON that the description promises');
   }
   if (reply.bytes.length === 0) return textResult(statusText(reply), false);
   const type = essence(reply.contentType ?? '');
   if (reply.contentEncoding !== undefined || !isReadable(reply, type)) return binary(reply, type, uri);
   const notice = reply.cut ? cutNotice(reply.bytes.length) : '';
   return textResult(`${decoded(reply)}${notice}`, false);
+}
+
+/** Clients refuse a result without the structured content that the tool promises, unless it is an error. */
+function unpromised(reply: ApiReply, why: string): Buffer {
+  const head = `The API has carried out the request (${statusText(reply)}), but its reply ${why}.`;
+  return textResult(`${head}\n${excerpt(reply)}`, true);
 }
 
 function binary(reply: ApiReply, type: string, uri: string): Buffer {

@@ -11,9 +11,9 @@ export function flattened(schema: Schema): Schema {
   const { allOf, ...rest } = schema;
   if (!Array.isArray(allOf)) return schema;
   const parts = allOf as readonly Schema[];
-  const [only] = parts;
-  if (parts.length === 1 && only && Object.keys(rest).every((key) => !(key in only) || SAID.has(key)))
-    return { ...only, ...rest };
+  const [only, another] = parts.filter((part) => !Object.keys(part).every((key) => SAID.has(key)));
+  if (only && !another && Object.keys(rest).every((key) => !(key in only) || SAID.has(key)))
+    return { ...only, ...Object.assign({}, ...parts.filter((part) => part !== only)), ...rest };
   return merged([...parts, rest], rest) ?? schema;
 }
 

@@ -70,11 +70,14 @@ const FLAGS = ['uniqueItems', 'deprecated'] as const;
 /** A model learns little from a longer one, and pays for it with every request. */
 const EXAMPLE_LENGTH = 500;
 const MAX_EXAMPLES = 3;
+export const DESCRIPTION_LENGTH = 2048;
 
 /** Keywords whose values are no schemas. What is no use, or not valid in 2020-12, is left out. */
 export function plainWords(schema: JsonObject): Record<string, unknown> {
   const words: Record<string, unknown> = {};
   for (const name of TEXTS) if (isText(schema[name])) words[name] = schema[name];
+  if (isText(words['description']))
+    words['description'] = shortened(words['description'], DESCRIPTION_LENGTH);
   if (words['format'] === 'byte' || words['format'] === 'base64') {
     delete words['format'];
     words['contentEncoding'] ??= 'base64';
@@ -92,6 +95,13 @@ export function plainWords(schema: JsonObject): Record<string, unknown> {
   const examples = examplesOf(schema);
   if (examples.length > 0) words['examples'] = examples;
   return words;
+}
+
+/** Up to `most` characters, and a sign that there were more; never half of one that takes two places. */
+export function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const head = text.slice(0, most);
+  return `${/[\uD800-\uDBFF]$/.test(head) ? head.slice(0, -1) : head}…`;
 }
 
 /** `enum` or `const`, with null where the schema takes that too. */

@@ -8,7 +8,7 @@ import { type Direction, SchemaReader } from './schema.ts';
 function read(schema: unknown, schemas: object = {}, direction: Direction = 'input') {
   const reader = new SchemaReader(new References({ components: { schemas } }));
   const converted = reader.read(schema, direction);
-  const $defs = reader.definitions([converted], direction);
+  const { schemas: $defs } = reader.definitions([converted], direction);
   const whole = Object.keys($defs).length > 0 ? { ...converted, $defs } : converted;
   assert.deepEqual(schemaFaults(whole), []);
   return whole;

@@ -32,6 +32,21 @@ const SCHEMAS = [
   'else',
 ] as const;
 
+export interface Definitions {
+  readonly schemas: Readonly<Record<string, Schema>>;
+  readonly whole: boolean;
+}
+
+interface Definition {
+  readonly schema: Schema;
+  /** Characters of its JSON. */
+  readonly size: number;
+  /** Names of the definitions that it refers to. */
+  readonly refs: readonly string[];
+}
+
+const LEFT_OUT: Schema = { description: 'Too large to be written out.' };
+
 interface Place {
   readonly direction: Direction;
   readonly depth: number;
@@ -45,6 +60,7 @@ export class SchemaReader {
   /** How many definitions would have the same name. */
   readonly #counts = new Map<string, number>();
   readonly #converted = new Map<string, Schema>();
+  readonly #definitions = new Map<string, Definition>();
 
   constructor(references: References) {
     this.references = references;
@@ -56,22 +72,38 @@ export class SchemaReader {
     return this.#convert(schema, { direction, depth: 0 });
   }
 
-  /** What the references of such schemas lead to, directly or not. */
-  definitions(schemas: Iterable<Schema>, direction: Direction): Record<string, Schema> {
+  /**
+   * What the references of such schemas lead to, directly or not, the nearest first; together up to `room` characters
+   * of JSON. What has no room any more stands for anything, and `whole` is false.
+   */
+  definitions(schemas: Iterable<Schema>, direction: Direction, room = Number.POSITIVE_INFINITY): Definitions {
     const found = new Map<string, Schema>();
-    const open: unknown[] = [...schemas];
-    for (let value = open.pop(); value !== undefined; value = open.pop()) {
-      if (typeof value !== 'object' || value === null) continue;
-      const ref = refOf(value);
-      const name = ref?.startsWith(DEFS) ? ref.slice(DEFS.length) : undefined;
-      if (name !== undefined && !found.has(name)) {
-        const definition = this.#referenced(this.#pointers.get(name) as string, { direction, depth: 0 });
-        found.set(name, definition);
-        open.push(definition);
-      }
-      for (const item of Object.values(value)) if (item !== undefined) open.push(item);
+    let left = room;
+    let whole = true;
+    const names = [...schemas].flatMap(definitionsIn);
+    for (const name of names) {
+      if (found.has(name)) continue;
+      const { schema, size, refs } = this.#definition(name, direction);
+      const fits = size <= left;
+      found.set(name, fits ? schema : LEFT_OUT);
+      if (fits) {
+        left -= size;
+        // Read by this very loop.
+        names.push(...refs);
+      } else whole = false;
     }
-    return Object.fromEntries([...found].sort(([one], [other]) => (one < other ? -1 : 1)));
+    const sorted = [...found].sort(([one], [other]) => (one < other ? -1 : 1));
+    return { schemas: Object.fromEntries(sorted), whole };
+  }
+
+  #definition(name: string, direction: Direction): Definition {
+    const key = `${direction} ${name}`;
+    const known = this.#definitions.get(key);
+    if (known) return known;
+    const schema = this.#referenced(this.#pointers.get(name) as string, { direction, depth: 0 });
+    const definition = { schema, size: JSON.stringify(schema).length, refs: definitionsIn(schema) };
+    this.#definitions.set(key, definition);
+    return definition;
   }
 
   /** With the first level written out, whatever it is: for schemas whose members are looked at. */
@@ -157,7 +189,7 @@ export class SchemaReader {
       const map = schema[name];
       if (isObject(map)) converted[name] = mapped(map, (each) => this.#convert(each, inner));
     }
-    if (place.direction === 'output') open(converted);
+    if (place.direction === 'output') loosened(converted);
     else this.#discriminate(schema, converted);
     const whole = flattened(converted);
     return isNullable(schema) ? orNull(whole) : whole;
@@ -171,7 +203,10 @@ export class SchemaReader {
     if (isObject(properties)) {
       const kept: [string, Schema][] = [];
       for (const [name, property] of Object.entries(properties)) {
-        if (this.#isOmitted(property, place.direction)) {
+        if (
+          this.#isOmitted(property, place.direction) ||
+          (place.direction === 'output' && isInherited(name))
+        ) {
           names.delete(name);
           continue;
         }
@@ -182,6 +217,7 @@ export class SchemaReader {
       words['properties'] = Object.fromEntries(kept);
     }
     for (const name of this.#omittedNames(schema, place)) names.delete(name);
+    if (place.direction === 'output') for (const name of names) if (isInherited(name)) names.delete(name);
     if (names.size > 0) words['required'] = [...names];
     return words;
   }
@@ -269,16 +305,45 @@ const FOR_WRITERS = [
   ...['not', 'if', 'then', 'else', 'contains', 'propertyNames', 'dependentSchemas'],
 ];
 
+/** Clients take such members of a reply for present, and of the wrong type, when they are absent. */
+function isInherited(name: string): boolean {
+  return name in Object.prototype;
+}
+
+/** Keywords that old clients read otherwise, or that make what follows from others hard to see. */
+const INTRICATE = ['unevaluatedProperties', 'unevaluatedItems', 'patternProperties'];
+const MOST_CHOICES = 20;
+
 /**
  * A server may send more than it has written down, and otherwise; clients refuse what is not as promised. Alternatives
- * that overlap are frequent, and `oneOf` refuses what fits two of them.
+ * that overlap are frequent, and `oneOf` refuses what fits two of them. New values come before new descriptions.
+ * conformity.ts knows what is left.
  */
-function open(schema: Record<string, unknown>): void {
-  for (const name of ['additionalProperties', 'unevaluatedProperties', 'unevaluatedItems'])
-    if (schema[name] === false) delete schema[name];
-  for (const name of FOR_WRITERS) delete schema[name];
+function loosened(schema: Record<string, unknown>): void {
+  if (schema['additionalProperties'] === false || schema['patternProperties'] !== undefined)
+    delete schema['additionalProperties'];
+  // Clients of earlier revisions hold the first items, too, against `items`.
+  if (schema['items'] === false || schema['prefixItems'] !== undefined) delete schema['items'];
+  for (const name of [...FOR_WRITERS, ...INTRICATE]) delete schema[name];
   if (schema['oneOf'] !== undefined) schema['anyOf'] ??= schema['oneOf'];
   delete schema['oneOf'];
+  const { enum: choices } = schema;
+  if (!Array.isArray(choices) || choices.length < 2) return;
+  schema['examples'] = choices.slice(0, MOST_CHOICES);
+  delete schema['enum'];
+}
+
+/** Names of the definitions that a converted schema refers to, each once. */
+function definitionsIn(schema: Schema): string[] {
+  const names = new Set<string>();
+  const open: unknown[] = [schema];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== 'object' || value === null) continue;
+    const ref = refOf(value);
+    if (ref?.startsWith(DEFS)) names.add(ref.slice(DEFS.length));
+    for (const item of Object.values(value)) if (item !== undefined) open.push(item);
+  }
+  return [...names];
 }
 
 function orNull(schema: Schema): Schema {

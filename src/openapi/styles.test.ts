@@ -48,7 +48,7 @@ test('each style writes values as the tables of OpenAPI 3.1 and RFC 6570 have th
     ['pipeDelimited', true, LIST, 'color=blue&color=black&color=brown'],
     ['tabDelimited', false, LIST, 'color=blue%09black%09brown'],
     ['deepObject', true, MEMBERS, 'color%5BR%5D=100&color%5BG%5D=200&color%5BB%5D=150'],
-    ['deepObject', true, { a: { b: [1, 2] } }, 'color%5Ba%5D%5Bb%5D=1&color%5Ba%5D%5Bb%5D=2'],
+    ['deepObject', true, { a: { b: [1, 2] } }, 'color%5Ba%5D%5Bb%5D%5B0%5D=1&color%5Ba%5D%5Bb%5D%5B1%5D=2'],
     ['form', true, [], ''],
     ['form', true, {}, ''],
   ] as const)

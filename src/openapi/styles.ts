@@ -90,14 +90,12 @@ function matrixText(name: string, parts: Parts, explode: boolean): string {
   return parts.members.map(([key, item]) => one(key, item)).join('');
 }
 
-/** `a[b][c]=d`; a list repeats its name, which is what most servers read. */
+/** `a[b][0]=c`: lists are numbered, since those that hold objects could not be told apart otherwise. */
 function deepPairs(name: string, value: object, encode: Encode): string[] {
-  const members: [string, unknown][] = Array.isArray(value)
-    ? value.map((item) => [name, item])
-    : Object.entries(value).map(([key, item]) => [`${name}${encoded(`[${key}]`)}`, item]);
-  return members.flatMap(([key, item]) => {
+  return Object.entries(value).flatMap(([key, item]: [string, unknown]) => {
+    const inner = `${name}${encoded(`[${key}]`)}`;
     if (item === undefined || item === null) return [];
-    return isContainer(item) ? deepPairs(key, item, encode) : [`${key}=${encode(plainText(item))}`];
+    return isContainer(item) ? deepPairs(inner, item, encode) : [`${inner}=${encode(plainText(item))}`];
   });
 }
 

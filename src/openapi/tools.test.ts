@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { schemaFaults } from '../../test/fixtures/json-schema-2020.ts';
-import { readDocument } from './document.ts';
+import { LIMITS } from '../core/limits.ts';
+import { documentOf, readDocument } from './document.ts';
 import { reviewTool } from './review.ts';
 import { type ApiTool, readTools, type ToolOptions } from './tools.ts';
 
@@ -193,7 +194,7 @@ test('a tool says what it returns where every success is JSON', () => {
     { ...ok(object), 204: { description: 'none' } },
     { 200: { content: { 'application/json': { schema: object }, 'text/plain': {} } } },
     ok({}),
-    ok({ type: 'object', description: 'x'.repeat(20_000) }),
+    ok({ type: 'object', title: 'x'.repeat(20_000) }),
   ])
     assert.equal(output(responses), undefined, JSON.stringify(responses).slice(0, 80));
   assert.equal(output(ok(object), { outputSchemas: false }), undefined);
@@ -252,7 +253,7 @@ test('what suits a model badly is said', () => {
 
 test('names and references of a document that means no good end in time', () => {
   const responses = ok();
-  const count = 5000;
+  const count = LIMITS.apiOperations.value;
   const same = Object.fromEntries(
     Array.from({ length: count }, (_, at) => [`/p${at}`, { get: { operationId: 'same', responses } }]),
   );
@@ -277,7 +278,32 @@ test('names and references of a document that means no good end in time', () => 
   const body = { post: { requestBody: json({ $ref: '#/components/schemas/S0' }), responses } };
   const [tool] = toolsOf({ '/a': body }, {}, { components: { schemas } });
   const schema = tool?.entry.inputSchema as { $defs?: object } | undefined;
-  assert.ok(Object.keys(schema?.$defs ?? {}).length > count / 2);
+  assert.ok(Object.keys(schema?.$defs ?? {}).length > count / 4);
+  assert.match(JSON.stringify(schema), /Too large to be written out/);
+  assert.ok((tool?.json.length ?? 0) < LIMITS.apiToolSchema.value);
+});
+
+test('what is too much for a list of tools is left out, and said', () => {
+  const { apiOperations: most, apiToolSchema: largest } = LIMITS;
+  const get = { responses: ok() };
+  const read = (paths: object) => {
+    const { tools, problems } = readTools(documentOf({ openapi: '3.1.0', paths }), STANDARD);
+    return { count: tools.length, said: problems.map(({ where, message }) => `${where}: ${message}`) };
+  };
+  const many = Object.fromEntries(Array.from({ length: most.value + 3 }, (_, at) => [`/p${at}`, { get }]));
+  assert.deepEqual(read(many), {
+    count: most.value,
+    said: [
+      `3 further operations: ${most.value} tools are as many as there can be: select with openapi.operations`,
+    ],
+  });
+  const schema = { type: 'string', enum: ['x'.repeat(largest.value)] };
+  const large = { get: { ...get, parameters: [{ name: 'a', in: 'query', schema }] } };
+  const { count, said } = read({ '/large': large, '/small': { get } });
+  assert.equal(count, 1);
+  assert.match(said.join(), /^GET \/large: what it takes has 131 kB: too large for a tool$/);
+  const parameters = Array.from({ length: 10_000 }, (_, at) => ({ name: `parameter-${at}`, in: 'query' }));
+  assert.match(read({ '/wide': { get: { ...get, parameters } } }).said.join(), /^GET \/wide: .*too large/);
 });
 
 test('the cost of a document grows with its operations, not with what they share', () => {

@@ -1,4 +1,5 @@
 /** Operations as tools: name, texts, schemas, annotations. One that cannot be read is reported and left out. */
+import { LIMITS } from '../core/limits.ts';
 import { type ArgumentLayout, type ArgumentStyle, layOut } from './arguments.ts';
 import type { ApiDocument } from './document.ts';
 import { toolNames } from './names.ts';
@@ -6,6 +7,7 @@ import { type Operation, type Parameter, type Problem, readOperations } from './
 import { type Output, outputOf } from './output-schema.ts';
 import { DocumentProblem } from './references.ts';
 import { SchemaReader } from './schema.ts';
+import { shortened } from './schema-words.ts';
 import { isSelected, type Selection } from './selection.ts';
 
 export interface ToolOptions {
@@ -35,6 +37,8 @@ export interface ToolEntry {
 export interface ApiTool {
   readonly name: string;
   readonly entry: ToolEntry;
+  /** The same as text. */
+  readonly json: string;
   readonly operation: Operation;
   readonly layout: ArgumentLayout;
   readonly output: Output | undefined;
@@ -45,24 +49,44 @@ export interface ReadTools {
   readonly problems: readonly Problem[];
 }
 
+/** Up to the limits on tools; what goes beyond them is reported and left out. */
 export function readTools(document: ApiDocument, options: ToolOptions): ReadTools {
   const problems: Problem[] = [];
   const report = (problem: Problem): void => void problems.push(problem);
   const operations = readOperations(document, report);
   const names = toolNames(operations);
-  const reader = new SchemaReader(document.references);
-  const tools = operations.flatMap((operation, index) => {
+  const selected = operations.flatMap((operation, index): Named[] => {
     const name = names[index] as string;
-    if (!isSelected(operation, name, options.selection)) return [];
+    return isSelected(operation, name, options.selection) ? [{ operation, name }] : [];
+  });
+  const reader = new SchemaReader(document.references);
+  const tools: ApiTool[] = [];
+  let size = 0;
+  for (const { operation, name } of selected) {
+    if (tools.length === LIMITS.apiOperations.value || size > LIMITS.catalogueBytes.value / 2) {
+      report(tooMany(selected.length - tools.length, tools.length));
+      break;
+    }
     try {
-      return [toolOf(name, withoutProvided(operation, options.provided), { options, reader })];
+      const tool = toolOf(name, withoutProvided(operation, options.provided), { options, reader });
+      size += Buffer.byteLength(tool.json);
+      tools.push(tool);
     } catch (error) {
       if (!(error instanceof DocumentProblem)) throw error;
       report({ where: `${operation.method} ${operation.path}`, message: error.message });
-      return [];
     }
-  });
+  }
   return { tools, problems };
+}
+
+interface Named {
+  readonly operation: Operation;
+  readonly name: string;
+}
+
+function tooMany(count: number, taken: number): Problem {
+  const message = `${taken} tools are as many as there can be: select with openapi.operations`;
+  return { where: `${count} further operations`, message };
 }
 
 interface Making {
@@ -83,7 +107,10 @@ function toolOf(name: string, operation: Operation, { options, reader }: Making)
     ...(output && { outputSchema: output.schema }),
     annotations: annotationsOf(operation.method),
   };
-  return { name, entry, operation, layout, output };
+  const json = JSON.stringify(entry);
+  if (json.length > LIMITS.apiToolSchema.value)
+    throw new DocumentProblem(`what it takes has ${Math.round(json.length / 1000)} kB: too large for a tool`);
+  return { name, entry, json, operation, layout, output };
 }
 
 const LONGEST_TITLE = 64;
@@ -91,7 +118,7 @@ const LONGEST_DESCRIPTION = 4096;
 
 function descriptionOf({ summary, description, deprecated, method, path }: Operation): string {
   const said = (description ?? summary ?? `${method} ${path}`).trim();
-  const short = said.length > LONGEST_DESCRIPTION ? `${said.slice(0, LONGEST_DESCRIPTION)}…` : said;
+  const short = shortened(said, LONGEST_DESCRIPTION);
   return deprecated ? `Deprecated. ${short}` : short;
 }
 

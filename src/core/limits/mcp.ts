@@ -197,6 +197,24 @@ export const MCP_LIMITS = {
     error: 'CONFIG_INVALID',
     what: 'An API description (`openapi`); the target stays down.',
   },
+  apiReading: {
+    value: 768 * MIB,
+    unit: 'bytes',
+    error: 'CONFIG_INVALID',
+    what: 'Memory of the thread that reads an API description; it is ended, and what was read before stays in force.',
+  },
+  apiOperations: {
+    value: 2000,
+    unit: 'count',
+    error: undefined,
+    what: 'Tools made of one API description, those that `openapi.operations` selects; further ones are left out, and the log says so.',
+  },
+  apiToolSchema: {
+    value: 128 * KIB,
+    unit: 'bytes',
+    error: undefined,
+    what: 'The input schema of a tool made of an API description: the schemas it refers to are written out up to half of this; an operation that is larger all the same is left out, and the log says so.',
+  },
   apiReply: {
     value: 1 * MIB,
     unit: 'bytes',

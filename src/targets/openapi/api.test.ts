@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryFolder } from '../../../test/fixtures/child-host.ts';
@@ -10,6 +12,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { Scope } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { Api } from './api.ts';
+import { readDescription } from './reading.ts';
 import { type DocumentSource, FileSource, inlineSource, UrlSource } from './source.ts';
 
 const TEXT = JSON.stringify(description('3.1'));
@@ -26,7 +29,7 @@ function scripted(
       source.reads += 1;
       const text = texts.shift();
       if (text instanceof Error) throw text;
-      return text;
+      return text === undefined ? undefined : Buffer.from(text);
     },
     forget() {},
     watch(changed: () => void) {
@@ -41,6 +44,7 @@ function apiOf(t: TestContext, source: DocumentSource, ports: TestPorts = testPo
   const tools = { style: 'grouped', selection: {}, outputSchemas: true } as const;
   const api = new Api({
     source,
+    reader: { read: readDescription },
     ports,
     tools,
     base: undefined,
@@ -66,7 +70,7 @@ test('a description is read once, whoever asks for it and however often', async 
   assert.equal(one, other);
   assert.equal(await api.current(), one);
   assert.equal(source.reads, 1);
-  assert.deepEqual([...one.tools.keys()].length, JSON.parse(one.listing.toString()).tools.length);
+  assert.deepEqual(one.tools.size, JSON.parse(one.listing.toString()).tools.length);
 });
 
 test('it is looked at again at a certain age, and everybody hears of other tools', async (t) => {
@@ -106,7 +110,12 @@ test('what cannot be read later leaves the description in force, and is said onc
 
 test('a description that cannot be used says why to whoever asks, until it can', async (t) => {
   let text = '{}';
-  const source: DocumentSource = { place: 'a test', read: async () => text, forget() {}, close() {} };
+  const source: DocumentSource = {
+    place: 'a test',
+    read: async () => Buffer.from(text),
+    forget() {},
+    close() {},
+  };
   const { api } = apiOf(t, source);
   await assert.rejects(api.current(), /neither "openapi" nor "swagger"/);
   await assert.rejects(api.current(), /neither "openapi" nor "swagger"/);
@@ -144,18 +153,50 @@ test('a URL is asked with what it said last, and 304 means that nothing has chan
   };
   const source = new UrlSource(`${server.url}/openapi.json`, { lasting, scope, connectTimeoutMs: 5000 });
   server.description = TEXT;
-  assert.equal(await source.read(new Cancel()), TEXT);
+  assert.equal(String(await source.read(new Cancel())), TEXT);
   assert.equal(await source.read(new Cancel()), undefined);
   server.description = without('/large');
-  assert.equal(await source.read(new Cancel()), server.description);
+  assert.equal(String(await source.read(new Cancel())), server.description);
   source.forget();
-  assert.equal(await source.read(new Cancel()), server.description);
+  assert.equal(String(await source.read(new Cancel())), server.description);
   const around = source.surroundings(new Cancel());
   assert.equal(await around.read(new URL('/openapi.json', server.url)), server.description);
   await assert.rejects(around.read(new URL('http://127.0.0.1:1/x')), /lies outside of/);
   await assert.rejects(around.read(new URL('file:///etc/passwd')), /lies outside of/);
   const gone = new UrlSource(`${server.url}/v1/pets/99`, { lasting, scope, connectTimeoutMs: 5000 });
   await assert.rejects(gone.read(new Cancel()), /answered with HTTP 404/);
+});
+
+test('a URL is not followed elsewhere, and what is too long is not read', async (t) => {
+  const server = createServer((request, response) => {
+    if (request.url === '/moved') response.writeHead(302, { location: 'http://169.254.169.254/' }).end();
+    else response.end(Buffer.alloc(LIMITS.apiDocument.value + 1, ' '));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const scope = new Scope();
+  t.after(async () => {
+    await scope.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const lasting = {
+    hold: <T extends { close(): void | Promise<void> }>(owner: Scope, _key: string, make: () => T): T =>
+      owner.own(make()),
+  };
+  const sourceAt = (path: string) => {
+    const { port } = server.address() as AddressInfo;
+    return new UrlSource(`http://127.0.0.1:${port}${path}`, { lasting, scope, connectTimeoutMs: 5000 });
+  };
+  await assert.rejects(sourceAt('/moved').read(new Cancel()), /\/moved answered with HTTP 302/);
+  await assert.rejects(sourceAt('/long').read(new Cancel()), /\/long is not read: it is longer than 32 MiB/);
+});
+
+test('a file that is too long is not read', async (t) => {
+  const file = join(temporaryFolder(t), 'api.json');
+  await writeFile(file, '');
+  await truncate(file, LIMITS.apiDocument.value + 1);
+  const source = new FileSource(file, testPorts());
+  await assert.rejects(source.read(), { code: 'CONFIG_INVALID', message: /longer than 32 MiB/ });
 });
 
 test('files beside a description are read from its folder and below, and looked at with it', async (t) => {
@@ -166,7 +207,7 @@ test('files beside a description are read from its folder and below, and looked 
   await assert.rejects(source.read(), /there is no such file/);
   await writeFile(join(folder, 'api.yaml'), 'one');
   await writeFile(join(folder, 'part.yaml'), 'part');
-  assert.equal(await source.read(), 'one');
+  assert.equal(String(await source.read()), 'one');
   assert.equal(await source.read(), undefined);
   const { base, read } = source.surroundings();
   assert.equal(await read(new URL('part.yaml', base)), 'part');
@@ -183,6 +224,6 @@ test('files beside a description are read from its folder and below, and looked 
   await writeFile(join(folder, 'part.yaml'), 'another part');
   await ports.clock.advance(2000);
   await seen;
-  assert.equal(await source.read(), 'one');
+  assert.equal(String(await source.read()), 'one');
   assert.equal(changes, 1);
 });

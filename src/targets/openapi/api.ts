@@ -1,37 +1,27 @@
 /**
  * The API behind one target: its description, read once for all connections and again when it changes, and what is
- * made of it in advance: the bytes of the list of tools, and how each call becomes a request.
+ * made of it in advance.
  */
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Ports } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
-import { isObject } from '../../lib/json-value.ts';
-import type { ApiDocument } from '../../openapi/document.ts';
-import type { Output } from '../../openapi/output-schema.ts';
-import { type RequestBuilder, requestBuilder } from '../../openapi/request.ts';
-import { type WantedCredential, wantedCredentials } from '../../openapi/security.ts';
-import { readTools, type ToolOptions } from '../../openapi/tools.ts';
-import { openDocument } from './document.ts';
+import type { WantedCredential } from '../../openapi/security.ts';
+import type { ToolOptions } from '../../openapi/tools.ts';
+import { PreparedTools } from './prepared-tools.ts';
+import type { DocumentReader, Reading } from './reading.ts';
 import type { DocumentSource } from './source.ts';
 
-export interface PreparedTool {
-  readonly build: RequestBuilder;
-  readonly output: Output | undefined;
-}
-
-export interface Description {
-  readonly title: string;
-  readonly version: string;
-  readonly instructions: string | undefined;
+export interface Description extends Pick<Reading, 'title' | 'version' | 'instructions'> {
   /** The result of tools/list. */
   readonly listing: Buffer;
-  readonly tools: ReadonlyMap<string, PreparedTool>;
+  readonly tools: PreparedTools;
 }
 
 export interface ApiOptions {
   readonly source: DocumentSource;
+  readonly reader: DocumentReader;
   readonly ports: Pick<Ports, 'clock' | 'log' | 'random'>;
   readonly tools: ToolOptions;
   /** See `BuilderOptions`. */
@@ -101,11 +91,11 @@ export class Api implements Closable {
     const late = new GatewayError('UPSTREAM_TIMEOUT', `${source.place} was not read within ${READ_MS} ms`);
     const timer = ports.clock.after(READ_MS, () => cancel.cancel(late));
     try {
-      const text = await source.read(cancel);
+      const bytes = await source.read(cancel);
       this.#readAt = ports.clock.monotonic();
       this.#startWatching();
       const before = this.#description;
-      if (text !== undefined) this.#description = this.#prepared(await this.#document(text, cancel));
+      if (bytes) this.#description = this.#prepared(await this.#taken(bytes, cancel));
       this.#failure = undefined;
       if (!this.#description) throw new GatewayError('CONFIG_INVALID', `${source.place} cannot be used`);
       if (before && !before.listing.equals(this.#description.listing)) this.#changed();
@@ -143,31 +133,24 @@ export class Api implements Closable {
     for (const watcher of [...this.#watchers]) watcher();
   }
 
-  #document(text: string, cancel: Cancel): Promise<ApiDocument> {
-    const { source, externalReferences } = this.#options;
-    return openDocument(text, externalReferences ? source.surroundings?.(cancel) : undefined);
+  #taken(bytes: Buffer, cancel: Cancel): Promise<Reading> {
+    const { source, reader, tools, externalReferences } = this.#options;
+    const surroundings = externalReferences ? source.surroundings?.(cancel) : undefined;
+    return reader.read({ bytes, tools, surroundings }, cancel);
   }
 
-  #prepared(document: ApiDocument): Description {
-    const { ports, tools: options, base } = this.#options;
-    const { tools, problems } = readTools(document, options);
+  #prepared(reading: Reading): Description {
+    const { ports, base } = this.#options;
+    const { problems, title, version, instructions, listing } = reading;
     for (const problem of problems.slice(0, SAID))
       ports.log.warn({ operation: problem.where, reason: problem.message }, 'an operation is left out');
     if (problems.length > SAID)
       ports.log.warn({ operations: problems.length - SAID }, 'further operations are left out');
-    this.#sayWanted(
-      wantedCredentials(
-        document,
-        tools.map(({ operation }) => operation),
-      ),
-    );
+    this.#sayWanted(reading.wanted);
     const boundary = (): string => `form-${ports.random(18).toString('hex')}`;
-    const prepared = tools.map((tool): [string, PreparedTool] => [
-      tool.name,
-      { build: requestBuilder(tool, { base, boundary }), output: tool.output },
-    ]);
-    const listing = Buffer.from(JSON.stringify({ tools: tools.map(({ entry }) => entry) }));
-    return { ...describedBy(document), listing, tools: new Map(prepared) };
+    const tools = new PreparedTools(reading, { base, boundary });
+    const { buffer, byteOffset, length } = listing;
+    return { title, version, instructions, listing: Buffer.from(buffer, byteOffset, length), tools };
   }
 
   #sayWanted(wanted: readonly WantedCredential[]): void {
@@ -177,18 +160,4 @@ export class Api implements Closable {
       this.#options.ports.log.warn({ operations, remedy }, message);
     }
   }
-}
-
-const INSTRUCTIONS_LENGTH = 2000;
-
-function describedBy({ root, title }: ApiDocument): Pick<Description, 'title' | 'version' | 'instructions'> {
-  const info = isObject(root['info']) ? root['info'] : {};
-  const { version, description } = info;
-  const instructions =
-    typeof description === 'string' ? description.trim().slice(0, INSTRUCTIONS_LENGTH) : '';
-  return {
-    title: title === '' ? 'openapi' : title,
-    version: typeof version === 'string' ? version : '0',
-    instructions: instructions === '' ? undefined : instructions,
-  };
 }

@@ -12,6 +12,7 @@ import { VERSION } from '../../version.ts';
 import { Api } from './api.ts';
 import { type OpenapiConfig, openapiSchema } from './schema.ts';
 import { type DocumentSource, FileSource, inlineSource, UrlSource } from './source.ts';
+import { ThreadReader } from './thread-reader.ts';
 import { ApiWire } from './wire.ts';
 
 export const openapiTarget = defineTarget<OpenapiConfig>({
@@ -43,6 +44,7 @@ function connectorOf(config: OpenapiConfig, deps: ConnectorDeps): Connector {
   const own = config.path !== undefined || url.pathname !== '/';
   const api = new Api({
     source: sourceOf(config, url, deps),
+    reader: backend.lasting.hold(backend.scope, 'api descriptions', () => new ThreadReader()),
     ports: { ...ports, log },
     tools: toolOptions(config, deps),
     base: own ? url.pathname.replace(/\/+$/, '') : undefined,

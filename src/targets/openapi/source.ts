@@ -1,12 +1,15 @@
 /** Where the text of an API description comes from, and when it is worth another look: the configuration, a file, a URL. */
+import { createHash } from 'node:crypto';
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { GatewayError } from '../../core/errors.ts';
+import { MIB } from '../../core/limits/limit.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Ports, Timer } from '../../core/ports.ts';
 import type { Closable, Lasting, Scope } from '../../core/scope.ts';
 import type { Cancel } from '../../lib/cancel.ts';
+import { FlowLimitError } from '../../lib/flow.ts';
 import type { Surroundings } from '../../openapi/bundle.ts';
 import {
   type HttpUpstream,
@@ -20,7 +23,7 @@ export interface DocumentSource extends Closable {
   /** For messages. */
   readonly place: string;
   /** Undefined: nothing has changed since the last time. Rejects with a GatewayError. */
-  read(cancel: Cancel): Promise<string | undefined>;
+  read(cancel: Cancel): Promise<Buffer | undefined>;
   /** What was read could not be used: the next reading gives it again. */
   forget(): void;
   /** Calls back when it is worth reading again. Without it somebody has to ask from time to time. */
@@ -36,7 +39,7 @@ export function inlineSource(text: string): DocumentSource {
     async read() {
       if (given) return undefined;
       given = true;
-      return text;
+      return Buffer.from(text);
     },
     forget() {
       given = false;
@@ -61,16 +64,16 @@ export class FileSource implements DocumentSource {
     this.#clock = clock;
   }
 
-  async read(): Promise<string | undefined> {
+  async read(): Promise<Buffer | undefined> {
     try {
       // Before the content: a change during the reading is then seen at the next look.
       const stamp = await this.#look();
       if (stamp === this.#stamp) return undefined;
-      const text = await readFile(this.place, 'utf8');
+      const bytes = await bytesOf(this.place);
       this.#stamp = stamp;
-      return text;
+      return bytes;
     } catch (cause) {
-      throw unread(this.place, cause);
+      throw cause instanceof GatewayError ? cause : unread(this.place, cause);
     }
   }
 
@@ -88,10 +91,10 @@ export class FileSource implements DocumentSource {
       const real = await realpath(path);
       if (!real.startsWith(folder + sep))
         throw new GatewayError('CONFIG_INVALID', `${path} is not read: it lies outside of ${folder}`);
-      const text = await readFile(real, 'utf8');
+      const bytes = await bytesOf(real);
       this.#others.add(path);
       this.#stamp = await this.#look();
-      return text;
+      return bytes.toString('utf8');
     } catch (cause) {
       throw cause instanceof GatewayError ? cause : unread(path, cause);
     }
@@ -132,6 +135,18 @@ function unread(path: string, cause: unknown): GatewayError {
   return new GatewayError('UPSTREAM_CONNECT', `cannot read ${path}: ${why}`, { cause });
 }
 
+/** Looks before it reads: a file may be larger than all memory. */
+async function bytesOf(path: string): Promise<Buffer> {
+  const { size } = await stat(path);
+  if (size <= LIMITS.apiDocument.value) return await readFile(path);
+  throw tooLong(path);
+}
+
+function tooLong(place: string): GatewayError {
+  const limit = LIMITS.apiDocument.value / MIB;
+  return new GatewayError('CONFIG_INVALID', `${place} is not read: it is longer than ${limit} MiB`);
+}
+
 async function stampOf(path: string): Promise<string> {
   const { ino, size, mtimeMs } = await stat(path);
   return `${ino}:${size}:${mtimeMs}`;
@@ -151,7 +166,8 @@ export class UrlSource implements DocumentSource {
   readonly #address: URL;
   readonly #upstream: HttpUpstream;
   #validators: readonly string[] = [];
-  #text: string | undefined;
+  /** Of what was read last: descriptions are large, and this is all that is asked of the one before. */
+  #digest: string | undefined;
 
   constructor(address: string, { lasting, scope, tls, connectTimeoutMs }: UrlOptions) {
     this.#address = new URL(address);
@@ -161,21 +177,22 @@ export class UrlSource implements DocumentSource {
     this.#upstream = httpUpstream(lasting, scope, { origin, tls, connectTimeoutMs, allowH2 });
   }
 
-  async read(cancel: Cancel): Promise<string | undefined> {
+  async read(cancel: Cancel): Promise<Buffer | undefined> {
     const reply = await this.#get(this.#address, cancel, this.#validators);
     if (reply.status === 304) {
       reply.body.cancel(NOT_NEEDED);
       return undefined;
     }
-    const text = await textOf(reply, this.place);
+    const bytes = await contentOf(reply, this.place);
     this.#validators = validatorsOf(replyHeader(reply, 'etag'), replyHeader(reply, 'last-modified'));
-    if (text === this.#text) return undefined;
-    this.#text = text;
-    return text;
+    const digest = createHash('sha256').update(bytes).digest('base64');
+    if (digest === this.#digest) return undefined;
+    this.#digest = digest;
+    return bytes;
   }
 
   forget(): void {
-    this.#text = undefined;
+    this.#digest = undefined;
     this.#validators = [];
   }
 
@@ -191,7 +208,8 @@ export class UrlSource implements DocumentSource {
         'CONFIG_INVALID',
         `${href} is not read: it lies outside of ${this.#address.origin}`,
       );
-    return textOf(await this.#get(address, cancel), `${origin}${pathname}`);
+    const bytes = await contentOf(await this.#get(address, cancel), `${origin}${pathname}`);
+    return bytes.toString('utf8');
   }
 
   #get({ pathname, search }: URL, cancel: Cancel, further: readonly string[] = []): Promise<UpstreamReply> {
@@ -208,8 +226,14 @@ export class UrlSource implements DocumentSource {
   close(): void {}
 }
 
-async function textOf({ status, body }: UpstreamReply, place: string): Promise<string> {
-  if (status === 200) return (await body.collect(LIMITS.apiDocument.value)).toString('utf8');
+async function contentOf({ status, body }: UpstreamReply, place: string): Promise<Buffer> {
+  if (status === 200) {
+    try {
+      return await body.collect(LIMITS.apiDocument.value);
+    } catch (error) {
+      throw error instanceof FlowLimitError ? tooLong(place) : error;
+    }
+  }
   body.cancel(NOT_NEEDED);
   // A redirect could lead to an address nobody has agreed to.
   throw new GatewayError('UPSTREAM_STATUS', `${place} answered with HTTP ${status}`);

@@ -8,6 +8,7 @@ import { Flow } from '../../lib/flow.ts';
 import type { Outgoing } from '../../mcp/definition.ts';
 import type { UpstreamReply, UpstreamRequest } from '../../upstream/http.ts';
 import { Api } from './api.ts';
+import { readDescription } from './reading.ts';
 import type { DocumentSource } from './source.ts';
 import { ApiWire, type ApiWireOptions } from './wire.ts';
 
@@ -39,7 +40,7 @@ function world(
   const source: DocumentSource = {
     place: 'a test',
     // Other tools each time.
-    read: async () => JSON.stringify(description('3.1')).replace('All pets', title),
+    read: async () => Buffer.from(JSON.stringify(description('3.1')).replace('All pets', title)),
     forget() {},
     watch(changed) {
       look = changed;
@@ -53,6 +54,7 @@ function world(
   };
   const api = new Api({
     source,
+    reader: { read: readDescription },
     ports: testPorts(),
     tools: { style: 'grouped', selection: {}, outputSchemas: true },
     base: undefined,
@@ -124,7 +126,9 @@ test('it greets, lists, and says of the rest that an API has none of it', async 
 });
 
 test('to a modern client it says what it is, lists, completes calls, and tells who listens of changes', async (t) => {
-  const { wire, said, send, call, change } = world(t, replying(200, '{"id":1}'), { era: 'modern' });
+  const { wire, said, send, call, change } = world(t, replying(200, '{"id":1,"name":"Rex"}'), {
+    era: 'modern',
+  });
   await send(1, 'server/discover', {});
   await send(2, 'tools/list', {});
   await call('getPet', PET);
@@ -143,7 +147,7 @@ test('to a modern client it says what it is, lists, completes calls, and tells w
   for (const { result } of [discovered, list, called] as Loose[])
     assert.equal(result?.['resultType'], 'complete');
   assert.equal(list?.result?.['cacheScope'], 'public');
-  assert.deepEqual(called?.result?.['structuredContent'], { id: 1 });
+  assert.deepEqual(called?.result?.['structuredContent'], { id: 1, name: 'Rex' });
   assert.equal(refused?.error?.['code'], -32601);
   const tagged = (id: number) => ({ _meta: { 'io.modelcontextprotocol/subscriptionId': id } });
   assert.deepEqual(one?.params, { ...tagged(4), notifications: { toolsListChanged: true } });

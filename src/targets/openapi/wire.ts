@@ -17,7 +17,8 @@ import type { ApiRequest } from '../../openapi/request.ts';
 import { textResult, toolResult } from '../../openapi/result.ts';
 import { ArgumentProblem } from '../../openapi/styles.ts';
 import { replyHeader, type UpstreamReply } from '../../upstream/http.ts';
-import type { Api, PreparedTool } from './api.ts';
+import type { Api } from './api.ts';
+import type { PreparedTool } from './prepared-tools.ts';
 import {
   acknowledgement,
   changeMessage,
