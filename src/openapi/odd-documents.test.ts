@@ -6,9 +6,10 @@ import { SEED } from '../../test/fixtures/json-samples.ts';
 import { schemaFaults } from '../../test/fixtures/json-schema-2020.ts';
 import { description, VERSIONS } from '../../test/fixtures/pet-api.ts';
 import { documentOf } from './document.ts';
-import { planOf } from './plan.ts';
+import { planOf, type RequestPlan } from './plan.ts';
 import { requestBuilder } from './request.ts';
 import { ArgumentProblem } from './styles.ts';
+import { parseText } from './text.ts';
 import { readTools } from './tools.ts';
 
 const WORDS = [
@@ -92,6 +93,8 @@ const schema = fc.letrec((tie) => ({
     ),
   ),
 })).schema;
+
+const ALL = { style: 'grouped', selection: {}, outputSchemas: true } as const;
 
 const parameter = fc.record({
   name: fc.constantFrom('id', 'x-y', 'tags', 'ä', ''),
@@ -185,4 +188,98 @@ test('the same API described in each version becomes the same tools', () => {
       JSON.stringify(entries).replace(/"where":\{"type":"(?:object|string)"\}/g, '"where":{}'),
     ) as unknown;
   assert.deepEqual(comparable(swagger), comparable(newer));
+});
+
+test('names that mean something to JavaScript are names like any other', () => {
+  const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'];
+  const parameters = names.map((name) => ({ name, in: 'query', required: true, schema: { type: 'string' } }));
+  const properties = Object.fromEntries(names.map((name) => [name, { type: 'string' }]));
+  const content = { 'application/json': { schema: { type: 'object', properties, required: names } } };
+  const post = { operationId: '__proto__', parameters, requestBody: { required: true, content } };
+  const text = JSON.stringify({
+    openapi: '3.1.0',
+    paths: { '/__proto__': { post }, '/constructor': { post: { ...post, operationId: 'constructor' } } },
+    components: { schemas: JSON.parse('{"__proto__":{"type":"string"}}') as object },
+  });
+  for (const style of ['grouped', 'flat'] as const) {
+    const { tools, problems } = readTools(documentOf(parseText(text)), { ...ALL, style });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      tools.map(({ name }) => name),
+      ['proto', 'constructor'],
+    );
+    for (const tool of tools) {
+      assert.deepEqual(schemaFaults(tool.entry.inputSchema), []);
+      const plan = JSON.parse(JSON.stringify(planOf(tool))) as RequestPlan;
+      const build = requestBuilder(plan, { base: undefined, boundary: () => 'x' });
+      const values = `{${names.map((name) => `"${name}":"v"`).join(',')}}`;
+      const grouped = `{"query":${values},"body":${values}}`;
+      const others = names.map((name) => `"body_${name}":"v"`).join(',');
+      const flat = `${values.slice(0, -1)},${others}}`;
+      const { path, body } = build(
+        JSON.parse(style === 'grouped' ? grouped : flat) as Record<string, unknown>,
+      );
+      assert.equal(path.split('?')[1], names.map((name) => `${name}=v`).join('&'));
+      assert.equal(body?.toString(), values);
+      assert.throws(() => build({}), ArgumentProblem);
+    }
+  }
+  assert.equal(({} as Record<string, unknown>)['v'], undefined);
+});
+
+test('odd templates of paths become paths, and never others than they say', () => {
+  const get = { responses: {} };
+  const paths = Object.fromEntries(
+    [
+      '/{a}{b}',
+      '/{a}.{b}',
+      '/{}',
+      '/{a',
+      '/a}',
+      '/{a}/{a}',
+      '/x//y',
+      '/a?b=c#d',
+      '/{a/b}',
+      '/ä b',
+      '/{a b}',
+    ].map((path) => [path, { get }]),
+  );
+  const { tools, problems } = readTools(documentOf({ openapi: '3.1.0', paths }), ALL);
+  assert.deepEqual(problems, []);
+  const built = tools.map((tool) => {
+    const given = Object.fromEntries(tool.layout.arguments.map(({ name }) => [name, 'v/w']));
+    const build = requestBuilder(planOf(tool), { base: '/base', boundary: () => 'x' });
+    return build(Object.keys(given).length > 0 ? { path: given } : {}).path;
+  });
+  assert.deepEqual(built, [
+    '/base/v%2Fwv%2Fw',
+    '/base/v%2Fw.v%2Fw',
+    '/base/%7B%7D',
+    '/base/%7Ba',
+    '/base/a%7D',
+    '/base/v%2Fw/v%2Fw',
+    '/base/x//y',
+    '/base/a?b=c',
+    '/base/v%2Fw',
+    '/base/%C3%A4%20b',
+    '/base/v%2Fw',
+  ]);
+});
+
+test('chains of references, and references to references, end', () => {
+  const count = 20_000;
+  const schemas = Object.fromEntries(
+    Array.from({ length: count }, (_, at) => [
+      `S${at}`,
+      { $ref: `#/components/schemas/S${(at + 1) % count}` },
+    ]),
+  );
+  const parameters = [{ name: 'a', in: 'query', schema: { $ref: '#/components/schemas/S0' } }];
+  const paths = { '/a': { get: { parameters, responses: {} } }, '/b': { get: { responses: {} } } };
+  const { tools, problems } = readTools(
+    documentOf({ openapi: '3.1.0', paths, components: { schemas } }),
+    ALL,
+  );
+  assert.deepEqual([tools.length, problems.length], [1, 1]);
+  assert.match(problems[0]?.message ?? '', /leads back to itself/);
 });

@@ -71,6 +71,21 @@ test('a reply that is not the promised JSON is an error that says that the reque
   }
 });
 
+test('a reply that is not as its description promises is an error that has it, and says where', () => {
+  const items = { type: 'object', properties: { id: { type: 'integer' } }, required: ['id'] };
+  const output = {
+    wrapped: true,
+    faultOf: conformityTo({ type: 'object', properties: { data: { type: 'array', items } } }),
+  };
+  const { isError, content, structuredContent } = resultOf('[{"id":1},{"id":"x"}]', {}, output);
+  assert.deepEqual([isError, structuredContent], [true, undefined]);
+  assert.equal(
+    content[0]?.text,
+    'The API has carried out the request (HTTP 200 OK), but its reply is not as the description promises (/data/1/id is string, not integer).\n[{"id":1},{"id":"x"}]',
+  );
+  assert.deepEqual(resultOf('[{"id":1}]', {}, output).structuredContent, { data: [{ id: 1 }] });
+});
+
 test('JSON that ends before its end, or behind it, becomes no part of a message', () => {
   for (const bytes of [
     '{"a":1}}',

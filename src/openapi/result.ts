@@ -52,7 +52,7 @@ export function toolResult(reply: ApiReply, options: ResultOptions): Buffer {
   if (!structured) return unstructured(reply, options);
   const text = bytes.toString();
   const fault = output?.faultOf(output.wrapped ? { data: JSON.parse(text) } : JSON.parse(text));
-  if (fault !== undefined) return unpromised(reply, `it is not as the description promises (${fault})`);
+  if (fault !== undefined) return unpromised(reply, `is not as the description promises (${fault})`);
   if (output?.wrapped) return structuredResult(text, Buffer.concat([DATA, bytes, CLOSE]));
   return firstByte(bytes) === OPEN_BRACE ? structuredResult(text, bytes) : textResult(text, false);
 }
@@ -78,8 +78,8 @@ function result(content: readonly Buffer[], isError: boolean): Buffer {
 
 function unstructured(reply: ApiReply, { output, uri }: ResultOptions): Buffer {
   if (output) {
-    const large = 'it is too large to be passed on whole';
-    return unpromised(reply, reply.cut ? large : 'it is not the JSON that the description promises');
+    const large = 'is too large to be passed on whole';
+    return unpromised(reply, reply.cut ? large : 'is not the JSON that the description promises');
   }
   if (reply.bytes.length === 0) return textResult(statusText(reply), false);
   const type = essence(reply.contentType ?? '');
@@ -90,7 +90,7 @@ function unstructured(reply: ApiReply, { output, uri }: ResultOptions): Buffer {
 
 /** Clients refuse a result without the structured content that the tool promises, unless it is an error. */
 function unpromised(reply: ApiReply, why: string): Buffer {
-  const head = `The API has carried out the request (${statusText(reply)}), and of its reply ${why}.`;
+  const head = `The API has carried out the request (${statusText(reply)}), but its reply ${why}.`;
   return textResult(`${head}\n${excerpt(reply)}`, true);
 }
 

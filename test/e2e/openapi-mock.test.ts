@@ -64,7 +64,7 @@ async function world(t: TestContext, version: string) {
   const text = JSON.stringify(version === '2.0' ? { ...types, ...written } : written);
   const mock = await startPrism(prism.main, text, temporaryFolder(t));
   t.after(() => mock.process.stop());
-  const openapi = { host: '127.0.0.1', port: mock.port, path: '/', schema: text };
+  const openapi = { host: `127.0.0.1:${mock.port}`, path: '/', schema: text };
   const apiKey = { value: 'special-key', location: { header: { name: 'api_key' } } };
   const policies = { backendAuth: { key: 'a-token' } };
   const gateway = await startGateway({

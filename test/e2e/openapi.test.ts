@@ -1,8 +1,9 @@
 /** HTTP APIs as MCP servers: a real API, described in each version, called by clients of both official SDKs. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import {
   Client as ClientV2,
   StreamableHTTPClientTransport as TransportV2,
@@ -188,6 +189,33 @@ async function callsEverything(client: Caller): Promise<void> {
   assert.equal(api.calls.length, calls, 'nothing of that has been sent');
 }
 
+test('no client refuses a reply that is otherwise than described: it comes as an error that has it', async (t) => {
+  const gateway = await gatewayFor(t, { schema: JSON.stringify(description('3.1')) });
+  t.after(() => {
+    api.instead = undefined;
+  });
+  for (const connect of Object.values(CLIENTS)) {
+    const client = await connect(gateway.url);
+    t.after(() => client.close());
+    // Clients know what is promised once they have listed it.
+    await client.tools();
+    for (const [instead, fault] of [
+      [{ id: '1', name: 'Rex' }, /\/id is string, not integer/],
+      [{ id: 1, name: null }, /\/name is null, not string/],
+      [{ id: 1 }, /\/name is missing/],
+    ] as const) {
+      api.instead = instead;
+      const result = await client.call('getPet', { path: { petId: 1 } });
+      assert.deepEqual([result.isError, result.structuredContent], [true, undefined]);
+      assert.match(textOf(result), fault);
+      assert.ok(textOf(result).endsWith(JSON.stringify(instead)), textOf(result));
+    }
+    api.instead = { id: 1, name: 'Rex', tag: null, more: { than: ['promised'] } };
+    const more = await client.call('getPet', { path: { petId: 1 } });
+    assert.deepEqual(more.structuredContent, api.instead);
+  }
+});
+
 test('arguments may be flat, operations selected, and the base path said by the configuration', async (t) => {
   const schema = JSON.stringify(description('3.1'));
   const gateway = await gatewayFor(t, {
@@ -314,6 +342,17 @@ test('a description that is none is refused with its place in the configuration'
   const started = launch(['--validate-only', '-c', config]);
   await started.said(/version "9" is none of 2\.0, 3\.0, 3\.1/);
   await started.stop();
+});
+
+test('the guide prints what the command line says', async () => {
+  const root = new URL('../../../', import.meta.url);
+  const guide = await readFile(new URL('docs/guides/openapi.md', root), 'utf8');
+  const [, file = '', printed = ''] =
+    /\$ agentgateway openapi (\S+)\n([\s\S]*?)```/.exec(guide) ?? assert.fail('nothing is printed');
+  const command = launch(['openapi', fileURLToPath(new URL(file, root))]);
+  await command.said(/DELETE .*\n$/);
+  assert.equal(command.log(), printed);
+  await command.stop();
 });
 
 test('the command line shows the tools of a description, from a file and from a URL', async (t) => {

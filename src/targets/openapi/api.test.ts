@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryFolder } from '../../../test/fixtures/child-host.ts';
@@ -163,6 +165,38 @@ test('a URL is asked with what it said last, and 304 means that nothing has chan
   await assert.rejects(around.read(new URL('file:///etc/passwd')), /lies outside of/);
   const gone = new UrlSource(`${server.url}/v1/pets/99`, { lasting, scope, connectTimeoutMs: 5000 });
   await assert.rejects(gone.read(new Cancel()), /answered with HTTP 404/);
+});
+
+test('a URL is not followed elsewhere, and what is too long is not read', async (t) => {
+  const server = createServer((request, response) => {
+    if (request.url === '/moved') response.writeHead(302, { location: 'http://169.254.169.254/' }).end();
+    else response.end(Buffer.alloc(LIMITS.apiDocument.value + 1, ' '));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const scope = new Scope();
+  t.after(async () => {
+    await scope.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const lasting = {
+    hold: <T extends { close(): void | Promise<void> }>(owner: Scope, _key: string, make: () => T): T =>
+      owner.own(make()),
+  };
+  const sourceAt = (path: string) => {
+    const { port } = server.address() as AddressInfo;
+    return new UrlSource(`http://127.0.0.1:${port}${path}`, { lasting, scope, connectTimeoutMs: 5000 });
+  };
+  await assert.rejects(sourceAt('/moved').read(new Cancel()), /\/moved answered with HTTP 302/);
+  await assert.rejects(sourceAt('/long').read(new Cancel()), /\/long is not read: it is longer than 32 MiB/);
+});
+
+test('a file that is too long is not read', async (t) => {
+  const file = join(temporaryFolder(t), 'api.json');
+  await writeFile(file, '');
+  await truncate(file, LIMITS.apiDocument.value + 1);
+  const source = new FileSource(file, testPorts());
+  await assert.rejects(source.read(), { code: 'CONFIG_INVALID', message: /longer than 32 MiB/ });
 });
 
 test('files beside a description are read from its folder and below, and looked at with it', async (t) => {

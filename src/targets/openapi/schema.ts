@@ -59,11 +59,11 @@ export const openapiSchema = z
     host: z
       .string()
       .min(1)
-      .meta({ description: 'Where the API is: a URL, or a host name together with port.' }),
+      .meta({ description: 'Where the API is: a URL, `name:port`, or a host name together with port.' }),
     port: z.int().min(1).max(65535).optional(),
     path: z.string().startsWith('/', 'a path begins with "/"').optional().meta({
       description:
-        "With `port`; like a path in the URL it takes the place of the description's own base path.",
+        "Where `host` is no URL; like a path in the URL it takes the place of the description's own base path.",
     }),
     schema: documentSchema,
     arguments: z.enum(['grouped', 'flat']).default('grouped').meta({

@@ -9,6 +9,7 @@ import { LIMITS } from '../../core/limits.ts';
 import type { Ports, Timer } from '../../core/ports.ts';
 import type { Closable, Lasting, Scope } from '../../core/scope.ts';
 import type { Cancel } from '../../lib/cancel.ts';
+import { FlowLimitError } from '../../lib/flow.ts';
 import type { Surroundings } from '../../openapi/bundle.ts';
 import {
   type HttpUpstream,
@@ -136,10 +137,14 @@ function unread(path: string, cause: unknown): GatewayError {
 
 /** Looks before it reads: a file may be larger than all memory. */
 async function bytesOf(path: string): Promise<Buffer> {
-  const limit = LIMITS.apiDocument.value;
   const { size } = await stat(path);
-  if (size <= limit) return await readFile(path);
-  throw new GatewayError('CONFIG_INVALID', `${path} is not read: it is longer than ${limit / MIB} MiB`);
+  if (size <= LIMITS.apiDocument.value) return await readFile(path);
+  throw tooLong(path);
+}
+
+function tooLong(place: string): GatewayError {
+  const limit = LIMITS.apiDocument.value / MIB;
+  return new GatewayError('CONFIG_INVALID', `${place} is not read: it is longer than ${limit} MiB`);
 }
 
 async function stampOf(path: string): Promise<string> {
@@ -222,7 +227,13 @@ export class UrlSource implements DocumentSource {
 }
 
 async function contentOf({ status, body }: UpstreamReply, place: string): Promise<Buffer> {
-  if (status === 200) return await body.collect(LIMITS.apiDocument.value);
+  if (status === 200) {
+    try {
+      return await body.collect(LIMITS.apiDocument.value);
+    } catch (error) {
+      throw error instanceof FlowLimitError ? tooLong(place) : error;
+    }
+  }
   body.cancel(NOT_NEEDED);
   // A redirect could lead to an address nobody has agreed to.
   throw new GatewayError('UPSTREAM_STATUS', `${place} answered with HTTP ${status}`);

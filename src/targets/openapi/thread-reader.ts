@@ -12,13 +12,19 @@ const ENDED = new GatewayError('SHUTTING_DOWN', 'API descriptions are no longer 
 
 export class ThreadReader implements DocumentReader, Closable {
   readonly #ended = new Cancel();
+  /** For each reading, in bytes. */
+  readonly #memory: number;
   #last: Promise<unknown> = Promise.resolve();
+
+  constructor(memory: number = LIMITS.apiReading.value) {
+    this.#memory = memory;
+  }
 
   read(task: ReadingTask, cancel: Cancel): Promise<Reading> {
     const reading = this.#last.then(() => {
       const reason = cancel.reason ?? this.#ended.reason;
       if (reason) throw reason;
-      return readInThread(task, [cancel, this.#ended]);
+      return readInThread(task, { memory: this.#memory / MIB, cancels: [cancel, this.#ended] });
     });
     this.#last = reading.catch(() => undefined);
     return reading;
@@ -31,14 +37,14 @@ export class ThreadReader implements DocumentReader, Closable {
 
 async function readInThread(
   { bytes, tools, surroundings }: ReadingTask,
-  cancels: readonly Cancel[],
+  { memory, cancels }: { readonly memory: number; readonly cancels: readonly Cancel[] },
 ): Promise<Reading> {
   const workerData: ThreadTask = { bytes, tools, base: surroundings?.base.href };
   const worker = new Worker(new URL('./reading-thread.js', import.meta.url), {
     workerData,
     execArgv: [],
     env: {},
-    resourceLimits: { maxOldGenerationSizeMb: LIMITS.apiReading.value / MIB },
+    resourceLimits: { maxOldGenerationSizeMb: memory },
   });
   const forget: (() => void)[] = [];
   try {
@@ -49,8 +55,10 @@ async function readInThread(
         else if (said.kind === 'failed') reject(new GatewayError(said.refused.code, said.refused.message));
         else void fetched(said.address, surroundings).then((answer) => worker.postMessage(answer));
       });
-      worker.on('error', (cause) => reject(failure(cause)));
-      worker.on('exit', () => reject(failure(new Error('the thread that reads API descriptions has ended'))));
+      worker.on('error', (cause) => reject(failure(cause, memory)));
+      worker.on('exit', () =>
+        reject(failure(new Error('the thread that reads API descriptions has ended'), memory)),
+      );
     });
   } finally {
     for (const each of forget) each();
@@ -67,9 +75,9 @@ async function fetched(address: string, surroundings: ReadingTask['surroundings'
   }
 }
 
-function failure(cause: unknown): GatewayError {
+function failure(cause: unknown, memory: number): GatewayError {
   if ((cause as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    const most = `more than ${LIMITS.apiReading.value / MIB} MiB of memory`;
+    const most = `more than ${memory} MiB of memory`;
     return new GatewayError('CONFIG_INVALID', `the API description cannot be used: to read it takes ${most}`);
   }
   return new GatewayError('INTERNAL', 'internal error', { cause });
