@@ -128,6 +128,8 @@ test('metrics have the documented names and labels, and count what was called', 
     'mcp_retries_total',
     'backend_evicted',
     'backend_health',
+    'backend_up',
+    'health_checks_total',
     'a2a_requests_total',
     'a2a_request_duration_seconds',
   ];
