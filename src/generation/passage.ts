@@ -13,18 +13,14 @@ export class Passage implements Closable {
   #closed = false;
 
   /** Resolves when both sides are closed; rejects with a GatewayError where that was not by their own will. */
-  pass({ socket: client, record }: Connection, upstream: Socket, times: SilenceLimits): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const over = (error?: GatewayError): void => {
-        this.#relays.delete(relay);
-        if (error) reject(error);
-        else resolve();
-      };
-      const endpoint = record.endpoint ?? 'the upstream';
-      const relay = new Relay({ client, upstream, endpoint, ...times, counts: record, over });
-      this.#relays.add(relay);
-      if (this.#closed) relay.cut(gone());
-    });
+  async pass({ socket: client, record }: Connection, upstream: Socket, times: SilenceLimits): Promise<void> {
+    const endpoint = record.endpoint ?? 'the upstream';
+    const relay = new Relay({ client, upstream, endpoint, ...times, counts: record });
+    this.#relays.add(relay);
+    if (this.#closed) relay.cut(gone());
+    const error = await relay.over;
+    this.#relays.delete(relay);
+    if (error) throw error;
   }
 
   close(): void {

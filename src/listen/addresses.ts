@@ -49,7 +49,7 @@ class OwnAddresses implements Addresses {
 }
 
 /** IPv4 peers of a dual-stack socket come as `::ffff:10.0.0.1`; rules and logs know them as 10.0.0.1. */
-export function plainAddress(address: string | undefined): string {
+function plainAddress(address: string | undefined): string {
   if (address === undefined) return '';
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Log, silentLog } from '../core/ports.ts';
-import type { CallRecord, ExchangeRecord } from '../core/signals.ts';
-import { callFields, createAccessLog, exchangeFields } from './access-log.ts';
+import type { CallRecord, ConnectionRecord, ExchangeRecord } from '../core/signals.ts';
+import { callFields, connectionFields, createAccessLog, exchangeFields } from './access-log.ts';
 import { createSignals } from './signals.ts';
 
 const EXCHANGE: ExchangeRecord = {
@@ -24,6 +24,44 @@ const EXCHANGE: ExchangeRecord = {
   error: 'connect http://u:pw@127.0.0.1:9000 refused',
   traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
 };
+
+const CONNECTION: ConnectionRecord = {
+  startedAt: 0,
+  client: '192.0.2.1',
+  protocol: 'tls',
+  serverName: 'db.example.com',
+  user: 'tls:ab12',
+  listener: 'default',
+  route: 'db',
+  backend: 'db[0]',
+  endpoint: '10.0.0.1:5432',
+  bytesIn: 10,
+  bytesOut: 20,
+  ms: 1.5,
+  reason: 'UPSTREAM_CLOSED',
+  error: '10.0.0.1:5432 broke the connection off',
+};
+
+test('a connection is told by name, bytes and end', () => {
+  assert.deepEqual(connectionFields(CONNECTION), {
+    listener: 'default',
+    route: 'db',
+    backend: 'db[0]',
+    endpoint: '10.0.0.1:5432',
+    'src.addr': '192.0.2.1',
+    'user.id': 'tls:ab12',
+    protocol: 'tls',
+    'tls.sni': 'db.example.com',
+    'bytes.received': 10,
+    'bytes.sent': 20,
+    reason: 'UPSTREAM_CLOSED',
+    error: '10.0.0.1:5432 broke the connection off',
+    duration: 1.5,
+  });
+  const bare = { ...CONNECTION, serverName: undefined, user: undefined, route: undefined, reason: undefined };
+  const { 'tls.sni': name, 'user.id': user, route, reason } = connectionFields(bare);
+  assert.deepEqual([name, user, route, reason], [undefined, undefined, undefined, undefined]);
+});
 
 const CALL: CallRecord = {
   startedAt: 0,

@@ -36,11 +36,9 @@ async function joined(times: Partial<Pick<RelayOptions, 'idleMs' | 'halfOpenMs'>
   const [client, near] = await pair();
   const [far, upstream] = await pair();
   const counts = { bytesIn: 0, bytesOut: 0 };
-  const { fired, fire } = signal<string | undefined>();
-  const over = (error?: GatewayError): void => fire(error?.code);
   const silence = { idleMs: 60_000, halfOpenMs: 60_000, ...times };
-  const relay = new Relay({ client: near, upstream: far, endpoint: 'there', counts, over, ...silence });
-  return { relay, client, upstream, counts, over: fired };
+  const relay = new Relay({ client: near, upstream: far, endpoint: 'there', counts, ...silence });
+  return { relay, client, upstream, counts, over: relay.over.then((error) => error?.code) };
 }
 
 describe('a relay', () => {
@@ -148,17 +146,15 @@ describe('a relay', () => {
     client.destroy();
     near.destroy();
     await once(near, 'close');
-    const { fired, fire } = signal<string | undefined>();
-    new Relay({
+    const { over } = new Relay({
       client: near,
       upstream: far,
       endpoint: 'there',
       idleMs: 1000,
       halfOpenMs: 1000,
       counts: { bytesIn: 0, bytesOut: 0 },
-      over: (error) => fire(error?.code),
     });
-    assert.equal(await fired, 'CANCELLED');
+    assert.equal((await over)?.code, 'CANCELLED');
     assert.ok(far.destroyed);
   });
 });

@@ -28,12 +28,15 @@ export interface RelayOptions extends SilenceLimits {
   readonly counts: { bytesIn: number; bytesOut: number };
   /** Why it will not end by itself, before anything is closed. */
   readonly failed?: (error: GatewayError) => void;
-  /** Once, when both are closed; `error`: why it has not ended by itself. */
-  readonly over: (error?: GatewayError) => void;
 }
 
 export class Relay {
   readonly #options: RelayOptions;
+  #over: (error: GatewayError | undefined) => void = () => {};
+  /** When both are closed; why they have not ended by themselves. */
+  readonly over = new Promise<GatewayError | undefined>((resolve) => {
+    this.#over = resolve;
+  });
   readonly #ended = new Set<Side>();
   readonly #closed = new Set<Side>();
   #error: GatewayError | undefined;
@@ -120,7 +123,7 @@ export class Relay {
   #close(side: Side): void {
     if (this.#closed.has(side)) return;
     this.#closed.add(side);
-    if (this.#closed.size === 2) this.#options.over(this.#error);
+    if (this.#closed.size === 2) this.#over(this.#error);
     // A stream that is reset ends first: what the other side has yet to say, nobody hears any more.
     else if (!this.#ended.has(side) || !this.#ended.has(this.#other(side)) || !side.writableFinished)
       this.#broken(side);

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { Authority, pemOf } from '../fixtures/certificates.ts';
-import { temporaryFolder } from '../fixtures/child-host.ts';
+import { temporaryFolder, until } from '../fixtures/child-host.ts';
 import { Connections, closed, echo, first } from '../fixtures/connections.ts';
 import { freePort } from '../fixtures/programs.ts';
 import { collect, signal } from './http-harness.ts';
@@ -232,6 +232,39 @@ describe('a reload', () => {
     for (const answer of await Promise.all(answers)) assert.ok(answer.equals(sent));
     assert.ok((await world.ended(8)).every(({ reason }) => reason === undefined));
   });
+});
+
+test('clients that leave at any moment leave nothing behind, whatever is reloaded meanwhile', async () => {
+  const open = new Set<Socket>();
+  const serve = (socket: Socket): void => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    echo('welcome')(socket);
+  };
+  const backends = [at(await world.upstream(serve)), at(1), at(await world.upstream(serve))];
+  const port = await world.tcp(backends);
+  const leave = async (way: number): Promise<void> => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {});
+    world.own(() => socket.destroy());
+    if (way % 6 === 0) return void socket.destroy();
+    await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
+    if (way % 6 === 1) return void socket.resetAndDestroy();
+    socket.write(Buffer.alloc(way * 1000));
+    if (way % 6 === 2) return void socket.resetAndDestroy();
+    if (way % 6 === 3) return void socket.destroy();
+    await new Promise((resolve) => socket.once('data', resolve).once('close', resolve));
+    if (way % 6 === 4) socket.resetAndDestroy();
+    else socket.resume().end();
+  };
+  const all = Array.from({ length: 240 }, (_, way) => leave(way));
+  for (let weight = 1; weight < 5; weight += 1)
+    await world.tcp(backends.map((backend) => ({ ...backend, weight })));
+  await Promise.all(all);
+  await until(() => open.size === 0, 'every server has been told');
+  const codes = new Set(world.records.map(({ reason }) => reason));
+  for (const code of codes) assert.ok([undefined, 'CANCELLED', 'UPSTREAM_CLOSED'].includes(code), code);
+  const last = await world.connect(port);
+  assert.equal(await first(last), 'welcome');
 });
 
 test('a gateway that stops lets connections end for a while, then cuts them', async () => {

@@ -64,10 +64,10 @@ export class Tunnels implements Closable {
             record.reason = code;
             record.error = message;
           },
-          over: () => this.#open.delete(tunnel),
         });
         const tunnel = { destination, address: upstream.remoteAddress ?? '', relay };
         this.#open.add(tunnel);
+        void relay.over.then(() => this.#open.delete(tunnel));
         if (this.#closed) relay.cut(unwanted());
       },
     };
