@@ -1,5 +1,5 @@
 /**
- * Where the gateway means to be another proxy than nginx (1.22 to 1.28, with its defaults). An entry that nothing shows any more
+ * Where the gateway means to be another proxy than nginx (1.22, with its defaults). An entry that nothing shows any more
  * fails the test, as does a difference that stands in no entry.
  */
 import type { Difference } from './side-by-side.ts';
