@@ -7,23 +7,20 @@ import { isObject } from '../lib/json-value.ts';
 import { refOf } from './references.ts';
 import type { Schema } from './schema-words.ts';
 
-/** What does not fit, with its place; undefined: nothing. */
+/** What does not fit, behind its place; undefined: nothing. */
 export type Conformity = (value: unknown) => string | undefined;
 
 /** Alternatives within alternatives, all of them tried, could take for ever. */
 const MOST_STEPS = 1_000_000;
 const DEEPEST = 400;
+const NONE: readonly unknown[] = [];
 
 export function conformityTo(root: Schema): Conformity {
   const definitions = isObject(root['$defs']) ? root['$defs'] : {};
-  return (value) => new Check(definitions).fault(root, value, { place: '', depth: 0 });
+  return (value) => new Check(definitions).fault(root, value, 0);
 }
 
-interface Place {
-  readonly place: string;
-  readonly depth: number;
-}
-
+/** Faults begin with their place below the value at hand: who descends puts its own step before it. */
 class Check {
   readonly #definitions: Schema;
   #steps = 0;
@@ -32,69 +29,70 @@ class Check {
     this.#definitions = definitions;
   }
 
-  fault(schema: unknown, value: unknown, at: Place): string | undefined {
+  fault(schema: unknown, value: unknown, depth: number): string | undefined {
     if (!isObject(schema)) return undefined;
     this.#steps += 1;
-    if (this.#steps > MOST_STEPS || at.depth > DEEPEST) return `${at.place}: too intricate to be checked`;
+    if (this.#steps > MOST_STEPS || depth > DEEPEST) return ': too intricate to be checked';
     const ref = refOf(schema);
     const target = ref === undefined ? undefined : this.#definitions[ref.slice('#/$defs/'.length)];
     return (
-      (target === undefined ? undefined : this.fault(target, value, deeper(at))) ??
-      ownFault(schema, value, at) ??
-      this.#joined(schema, value, at) ??
-      this.#inside(schema, value, at)
+      (target === undefined ? undefined : this.fault(target, value, depth + 1)) ??
+      ownFault(schema, value) ??
+      this.#joined(schema, value, depth + 1) ??
+      this.#inside(schema, value, depth + 1)
     );
   }
 
-  #joined({ allOf, anyOf }: Schema, value: unknown, at: Place): string | undefined {
+  #joined({ allOf, anyOf }: Schema, value: unknown, depth: number): string | undefined {
     for (const part of listOf(allOf)) {
-      const fault = this.fault(part, value, deeper(at));
+      const fault = this.fault(part, value, depth);
       if (fault !== undefined) return fault;
     }
     let first: string | undefined;
     for (const alternative of listOf(anyOf)) {
-      const fault = this.fault(alternative, value, deeper(at));
+      const fault = this.fault(alternative, value, depth);
       if (fault === undefined) return undefined;
       first ??= fault;
     }
     return first;
   }
 
-  #inside(schema: Schema, value: unknown, at: Place): string | undefined {
-    if (Array.isArray(value)) return this.#items(schema, value, at);
-    return isObject(value) ? this.#members(schema, value, at) : undefined;
+  #inside(schema: Schema, value: unknown, depth: number): string | undefined {
+    if (Array.isArray(value)) return this.#items(schema, value, depth);
+    return isObject(value) ? this.#members(schema, value, depth) : undefined;
   }
 
-  #items({ items, prefixItems }: Schema, list: readonly unknown[], at: Place): string | undefined {
+  #items({ items, prefixItems }: Schema, list: readonly unknown[], depth: number): string | undefined {
     const first = listOf(prefixItems);
-    for (const [index, item] of list.entries()) {
-      const fault = this.fault(index < first.length ? first[index] : items, item, deeper(at, index));
-      if (fault !== undefined) return fault;
+    for (let index = 0; index < list.length; index += 1) {
+      const fault = this.fault(index < first.length ? first[index] : items, list[index], depth);
+      if (fault !== undefined) return `/${index}${fault}`;
     }
     return undefined;
   }
 
-  #members(schema: Schema, value: Schema, at: Place): string | undefined {
+  #members(schema: Schema, value: Schema, depth: number): string | undefined {
     const { properties, required, additionalProperties } = schema;
     for (const name of listOf(required))
-      if (!Object.hasOwn(value, name as string)) return `${at.place}/${String(name)} is missing`;
+      if (!Object.hasOwn(value, name as string)) return `/${String(name)} is missing`;
     const known = isObject(properties) ? properties : {};
-    for (const [name, member] of Object.entries(value)) {
+    for (const name of Object.keys(value)) {
       const own = Object.hasOwn(known, name) ? known[name] : additionalProperties;
-      const fault = this.fault(own, member, deeper(at, name));
-      if (fault !== undefined) return fault;
+      const fault = this.fault(own, value[name], depth);
+      if (fault !== undefined) return `/${name}${fault}`;
     }
     return undefined;
   }
 }
 
-function ownFault({ type, enum: choices, const: only }: Schema, value: unknown, { place }: Place) {
-  const types = typeof type === 'string' ? [type] : listOf(type);
-  if (types.length > 0 && !types.some((each) => isOf(each, value)))
-    return `${place} is ${kindOf(value)}, not ${types.join(' or ')}`;
+function ownFault({ type, enum: choices, const: only }: Schema, value: unknown): string | undefined {
+  const fits = Array.isArray(type)
+    ? type.length === 0 || type.some((each) => isOf(each, value))
+    : typeof type !== 'string' || isOf(type, value);
+  if (!fits) return ` is ${kindOf(value)}, not ${Array.isArray(type) ? type.join(' or ') : String(type)}`;
   const allowed = only === undefined ? choices : [only];
   if (!Array.isArray(allowed) || allowed.some((each) => isDeepStrictEqual(each, value))) return undefined;
-  return `${place} is none of the values it can have`;
+  return ' is none of the values it can have';
 }
 
 function isOf(type: unknown, value: unknown): boolean {
@@ -109,9 +107,5 @@ function kindOf(value: unknown): string {
 }
 
 function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function deeper({ place, depth }: Place, member?: string | number): Place {
-  return { place: member === undefined ? place : `${place}/${member}`, depth: depth + 1 };
+  return Array.isArray(value) ? value : NONE;
 }
