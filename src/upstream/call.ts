@@ -175,9 +175,9 @@ export class HttpCall implements Dispatcher.DispatchHandler, FlowSource {
    */
   #mayRepeat(error: Error): boolean {
     if (this.#repeated || this.#started || this.#dropped || !this.#written) return false;
-    const { method, body, long, alone } = this.request;
+    const { method, body, alone } = this.request;
     if (body !== undefined && !Buffer.isBuffer(body)) return false;
-    return isUnprocessed(error) || (!long && !alone && REPEATABLE.has(method) && isDropped(error));
+    return isUnprocessed(error) || (!alone && REPEATABLE.has(method) && isDropped(error));
   }
 }
 

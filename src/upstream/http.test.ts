@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -270,6 +271,19 @@ describe('connections', () => {
     for (const response of responses) response.end();
     for (const { body } of replies) await body.collect(100);
     assert.equal(upstream.longCount, 0);
+  });
+
+  test('of long answers are there for the next one; one that has died meanwhile costs a GET nothing', async () => {
+    const sockets: Socket[] = [];
+    const { upstream } = await upstreamTo((incoming, response) => {
+      const known = sockets.includes(incoming.socket);
+      if (!known) sockets.push(incoming.socket);
+      if (known && incoming.url === '/dies') incoming.socket.destroy();
+      else response.end('ok');
+    });
+    const stream = (path: string): Promise<string> => text(upstream, get({ path, long: true }));
+    assert.deepEqual([await stream('/'), await stream('/'), sockets.length], ['ok', 'ok', 1]);
+    assert.deepEqual([await stream('/dies'), sockets.length], ['ok', 2]);
   });
 
   test('are all ended by close, and what is under way fails', async () => {

@@ -51,7 +51,7 @@ function upstream(
 }
 
 /** Over a connection of its own. */
-const GET: UpstreamRequest = { method: 'GET', path: '/', headers: [], body: undefined, long: true };
+const GET: UpstreamRequest = { method: 'GET', path: '/', headers: [], body: undefined, alone: true };
 
 async function ask(from: HttpUpstream): Promise<string> {
   return (await (await from.request(GET)).body.collect(10_000)).toString();
