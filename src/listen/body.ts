@@ -89,7 +89,8 @@ export class IncomingBody implements RequestBody, Upload {
     const stream = this.#stream;
     if (this.length === undefined || stream.readableLength !== this.length) return undefined;
     const whole = stream.read() as Buffer | null;
-    if (whole) this.#announce = undefined;
+    // Said although nobody waits: without it node would close the connection behind the reply.
+    if (whole) this.#goAhead();
     return whole ?? undefined;
   }
 
