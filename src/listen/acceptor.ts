@@ -244,7 +244,7 @@ export class Acceptor implements Closable {
     }
     socket.unshift(first);
     this.#heard(socket);
-    if (http2) this.#http2.emit('connection', socket);
+    if (http2) this.#speakHttp2(socket);
     else speak(socket);
   }
 
@@ -256,10 +256,19 @@ export class Acceptor implements Closable {
         secure.on('error', ignore);
         this.#heard(socket);
         // HTTP/2 over TLS is agreed on by ALPN and nothing else (RFC 9113 section 3.3).
-        if (secure.alpnProtocol === 'h2') this.#http2.emit('connection', secure);
+        if (secure.alpnProtocol === 'h2') this.#speakHttp2(secure);
         else speak(secure);
       },
     });
+  }
+
+  /**
+   * A client that ends its side is gone, and node tells a session only of a socket that is closed. The sockets are those of
+   * an HTTP/1.1 server, which stay open when the client has ended them.
+   */
+  #speakHttp2(socket: Socket): void {
+    socket.allowHalfOpen = false;
+    this.#http2.emit('connection', socket);
   }
 
   /** `accepted`: what is passed, or what it came over. */
