@@ -9,7 +9,7 @@ import type { Addresses, Connection } from '../core/connection.ts';
 import type { ProxyProtocolPlan } from '../core/plan.ts';
 import type { Closable } from '../core/scope.ts';
 import type { Service } from '../core/service.ts';
-import { breakOff } from '../lib/underlying.ts';
+import { breakOff, reset } from '../lib/underlying.ts';
 import { addressed, addressesOf, isAddressed } from './addresses.ts';
 import { bind } from './bind.ts';
 import { HANDSHAKE } from './client-hello.ts';
@@ -201,7 +201,7 @@ export class Acceptor implements Closable {
     const { log, signals, clock } = this.#serving.ports;
     signals.count('connections_refused_total', { reason: 'limit' });
     socket.on('error', ignore);
-    socket.resetAndDestroy();
+    reset(socket);
     const now = clock.monotonic();
     if (now < this.#quietUntil) return;
     this.#quietUntil = now + WARN_EACH_MS;

@@ -131,6 +131,18 @@ describe('an HTTP/2 client that ends its connection without a word', () => {
     });
 });
 
+test('a tunnel over HTTP/2 that fails as it is opened ends its stream, and is recorded', async () => {
+  const attach = () => {
+    throw new Error('no tunnel');
+  };
+  const { port } = await accepting.open(async () => ({ status: 200, headers: [], attach }), {
+    limits: { connect: 'route' },
+  });
+  const stream = session(port).request({ ':method': 'CONNECT', ':authority': 'a.test:1' });
+  await assert.rejects(once(stream, 'end'), { code: 'ERR_HTTP2_STREAM_ERROR' });
+  assert.equal((await accepting.recorded(1))[0]?.reason, 'INTERNAL');
+});
+
 describe('an HTTP/2 reply', () => {
   test('has no headers of an HTTP/1.1 connection', async () => {
     const headers = [
