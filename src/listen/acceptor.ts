@@ -19,6 +19,7 @@ import { http2Server } from './http2.ts';
 import type { Limits } from './limits.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { readProxyHeader } from './proxy-entrance.ts';
+import { unsecured } from './secured.ts';
 import { Serving, type ServingOptions } from './serving.ts';
 import { type TlsChoice, TlsEntrance } from './tls-entrance.ts';
 
@@ -103,9 +104,13 @@ export class Acceptor implements Closable {
     return { port };
   }
 
-  /** A connection that came by another way, as if it had been accepted here: with no PROXY header. */
+  /**
+   * A connection that came by another way, as if it had been accepted here: with no PROXY header. TLS that it came over was
+   * agreed on with another port: here the connection is plain, and its client nobody before it proves who it is.
+   */
   inject(socket: Socket, addresses: Addresses): void {
     addressed(socket, addresses);
+    unsecured(socket);
     if (this.#servers.length === 0) this.#servers = [this.#deaf()];
     this.#servers[0]?.emit('connection', socket);
   }

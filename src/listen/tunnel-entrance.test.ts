@@ -70,6 +70,15 @@ async function secured(options: ConnectionOptions): Promise<TLSSocket> {
 }
 
 describe('a tunnel over TLS to another port', () => {
+  test('is a plain connection there, of a client that has proved nothing', async () => {
+    const over = await tunnelTo({
+      handle: async ({ scheme, tls, principal, certificate }) =>
+        reply([scheme, tls, principal, certificate].join(',')),
+    });
+    over.write('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n');
+    assert.match((await collect(over)).toString(), /\r\n\r\nhttp,,,$/);
+  });
+
   test('is closed where that port has no room, and nothing else is', async () => {
     const over = await ask({ limits: { connections: 0 } });
     over.on('error', () => {}).resume();
