@@ -9,7 +9,7 @@ import type { Addresses, Connection } from '../core/connection.ts';
 import type { ProxyProtocolPlan } from '../core/plan.ts';
 import type { Closable } from '../core/scope.ts';
 import type { Service } from '../core/service.ts';
-import { breakOff } from '../lib/underlying.ts';
+import { breakOff, reset } from '../lib/underlying.ts';
 import { addressed, addressesOf, isAddressed } from './addresses.ts';
 import { bind } from './bind.ts';
 import { HANDSHAKE } from './client-hello.ts';
@@ -19,6 +19,7 @@ import { http2Server } from './http2.ts';
 import type { Limits } from './limits.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { readProxyHeader } from './proxy-entrance.ts';
+import { unsecured } from './secured.ts';
 import { Serving, type ServingOptions } from './serving.ts';
 import { type TlsChoice, TlsEntrance } from './tls-entrance.ts';
 
@@ -103,9 +104,13 @@ export class Acceptor implements Closable {
     return { port };
   }
 
-  /** A connection that came by another way, as if it had been accepted here: with no PROXY header. */
+  /**
+   * A connection that came by another way, as if it had been accepted here: with no PROXY header. TLS that it came over was
+   * agreed on with another port: here the connection is plain, and its client nobody before it proves who it is.
+   */
   inject(socket: Socket, addresses: Addresses): void {
     addressed(socket, addresses);
+    unsecured(socket);
     if (this.#servers.length === 0) this.#servers = [this.#deaf()];
     this.#servers[0]?.emit('connection', socket);
   }
@@ -201,7 +206,7 @@ export class Acceptor implements Closable {
     const { log, signals, clock } = this.#serving.ports;
     signals.count('connections_refused_total', { reason: 'limit' });
     socket.on('error', ignore);
-    socket.resetAndDestroy();
+    reset(socket);
     const now = clock.monotonic();
     if (now < this.#quietUntil) return;
     this.#quietUntil = now + WARN_EACH_MS;
@@ -244,7 +249,7 @@ export class Acceptor implements Closable {
     }
     socket.unshift(first);
     this.#heard(socket);
-    if (http2) this.#http2.emit('connection', socket);
+    if (http2) this.#speakHttp2(socket);
     else speak(socket);
   }
 
@@ -256,10 +261,19 @@ export class Acceptor implements Closable {
         secure.on('error', ignore);
         this.#heard(socket);
         // HTTP/2 over TLS is agreed on by ALPN and nothing else (RFC 9113 section 3.3).
-        if (secure.alpnProtocol === 'h2') this.#http2.emit('connection', secure);
+        if (secure.alpnProtocol === 'h2') this.#speakHttp2(secure);
         else speak(secure);
       },
     });
+  }
+
+  /**
+   * A client that ends its side is gone, and node tells a session only of a socket that is closed. The sockets are those of
+   * an HTTP/1.1 server, which stay open when the client has ended them.
+   */
+  #speakHttp2(socket: Socket): void {
+    socket.allowHalfOpen = false;
+    this.#http2.emit('connection', socket);
   }
 
   /** `accepted`: what is passed, or what it came over. */

@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Exchange, Reply } from '../core/exchange.ts';
-import { underlying } from '../lib/underlying.ts';
+import { reset } from '../lib/underlying.ts';
 import { hasHeader, notReading, type ReplyWriter, sizeOf } from './respond.ts';
 
 /** Bytes up to which copying a body costs less than writing it as a piece of its own. */
@@ -79,7 +79,7 @@ export class Http1Writer implements ReplyWriter {
 
   /** A reset rather than a close: to a client that reads up to the end of the connection, a close says "complete". */
   abort(): void {
-    underlying(this.#socket).resetAndDestroy();
+    reset(this.#socket);
   }
 
   /** Node's own timeout of a connection: it is content as long as anything of a write gets through. */

@@ -262,6 +262,21 @@ describe('an upgrade', () => {
     assert.equal((await accepting.recorded(1))[0]?.status, 101);
   });
 
+  test('whose tunnel fails as it is opened breaks off, and is recorded', async () => {
+    const { port } = await accepting.open(async () => ({
+      status: 101,
+      headers: [],
+      attach: () => {
+        throw new Error('no tunnel');
+      },
+    }));
+    const asked = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n';
+    await raw(port, asked, 'open').catch(() => {});
+    const [record] = await accepting.recorded(1);
+    assert.equal(record?.reason, 'INTERNAL');
+    assert.match(record?.error ?? '', /no tunnel/);
+  });
+
   test('answered with a reply is refused with that reply', async () => {
     const { port } = await accepting.open(async () => {
       throw new GatewayError('FORBIDDEN_ORIGIN', 'not you');

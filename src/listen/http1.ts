@@ -13,7 +13,7 @@ import { AcceptedExchange } from './exchange.ts';
 import { Http1Writer } from './http1-writer.ts';
 import type { Limits } from './limits.ts';
 import { faultOf } from './request-fault.ts';
-import { errorBody, errorReply, respond, withoutTunnel } from './respond.ts';
+import { errorBody, errorReply, openTunnel, respond, withoutTunnel } from './respond.ts';
 import { headersTooLarge, type Serving } from './serving.ts';
 import { requestTarget, tunnelTarget } from './target.ts';
 import { takesUpgrade, withoutOffer } from './upgrade-offer.ts';
@@ -197,8 +197,10 @@ async function serveUpgrade(serving: Serving, { request, socket, head }: Upgradi
     return;
   }
   record.status = answer.status;
-  if (!socket.destroyed) socket.write(tunnelHead(answer), 'latin1');
-  answer.attach(socket, head);
+  openTunnel(socket, record, () => {
+    if (!socket.destroyed) socket.write(tunnelHead(answer), 'latin1');
+    answer.attach(socket, head);
+  });
 }
 
 function tunnelHead({ status, headers }: Tunnel): string {

@@ -112,6 +112,37 @@ describe('an HTTP/2 request', () => {
   });
 });
 
+describe('an HTTP/2 client that ends its connection without a word', () => {
+  for (const how of ['while it waits', 'together with its request'])
+    test(`${how} is gone, and whoever works for it learns so`, async () => {
+      const asked = signal();
+      const { port, acceptor } = await accepting.open(({ cancel }) => {
+        asked.fire();
+        return new Promise((_resolve, reject) => cancel.onCancel(reject));
+      });
+      const socket = connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true });
+      accepting.own(async () => socket.destroy());
+      socket.resume().write(Buffer.concat([beginning(), get(1)]));
+      if (how === 'while it waits') await asked.fired;
+      socket.end();
+      await once(socket, 'end');
+      assert.equal((await accepting.recorded(1))[0]?.reason, 'CANCELLED');
+      await acceptor.close(60_000);
+    });
+});
+
+test('a tunnel over HTTP/2 that fails as it is opened ends its stream, and is recorded', async () => {
+  const attach = () => {
+    throw new Error('no tunnel');
+  };
+  const { port } = await accepting.open(async () => ({ status: 200, headers: [], attach }), {
+    limits: { connect: 'route' },
+  });
+  const stream = session(port).request({ ':method': 'CONNECT', ':authority': 'a.test:1' });
+  await assert.rejects(once(stream, 'end'), { code: 'ERR_HTTP2_STREAM_ERROR' });
+  assert.equal((await accepting.recorded(1))[0]?.reason, 'INTERNAL');
+});
+
 describe('an HTTP/2 reply', () => {
   test('has no headers of an HTTP/1.1 connection', async () => {
     const headers = [

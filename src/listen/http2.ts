@@ -18,7 +18,15 @@ import type { Timer } from '../core/ports.ts';
 import type { ExchangeRecord } from '../core/signals.ts';
 import { declaredLength, IncomingBody } from './body.ts';
 import { AcceptedExchange, type IncomingHead } from './exchange.ts';
-import { hasHeader, notReading, type ReplyWriter, respond, sizeOf, withoutTunnel } from './respond.ts';
+import {
+  hasHeader,
+  notReading,
+  openTunnel,
+  type ReplyWriter,
+  respond,
+  sizeOf,
+  withoutTunnel,
+} from './respond.ts';
 import type { Serving } from './serving.ts';
 import { tunnelTarget } from './target.ts';
 
@@ -156,8 +164,10 @@ function serve(serving: Serving, stream: ServerHttp2Stream, headers: IncomingHtt
 /** CONNECT (RFC 9113 section 8.5): the stream is the connection. */
 function tunnel(stream: ServerHttp2Stream, { record }: AcceptedExchange, answer: Tunnel): void {
   record.status = answer.status;
-  if (!stream.destroyed) stream.respond({ ':status': answer.status, ...collect(answer.headers) });
-  answer.attach(stream, NOTHING);
+  openTunnel(stream, record, () => {
+    if (!stream.destroyed) stream.respond({ ':status': answer.status, ...collect(answer.headers) });
+    answer.attach(stream, NOTHING);
+  });
 }
 
 interface Parts {

@@ -2,10 +2,12 @@
  * Writes replies, whatever the HTTP version: a finished body in one piece, a moving one with back-pressure and
  * trailers. The one place where an error becomes an HTTP reply (MCP fronts render JSON-RPC errors of their own).
  */
+import type { Duplex } from 'node:stream';
 import { asGatewayError, GatewayError } from '../core/errors.ts';
 import { type Answer, isGrpc, isTunnel, type Reply } from '../core/exchange.ts';
 import type { ExchangeRecord } from '../core/signals.ts';
 import { Flow, type Sink } from '../lib/flow.ts';
+import { breakOff } from '../lib/underlying.ts';
 import type { AcceptedExchange } from './exchange.ts';
 import { grpcError } from './grpc-error.ts';
 
@@ -69,6 +71,16 @@ export function notReading(record: ExchangeRecord, ms: number): void {
 export function withoutTunnel(answer: Answer, exchange: Asked): Reply {
   if (!isTunnel(answer)) return answer;
   return errorReply(new GatewayError('INTERNAL', 'a tunnel was opened for a plain request'), exchange);
+}
+
+/** Opens a tunnel. Its head may be out, so what fails shows in how the connection ends, and in the record. */
+export function openTunnel(client: Duplex, record: ExchangeRecord, open: () => void): void {
+  try {
+    open();
+  } catch (error) {
+    note(record, asGatewayError(error));
+    breakOff(client);
+  }
 }
 
 /** Whether a list of headers names one; `name` in lower case. */

@@ -6,11 +6,16 @@ import type { ConnectionTls } from '../core/exchange.ts';
 const FACTS = Symbol('tls');
 
 interface SecuredSocket extends Socket {
-  [FACTS]?: ConnectionTls;
+  [FACTS]?: ConnectionTls | undefined;
 }
 
 export function secured(socket: TLSSocket, facts: ConnectionTls): void {
   (socket as SecuredSocket)[FACTS] = facts;
+}
+
+/** What goes on over it elsewhere is not what its handshake let in. */
+export function unsecured(socket: Socket): void {
+  (socket as SecuredSocket)[FACTS] = undefined;
 }
 
 /** undefined: not over TLS. */

@@ -6,10 +6,11 @@ import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { after, afterEach, describe, type TestContext, test } from 'node:test';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { collect } from '../../test/e2e/http-harness.ts';
+import { collect, signal } from '../../test/e2e/http-harness.ts';
 import { Accepting, reply } from '../../test/fixtures/accepting.ts';
 import { Authority, type Pair, pemOf } from '../../test/fixtures/certificates.ts';
 import { temporaryFolder } from '../../test/fixtures/child-host.ts';
+import { beginning, get } from '../../test/fixtures/raw-http2.ts';
 import { testTls } from '../../test/fixtures/test-plan.ts';
 import { askHttp2, askHttps } from '../../test/fixtures/tls-client.ts';
 import type { Answer, Exchange } from '../core/exchange.ts';
@@ -77,6 +78,19 @@ describe('a connection over TLS', () => {
     assert.equal(none.alpnProtocol, false);
     none.write('GET / HTTP/1.0\r\n\r\n');
     assert.match((await collect(none)).toString(), /^HTTP\/1\.1 200 [\s\S]*hello$/);
+  });
+
+  test('that a client of HTTP/2 ends is over, and so is what it asked for', async () => {
+    const asked = signal();
+    const { port } = await open({}, ({ cancel }) => {
+      asked.fire();
+      return new Promise((_resolve, reject) => cancel.onCancel(reject));
+    });
+    const socket = await connected(port, { ALPNProtocols: ['h2'], allowHalfOpen: true } as ConnectionOptions);
+    socket.resume().write(Buffer.concat([beginning(), get(1)]));
+    await asked.fired;
+    socket.end();
+    assert.equal((await accepting.recorded(1))[0]?.reason, 'CANCELLED');
   });
 
   test('is HTTP/1.1 where the listener offers nothing else', async () => {
