@@ -7,6 +7,7 @@ import { type Backend, type BackendDefinition, type BackendDeps, defineBackend }
 import { GatewayError } from '../../core/errors.ts';
 import { type Answer, type Exchange, header } from '../../core/exchange.ts';
 import type { UpstreamCredentials } from '../../core/outgoing.ts';
+import type { PolicySet } from '../../core/policy.ts';
 import type { Closable } from '../../core/scope.ts';
 import { bodilessProblems } from '../../expr/bodiless.ts';
 import type { Expr } from '../../expr/expression.ts';
@@ -26,6 +27,14 @@ import { Reaching } from './reaching.ts';
 import { type DynamicConfig, dynamicSchema } from './schema.ts';
 import { targeting } from './target.ts';
 import { Tunnels } from './tunnels.ts';
+
+/** What may put another authority in place of the one that was asked for. */
+interface Rewriting {
+  readonly urlRewrite?: { readonly authority: unknown };
+  readonly transformations?: readonly (readonly {
+    readonly value: { readonly request?: { readonly set: Readonly<Record<string, unknown>> } };
+  }[])[];
+}
 
 /** `resolve`: in place of the system's names. */
 export function dynamicBackend(resolve: Resolve = systemResolve): BackendDefinition {
@@ -53,7 +62,7 @@ export function dynamicBackend(resolve: Resolve = systemResolve): BackendDefinit
 
 function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }: Made): Backend {
   const { ports, lasting, scope, settings, policies, key } = deps;
-  const open = config.allow === undefined && deps.hostnames.length === 0;
+  const open = config.allow === undefined && (deps.hostnames.length === 0 || leadsOn(config, policies));
   const { credentials, ...others } = deps.outgoing(policies);
   if (credentials && open) throw openToAll();
   const tls = policies['backendTLS'] === undefined ? undefined : upstreamTls(policies);
@@ -71,7 +80,7 @@ function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }:
   const located = locating(credentials, tls);
   const request = async (exchange: Exchange): Promise<Answer> => {
     const destination = target(exchange, tls !== undefined);
-    if (exchange.absolute === 'https' && !tls) throw unprotected();
+    if (!tls && isSecret(exchange, config)) throw unprotected();
     if (header(exchange, 'via')?.includes(via))
       throw new GatewayError('FORWARD_LOOP', 'this request has passed here before');
     destinations.check(destination);
@@ -107,7 +116,21 @@ function openToAll(): GatewayError {
   );
 }
 
-/** The client wants it secret, and its server would not be asked over TLS. */
+/** Whether somebody else than the host that the route serves says where to. */
+function leadsOn({ target }: DynamicConfig, policies: PolicySet): boolean {
+  const { urlRewrite, transformations } = policies as Rewriting;
+  if (target !== undefined || typeof urlRewrite?.authority === 'object') return true;
+  return transformations?.flat().some(({ value }) => value.request?.set[':authority'] !== undefined) ?? false;
+}
+
+/**
+ * The client wants it secret: it says so, or asks over TLS as if this were the server. Where the configuration leads
+ * such a one elsewhere, it has said how.
+ */
+function isSecret({ absolute, scheme }: Exchange, { target }: DynamicConfig): boolean {
+  return absolute === 'https' || (absolute === undefined && scheme === 'https' && target === undefined);
+}
+
 function unprotected(): GatewayError {
   const remedy = 'use CONNECT, or give the backend the policy backendTLS';
   return new GatewayError('BAD_REQUEST', `an https:// address is not fetched over plain HTTP: ${remedy}`);
