@@ -26,6 +26,7 @@ function built(settings: object, { hostnames = [], policies = {}, credentials }:
     current: new Scope(),
     key: 'test',
     label: 'test',
+    way: () => 'test',
     hostnames,
     policies,
     settings: { limits: STANDARD_LIMITS },

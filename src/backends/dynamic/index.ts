@@ -61,7 +61,7 @@ export function dynamicBackend(resolve: Resolve = systemResolve): BackendDefinit
 }
 
 function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }: Made): Backend {
-  const { ports, lasting, scope, settings, policies, key } = deps;
+  const { ports, lasting, scope, current, settings, policies, key } = deps;
   const open = config.allow === undefined && (deps.hostnames.length === 0 || leadsOn(config, policies));
   const { credentials, ...others } = deps.outgoing(policies);
   if (credentials && open) throw openToAll();
@@ -72,7 +72,7 @@ function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }:
     originsKey(config, tls),
     () => new Origins({ destinations, tls, clock: ports.clock, log: ports.log }),
   );
-  const tunnels = lasting.hold(scope, `tunnels ${key}`, () => new Tunnels());
+  const tunnels = lasting.hold(current, tunnelsKey(config, deps), () => new Tunnels());
   // RFC 9110 section 7.6.3: what bears this name has been here.
   const via = `agentgateway-${ports.random(8).toString('hex')}`;
   const reaching = new Reaching(destinations, { tls, log: ports.log });
@@ -94,7 +94,6 @@ function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }:
       return tunnels.open(exchange, target(exchange, true), { reaching, limits: settings.limits });
     },
     activate: () => tunnels.judge((...place) => destinations.permits(...place)),
-    retire: () => tunnels.close(),
     drain: () => tunnels.drain(),
   };
 }
@@ -139,6 +138,11 @@ function unprotected(): GatewayError {
 /** Connections stand to what `allow` let through, with these TLS settings; other settings have their own. */
 function originsKey({ allow }: DynamicConfig, tls: object | undefined): string {
   return `origins ${hash('sha256', canonicalJson([allow, tls]), 'hex')}`;
+}
+
+/** Tunnels stay while they would be let through in the same way; `allow` judges each by itself. */
+function tunnelsKey({ target }: DynamicConfig, { key, way }: BackendDeps): string {
+  return `tunnels ${hash('sha256', canonicalJson([key, way(), target ?? null]), 'hex')}`;
 }
 
 /** Credentials as they are for each server. */
