@@ -16,9 +16,14 @@ interface Route {
   readonly hostnames?: readonly string[];
   readonly policies?: PolicySet;
   readonly credentials?: object;
+  /** Is told what is held. */
+  readonly keys?: string[];
 }
 
-function built(settings: object, { hostnames = [], policies = {}, credentials }: Route = {}): Backend {
+function built(
+  settings: object,
+  { hostnames = [], policies = {}, credentials, keys = [] }: Route = {},
+): Backend {
   const definition = dynamicBackend();
   const deps = {
     ports: { clock: systemClock, log: silentLog, random: randomBytes },
@@ -31,7 +36,12 @@ function built(settings: object, { hostnames = [], policies = {}, credentials }:
     policies,
     settings: { limits: STANDARD_LIMITS },
     outgoing: () => ({ credentials }),
-    lasting: { hold: <T extends Closable>(_: Scope, __: string, make: () => T) => make() },
+    lasting: {
+      hold<T extends Closable>(_: Scope, name: string, make: () => T): T {
+        keys.push(name);
+        return make();
+      },
+    },
   } as unknown as BackendDeps;
   return definition.build(definition.schema.parse(settings), deps, loaded);
 }
@@ -58,6 +68,17 @@ describe('credentials of the gateway', () => {
     const path = [[{ path: [], condition: undefined, value: { request: { set: { ':path': '"/"' } } } }]];
     sends({}, { hostnames, policies: { urlRewrite: { authority: 'auto' }, transformations: path } })();
   });
+});
+
+test('connections that the policies `http` and `tcp` have made otherwise are not used any more', () => {
+  const keyOf = (policies: PolicySet): string => {
+    const keys: string[] = [];
+    built({ allow: ['a.test'] }, { policies, keys });
+    return keys.find((key) => key.startsWith('origins')) ?? assert.fail(keys.join());
+  };
+  assert.equal(keyOf({}), keyOf({ http: { requestTimeout: 1 } }));
+  const others = [{ http: { version: '2' } }, { tcp: { connectTimeout: 1 } }, { tcp: { keepalives: {} } }];
+  assert.equal(new Set([{}, ...others].map(keyOf)).size, 4);
 });
 
 describe('what is meant to be secret', () => {

@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 import { type Backend, type BackendDefinition, type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { type Answer, type Exchange, header } from '../../core/exchange.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { UpstreamCredentials } from '../../core/outgoing.ts';
 import type { PolicySet } from '../../core/policy.ts';
 import type { Closable } from '../../core/scope.ts';
@@ -15,6 +16,7 @@ import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
 import { AllowList } from '../../lib/allow-list.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
+import { connectionOf } from '../../upstream/connection.ts';
 import { credentialsAt } from '../../upstream/credentials/login/located.ts';
 import { Destinations } from '../../upstream/destinations.ts';
 import { forward } from '../../upstream/forward/forward.ts';
@@ -23,7 +25,7 @@ import type { HttpUpstream } from '../../upstream/http.ts';
 import { type Resolve, systemResolve } from '../../upstream/resolve.ts';
 import { type UpstreamTls, upstreamTls } from '../../upstream/tls.ts';
 import { dynamicDialer, type Made } from './dialer.ts';
-import { Reaching } from './reaching.ts';
+import { type Connecting, Reaching } from './reaching.ts';
 import { type DynamicConfig, dynamicSchema } from './schema.ts';
 import { targeting } from './target.ts';
 import { Tunnels } from './tunnels.ts';
@@ -66,16 +68,17 @@ function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }:
   const { credentials, ...others } = deps.outgoing(policies);
   if (credentials && open) throw openToAll();
   const tls = policies['backendTLS'] === undefined ? undefined : upstreamTls(policies);
+  const connection = connectionOf(policies, LIMITS.connect.value);
   if (open) lasting.hold(scope, `open ${key}`, () => warning(deps));
   const origins = lasting.hold(
     scope,
-    originsKey(config, tls),
-    () => new Origins({ destinations, tls, clock: ports.clock, log: ports.log }),
+    originsKey(config, { tls, connection }),
+    () => new Origins({ destinations, tls, connection, clock: ports.clock, log: ports.log }),
   );
   const tunnels = lasting.hold(current, tunnelsKey(config, deps), () => new Tunnels());
   // RFC 9110 section 7.6.3: what bears this name has been here.
   const via = `agentgateway-${ports.random(8).toString('hex')}`;
-  const reaching = new Reaching(destinations, { tls, log: ports.log });
+  const reaching = new Reaching(destinations, { tls, connection, log: ports.log });
   const target = targeting(config.target, expr, ports.log);
   const located = locating(credentials, tls);
   const request = async (exchange: Exchange): Promise<Answer> => {
@@ -135,9 +138,9 @@ function unprotected(): GatewayError {
   return new GatewayError('BAD_REQUEST', `an https:// address is not fetched over plain HTTP: ${remedy}`);
 }
 
-/** Connections stand to what `allow` let through, with these TLS settings; other settings have their own. */
-function originsKey({ allow }: DynamicConfig, tls: object | undefined): string {
-  return `origins ${hash('sha256', canonicalJson([allow, tls]), 'hex')}`;
+/** Connections stand to what `allow` let through, made in this way; other settings have their own. */
+function originsKey({ allow }: DynamicConfig, { tls, connection }: Connecting): string {
+  return `origins ${hash('sha256', canonicalJson([allow, tls, connection]), 'hex')}`;
 }
 
 /** Tunnels stay while they would be let through in the same way; `allow` judges each by itself. */
