@@ -97,6 +97,20 @@ describe('a TCP listener', () => {
     assert.ok((await world.ended(5)).some(({ reason }) => reason === 'NO_BACKEND'));
   });
 
+  test('waits for a server as long as the policy `tcp` says, at the route, the backend or one that is named', async () => {
+    const silent = await world.upstream(() => {});
+    const alive = await world.upstream(echo('alive'));
+    const policies = { backendTLS: {}, tcp: { connectTimeout: '50ms', keepalives: { time: '10s' } } };
+    const backends = [{ name: 'silent', ...at(silent), policies }];
+    let port = await world.tcp([{ ...at(silent), weight: 100, policies }, at(alive)]);
+    assert.equal(await first(await world.connect(port)), 'alive');
+    port = await world.tcp([{ backend: 'silent', weight: 100 }, at(alive)], { backends });
+    assert.equal(await first(await world.connect(port)), 'alive');
+    const tcpRoutes = [{ policies, backends: [at(silent)] }];
+    port = await world.serve({ binds: [{ port: 0, listeners: [{ protocol: 'TCP', tcpRoutes }] }] });
+    assert.equal((await collect(await world.connect(port))).length, 0);
+  });
+
   test('reaches a server behind a Unix socket', async (t) => {
     const path = join(temporaryFolder(t), 'server.sock');
     const server = createServer(echo('unix')).listen(path);
