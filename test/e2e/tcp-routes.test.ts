@@ -86,6 +86,13 @@ describe('a TCP listener', () => {
     const alive = await world.upstream(echo('alive'));
     const port = await world.tcp([{ ...at(1), weight: 100 }, at(alive)]);
     for (let i = 0; i < 3; i += 1) assert.equal(await first(await world.connect(port)), 'alive');
+    const warnings = world.logged.filter(({ level }) => level === 'warn');
+    assert.equal(warnings.length, 1, 'once in a while, not for each connection');
+    const [{ fields, message } = assert.fail()] = warnings;
+    assert.match(message, /passed over/);
+    const { backend, reason, error } = fields as Record<string, unknown>;
+    assert.deepEqual([backend, reason], ['0/default/all[0]', 'UPSTREAM_CONNECT']);
+    assert.match(String(error), /127\.0\.0\.1:1: .*ECONNREFUSED/);
     await world.tcp([at(1), at(2)]);
     const refused = await world.connect(port);
     assert.equal((await collect(refused)).length, 0);
