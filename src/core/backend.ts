@@ -59,6 +59,8 @@ export interface BackendDeps {
   readonly key: string;
   /** For messages: where it stands, as a person would say it. */
   readonly label: string;
+  /** Names all that lets exchanges through to this backend, its own settings aside; another name: it has changed. */
+  readonly way: () => string;
   readonly settings: SettingsPlan;
   /** What the route matches, as configured. */
   readonly matches?: readonly RouteMatch[];

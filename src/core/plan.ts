@@ -82,7 +82,7 @@ export interface RoutePlan {
 
 /** Where connections go whose bytes are passed on. */
 export interface TcpRoutePlan extends Pick<RoutePlan, 'key' | 'name' | 'hostnames' | 'backends'> {
-  /** Of the kinds that may stand here: `backendTLS`. */
+  /** Of the kinds that may stand here: `backendTLS`, `tcp`. */
   readonly policies: PolicySet;
 }
 

@@ -36,6 +36,7 @@ import type { Loaded } from './loading.ts';
 import { OwnPages } from './pages.ts';
 import { type TcpRoutes, tcpRoutes } from './tcp.ts';
 import { bindTls } from './tls.ts';
+import { nameOfWay, type Way } from './way.ts';
 import { type WeightedBackend, weighted } from './weighted.ts';
 
 export interface GenerationDeps {
@@ -215,7 +216,7 @@ function buildRoute(
 ): Service<Exchange, Answer> {
   const policies: PolicySet = { ...within.listener.policies, ...route.policies };
   checkReach(route.policies, building, routePlace(route));
-  const backends = route.backends.map((_, at) => buildBackend(at, route, building));
+  const backends = route.backends.map((_, at) => buildBackend(at, { ...within, route }, building));
   const name = route.name ?? route.key;
   building.routes.push({ name, backends });
   const named: Layer<Exchange, Answer> = (next) => (exchange) => {
@@ -253,7 +254,8 @@ function instanceKey({ key, backends }: RoutePlan, at: number, built: readonly B
 }
 
 /** 4. The backend behind its own layers. */
-function buildBackend(at: number, route: RoutePlan, building: Building): WeightedBackend {
+function buildBackend(at: number, way: Way & { route: RoutePlan }, building: Building): WeightedBackend {
+  const { route } = way;
   const backend = route.backends[at] as RouteBackend;
   const instance = instanceKey(route, at, building.backends);
   const { definitions, ports, lasting, scope, current, plan, loaded } = building;
@@ -272,6 +274,7 @@ function buildBackend(at: number, route: RoutePlan, building: Building): Weighte
     settings: plan.settings,
     key: instance,
     label: `${route.name ?? route.key} > ${backend.kind}`,
+    way: () => nameOfWay(way, backend.policies),
     matches: route.matches,
     hostnames: route.hostnames,
     policies: mergePolicies(definitions.policies, route.policies, backend.policies),

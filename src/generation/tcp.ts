@@ -58,7 +58,11 @@ interface TcpBackend {
   readonly weight: number;
   readonly dialer: Dialer;
   readonly passage: Passage;
+  /** Others take its connections, so that nobody else would hear of it. */
+  readonly missed: (failure: GatewayError) => void;
 }
+
+const WARN_EACH_MS = 60_000;
 
 function tcpRoute(route: TcpRoutePlan, place: Place, building: TcpBuilding): Service<Connection, void> {
   const backends = route.backends.map((backend) => tcpBackend(backend, { ...place, route }, building));
@@ -78,9 +82,12 @@ function tcpRoute(route: TcpRoutePlan, place: Place, building: TcpBuilding): Ser
 async function connected(connection: Connection, next: ReturnType<typeof roundRobin<TcpBackend>>) {
   const tried = new Set<string>();
   let failure: GatewayError | undefined;
+  let before: TcpBackend | undefined;
   for (;;) {
     const backend = next(tried);
     if (!backend || tried.has(backend.key)) break;
+    if (failure) before?.missed(failure);
+    before = backend;
     tried.add(backend.key);
     connection.record.backend = backend.key;
     try {
@@ -107,7 +114,21 @@ function tcpBackend(
   const deps: DialerDeps = { ports, lasting, scope, key, label, hostnames: route.hostnames, policies };
   const dialer = make(config, deps, loaded?.get(kind));
   const passage = lasting.hold(current, passageKey({ ...place, route }, backend), () => new Passage());
-  return { key, weight, dialer, passage };
+  return { key, weight, dialer, passage, missed: missing(key, ports) };
+}
+
+/** A warning, once in a while. */
+function missing(backend: string, { clock, log }: Ports): TcpBackend['missed'] {
+  let quietUntil = Number.NEGATIVE_INFINITY;
+  return ({ code, message }) => {
+    const now = clock.monotonic();
+    if (now < quietUntil) return;
+    quietUntil = now + WARN_EACH_MS;
+    log.warn(
+      { backend, reason: code, error: message },
+      'a backend is passed over: it cannot be connected to',
+    );
+  };
 }
 
 /** All that has let a connection through. What is left of it after a reload may stay. */

@@ -109,6 +109,28 @@ describe('a pattern', () => {
     assert.ok(leads(allow, 'registry.corp:5000', '10.2.0.9'));
     assert.ok(!leads(allow, 'other.corp:5000', '10.2.0.9'));
     assert.ok(!leads(allow, 'registry.corp:5000', '192.168.0.9'));
+    assert.ok(!leads(allow, '10.2.0.9:5000'));
+  });
+
+  test('that is a network with a port is for that port alone, however wide the names beside it are', () => {
+    const allow = ['*', '10.0.0.5:5432'];
+    assert.ok(leads(allow, '10.0.0.5:5432'));
+    assert.ok(leads(allow, 'db.corp:5432', '10.0.0.5'));
+    for (const place of ['10.0.0.5:80', '10.0.0.5:443', '10.0.0.5:22'])
+      assert.ok(!leads(allow, place), place);
+    for (const place of ['evil.example:80', 'evil.example'])
+      assert.ok(!leads(allow, place, '10.0.0.5'), place);
+    assert.ok(!leads(['localhost:*', '127.0.0.1:9101'], 'localhost:9102', '127.0.0.1'));
+    assert.ok(leads(['localhost:*', '127.0.0.1:9101'], 'localhost:9101', '127.0.0.1'));
+    assert.ok(leads(['localhost:*', '127.0.0.1'], 'localhost:9102', '127.0.0.1'));
+    assert.ok(!leads(['localhost:*', '127.0.0.1'], '127.0.0.1:9102'));
+  });
+
+  test('that is every name takes none of them to a network on ports which that does not have', () => {
+    assert.ok(!leads(['*:*', '10.0.0.0/8'], 'evil.example:22', '10.2.0.9'));
+    assert.ok(!leads(['*:*', '10.0.0.0/8'], '10.2.0.9:22'));
+    assert.ok(leads(['*:*', '10.0.0.0/8'], 'evil.example:22'));
+    assert.ok(leads(['*.corp:*', '10.0.0.0/8'], 'git.corp:22', '10.2.0.9'));
   });
 });
 

@@ -58,14 +58,24 @@ export class AllowList {
   permits(destination: Destination, found: Uint8Array): boolean {
     const address = plainIp(found);
     if (this.#networks(destination).some((network) => containsIp(network, address))) return true;
-    if (!this.#named(destination)) return false;
-    return isPublic(address) || this.#patterns.some(({ network }) => network && containsIp(network, address));
+    if (isPublic(address)) return this.#named(destination);
+    return this.#named(destination, isOwn) && this.#lent(address);
   }
 
-  #named({ host, port, usual, address }: Destination): boolean {
+  #named({ host, port, usual, address }: Destination, which: (pattern: Pattern) => boolean = any): boolean {
     return this.#patterns.some(
       (pattern) =>
-        pattern.network === undefined && hasPort(pattern, port, usual) && hasName(pattern, host, address),
+        pattern.network === undefined &&
+        which(pattern) &&
+        hasPort(pattern, port, usual) &&
+        hasName(pattern, host, address),
+    );
+  }
+
+  /** To a name with ports of its own. A network that says its port is meant for that one alone. */
+  #lent(address: Uint8Array): boolean {
+    return this.#patterns.some(
+      ({ network, port }) => network && port === undefined && containsIp(network, address),
     );
   }
 
@@ -75,6 +85,11 @@ export class AllowList {
     );
   }
 }
+
+const any = (): boolean => true;
+
+/** Not `*`: anybody can make a name that leads anywhere. */
+const isOwn = ({ name }: Pattern): boolean => name !== undefined;
 
 function hasPort({ port: wanted }: Pattern, port: number, usual: readonly number[]): boolean {
   return wanted === undefined ? usual.includes(port) : wanted === 'any' || wanted === port;

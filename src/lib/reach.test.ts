@@ -17,6 +17,8 @@ const CASES: Readonly<Record<Reach, readonly string[]>> = {
   never: [
     '0.0.0.0',
     '169.254.169.254',
+    '168.63.129.16',
+    '::ffff:168.63.129.16',
     '::ffff:169.254.169.254',
     '::ffff:a9fe:a9fe',
     '64:ff9b::a9fe:a9fe',

@@ -26,6 +26,8 @@ const networks = (...texts: readonly string[]): readonly Cidr[] =>
 const V4: readonly (readonly [Reach, readonly Cidr[]])[] = [
   ['loopback', networks('127.0.0.0/8')],
   ['private', networks('10.0.0.0/8', '100.64.0.0/10', '172.16.0.0/12', '192.168.0.0/16', '198.18.0.0/15')],
+  // The host agent of a large cloud, which hands certificates and settings to its machines.
+  ['never', networks('168.63.129.16/32')],
   ['never', networks('0.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3')],
   ['never', networks('192.0.0.0/24', '192.0.2.0/24', '192.88.99.0/24', '198.51.100.0/24', '203.0.113.0/24')],
 ];

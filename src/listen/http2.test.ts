@@ -50,6 +50,17 @@ describe('an HTTP/2 request', () => {
     });
   });
 
+  test('says by its scheme that it is for a server elsewhere, where that is not the scheme of the connection', async () => {
+    const { port } = await accepting.open(async ({ scheme, absolute }) =>
+      reply(JSON.stringify({ scheme, absolute })),
+    );
+    const client = session(port);
+    const asked = async (scheme: string) =>
+      JSON.parse((await ask(client, { ':path': '/', ':scheme': scheme, ':authority': 'a.test' })).body);
+    assert.deepEqual(await asked('https'), { scheme: 'http', absolute: 'https' });
+    assert.deepEqual(await asked('http'), { scheme: 'http' });
+  });
+
   test('gets errors as JSON, also while its upload is still going on', async () => {
     const { port } = await accepting.open(async ({ body }) => reply((await body.read(10)).toString()));
     const stream = session(port).request({ ':method': 'POST', ':path': '/' });

@@ -27,8 +27,9 @@ import {
   sizeOf,
   withoutTunnel,
 } from './respond.ts';
+import { tlsOf } from './secured.ts';
 import type { Serving } from './serving.ts';
-import { tunnelTarget } from './target.ts';
+import { streamTarget, tunnelTarget } from './target.ts';
 
 const PSEUDO_HEADERS = 5;
 /** Time for the answer to a ping, where the configuration does not say. */
@@ -181,6 +182,7 @@ function accept(serving: Serving, { stream, headers, head }: Parts): AcceptedExc
   const goOn = () => void (stream.headersSent || stream.additionalHeaders({ ':status': 100 }));
   // The request half alone: undici destroys a body that it has read to its end, and with the stream the reply would go.
   const request = new Http2ServerRequest(stream, headers, {}, []);
+  const socket = stream.session?.socket as Socket;
   const authority = headers[':authority'] ?? headers.host ?? '';
   const method = headers[':method'] ?? '';
   const connects = method === 'CONNECT';
@@ -194,11 +196,11 @@ function accept(serving: Serving, { stream, headers, head }: Parts): AcceptedExc
     method,
     target: connects
       ? tunnelTarget(authority)
-      : { url: headers[':path'] ?? '', authority: authority.toLowerCase() },
+      : streamTarget(headers, { authority, secure: tlsOf(socket) !== undefined }),
     httpVersion: '2.0' as const,
     head,
     body,
-    socket: stream.session?.socket as Socket,
+    socket,
     upgrade: connects ? 'connect' : undefined,
   };
   const exchange = new AcceptedExchange(arrival, serving.ports);

@@ -1,4 +1,5 @@
-/** The target of a request line (RFC 9112 section 3.2) as origin-form and authority. */
+/** The target of a request line (RFC 9112 section 3.2), or of a stream, as origin-form and authority. */
+import type { IncomingHttpHeaders } from 'node:http2';
 import type { Target } from './exchange.ts';
 
 const ABSOLUTE = /^(https?):\/\/([^/?#]*)(.*)$/i;
@@ -20,6 +21,17 @@ export function requestTarget(raw: string, host: string | undefined): Target {
     authority: authority.toLowerCase(),
     absolute: secure ? 'https' : 'http',
   };
+}
+
+/** A scheme that is not the connection's is that of a server elsewhere (RFC 9113 section 8.3.1). */
+export function streamTarget(
+  headers: IncomingHttpHeaders,
+  { authority, secure }: { readonly authority: string; readonly secure: boolean },
+): Target {
+  const target = { url: headers[':path'] ?? '', authority: authority.toLowerCase() };
+  const scheme = headers[':scheme']?.toLowerCase();
+  const other = secure ? 'http' : 'https';
+  return scheme === other ? { ...target, absolute: other } : target;
 }
 
 export function isServable(method: string, url: string): boolean {

@@ -7,6 +7,7 @@ import type { LookupFunction, Socket } from 'node:net';
 import type { Log } from '../core/ports.ts';
 import type { Closable, Lasting, Scope } from '../core/scope.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
+import type { Keepalives } from './connection.ts';
 import { upstreamFailure } from './failure.ts';
 import { type Connect, connector, type UpstreamTls } from './tls.ts';
 import { tlsMaterial } from './tls-material.ts';
@@ -18,6 +19,7 @@ export interface DialOptions {
   /** undefined: none. */
   readonly tls: UpstreamTls | undefined;
   readonly connectTimeoutMs: number;
+  readonly keepalives: Keepalives | undefined;
   /** Resolves names in place of the system; not for one that is shared. */
   readonly lookup?: LookupFunction | undefined;
   readonly log: Log;
@@ -29,13 +31,13 @@ export class Dial implements Closable {
   readonly endpoint: string;
 
   /** Throws CONFIG_INVALID for certificates and keys that cannot be used. */
-  constructor({ authority, unixSocket, tls, connectTimeoutMs, lookup, log }: DialOptions) {
+  constructor({ authority, unixSocket, tls, lookup, log, ...connection }: DialOptions) {
     const origin = new URL(`${tls ? 'https' : 'http'}://${authority}`);
     this.#origin = origin;
     this.endpoint = unixSocket === undefined ? authority : `unix:${unixSocket}`;
     const material = tls && tlsMaterial({ origin: origin.origin, tls, log });
     const offer = tls?.alpn ?? [];
-    const options = { origin, tls: tls ?? {}, material, connectTimeoutMs, unixSocket, lookup, offer };
+    const options = { origin, tls: tls ?? {}, material, ...connection, unixSocket, lookup, offer };
     this.#connect = connector({ ...options, halfOpen: true });
   }
 
@@ -58,8 +60,9 @@ export class Dial implements Closable {
 
 /** Shared by everyone who names the same. */
 export function dial(lasting: Lasting, scope: Scope, options: DialOptions): Dial {
-  const { authority, unixSocket, tls, connectTimeoutMs } = options;
+  const { authority, unixSocket, tls, connectTimeoutMs, keepalives } = options;
   // Hashed: a private key may be among what it is made from.
-  const name = hash('sha256', canonicalJson([authority, unixSocket, tls, connectTimeoutMs]), 'hex');
+  const made = [authority, unixSocket, tls, connectTimeoutMs, keepalives];
+  const name = hash('sha256', canonicalJson(made), 'hex');
   return lasting.hold(scope, `dial:${name}`, () => new Dial(options));
 }

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
+import { createServer as createHttp2 } from 'node:http2';
+import { connect, type Server } from 'node:net';
 import { describe, test } from 'node:test';
 import { dynamicBackend } from '../../src/backends/dynamic/index.ts';
 import { Flow } from '../../src/lib/flow.ts';
@@ -11,6 +12,7 @@ import {
   closing,
   type Got,
   get,
+  listening,
   type ProxyOptions,
   raw,
   Stage,
@@ -96,6 +98,16 @@ describe('a request', () => {
     const headers = seen[0]?.headers ?? {};
     assert.deepEqual(Object.keys(headers).sort(), ['authorization', 'connection', 'host', 'via']);
     assert.match(String(headers['via']), /^1\.1 agentgateway-/);
+  });
+
+  test('is sent over HTTP/2 where the policy `http` says so', async () => {
+    const server = createHttp2((request, response) => response.end(request.httpVersion));
+    const port = await listening(server as unknown as Server);
+    stage.own(() => new Promise<void>((resolve) => server.close(() => resolve())));
+    const proxy = await forwarding(LOCAL, undefined, { policies: { http: { version: '2' } } });
+    const { body } = await get(proxy.port, { path: `http://127.0.0.1:${port}/` });
+    assert.equal(body, '2.0');
+    await proxy.close();
   });
 
   test('streams a body through', async () => {

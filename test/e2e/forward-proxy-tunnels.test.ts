@@ -300,15 +300,18 @@ describe('over HTTP/2', () => {
 });
 
 describe('200 tunnels', () => {
-  const config = (allow: string) => `
+  const config = (allow: string, { mode = 'route', deny = '' } = {}) => `
 frontendPolicies:
   connect:
-    mode: route
+    mode: ${mode}
 binds:
   - port: 3000
     listeners:
       - routes:
-          - backends:
+          - policies:
+              authorization:
+                rules: [{deny: 'request.host == "${deny}"'}, {allow: "true"}]
+            backends:
               - dynamic:
                   allow: [${allow}]
 `;
@@ -348,5 +351,27 @@ binds:
     last.resume();
     await gateway.stop();
     await ended;
+  });
+
+  test('end with a reload that no longer takes CONNECT, or that changes the rules of the route', async () => {
+    const { port } = await peer(echo);
+    const allow = `"127.0.0.1:${port}"`;
+    const gateway = await startGateway({ config: config(allow) });
+    stage.own(() => gateway.stop());
+    const own = Number(new URL(gateway.url).port);
+    const settings = `config: {adminAddr: off, statsAddr: "${new URL(gateway.statsUrl).host}"}\n`;
+    const save = (rules: Parameters<typeof config>[1]) =>
+      writeFile(gateway.file, settings + config(allow, rules).replaceAll('port: 3000', `port: ${own}`));
+    const first = await tunnel(own, port);
+    const denied = closed(first.resume());
+    await save({ deny: `127.0.0.1:${port}` });
+    await denied;
+    await save({});
+    let second: Socket | undefined;
+    while (!second) second = await tunnel(own, port).catch(() => undefined);
+    const cut = closed(second.resume());
+    await save({ mode: 'deny' });
+    await cut;
+    assert.match(await raw(own, `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: x\r\n\r\n`), /^HTTP\/1.1 405 /);
   });
 });

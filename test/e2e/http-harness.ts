@@ -69,8 +69,10 @@ async function startProxy(options: ProxyOptions): Promise<TestProxy> {
   const deps = {
     ports,
     scope,
+    current: scope,
     policies,
     key: 'test',
+    way: () => 'test',
     label: 'test',
     hostnames: [],
     settings: { limits: { ...STANDARD_LIMITS, ...settings } },

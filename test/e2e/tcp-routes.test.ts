@@ -86,6 +86,13 @@ describe('a TCP listener', () => {
     const alive = await world.upstream(echo('alive'));
     const port = await world.tcp([{ ...at(1), weight: 100 }, at(alive)]);
     for (let i = 0; i < 3; i += 1) assert.equal(await first(await world.connect(port)), 'alive');
+    const warnings = world.logged.filter(({ level }) => level === 'warn');
+    assert.equal(warnings.length, 1, 'once in a while, not for each connection');
+    const [{ fields, message } = assert.fail()] = warnings;
+    assert.match(message, /passed over/);
+    const { backend, reason, error } = fields as Record<string, unknown>;
+    assert.deepEqual([backend, reason], ['0/default/all[0]', 'UPSTREAM_CONNECT']);
+    assert.match(String(error), /127\.0\.0\.1:1: .*ECONNREFUSED/);
     await world.tcp([at(1), at(2)]);
     const refused = await world.connect(port);
     assert.equal((await collect(refused)).length, 0);
@@ -95,6 +102,20 @@ describe('a TCP listener', () => {
     await world.tcp([{ ...at(alive), weight: 0 }]);
     assert.equal((await collect(await world.connect(port))).length, 0);
     assert.ok((await world.ended(5)).some(({ reason }) => reason === 'NO_BACKEND'));
+  });
+
+  test('waits for a server as long as the policy `tcp` says, at the route, the backend or one that is named', async () => {
+    const silent = await world.upstream(() => {});
+    const alive = await world.upstream(echo('alive'));
+    const policies = { backendTLS: {}, tcp: { connectTimeout: '50ms', keepalives: { time: '10s' } } };
+    const backends = [{ name: 'silent', ...at(silent), policies }];
+    let port = await world.tcp([{ ...at(silent), weight: 100, policies }, at(alive)]);
+    assert.equal(await first(await world.connect(port)), 'alive');
+    port = await world.tcp([{ backend: 'silent', weight: 100 }, at(alive)], { backends });
+    assert.equal(await first(await world.connect(port)), 'alive');
+    const tcpRoutes = [{ policies, backends: [at(silent)] }];
+    port = await world.serve({ binds: [{ port: 0, listeners: [{ protocol: 'TCP', tcpRoutes }] }] });
+    assert.equal((await collect(await world.connect(port))).length, 0);
   });
 
   test('reaches a server behind a Unix socket', async (t) => {

@@ -5,12 +5,14 @@
 import type { DialerDeps } from '../../core/backend.ts';
 import type { Connection, Dialer } from '../../core/connection.ts';
 import { GatewayError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import { compileBodiless } from '../../expr/bodiless.ts';
 import { connectionScope } from '../../expr/connection-scope.ts';
 import type { Expr } from '../../expr/expression.ts';
 import { PLACES } from '../../expr/places.ts';
 import { Values } from '../../expr/values.ts';
 import { type Authority, parseAuthority } from '../../lib/authority.ts';
+import { connectionOf } from '../../upstream/connection.ts';
 import type { Destinations } from '../../upstream/destinations.ts';
 import { upstreamTls } from '../../upstream/tls.ts';
 import { Reaching } from './reaching.ts';
@@ -29,7 +31,8 @@ export function dynamicDialer(
   { destinations, expr }: Made,
 ): Dialer {
   const tls = policies['backendTLS'] === undefined ? undefined : upstreamTls(policies);
-  const reaching = new Reaching(destinations, { tls, log: ports.log });
+  const connection = connectionOf(policies, LIMITS.connect.value);
+  const reaching = new Reaching(destinations, { tls, connection, log: ports.log });
   const wanted =
     target === undefined || !expr
       ? asked

@@ -6,7 +6,9 @@ import { hash } from 'node:crypto';
 import { type Backend, type BackendDefinition, type BackendDeps, defineBackend } from '../../core/backend.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { type Answer, type Exchange, header } from '../../core/exchange.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { UpstreamCredentials } from '../../core/outgoing.ts';
+import type { PolicySet } from '../../core/policy.ts';
 import type { Closable } from '../../core/scope.ts';
 import { bodilessProblems } from '../../expr/bodiless.ts';
 import type { Expr } from '../../expr/expression.ts';
@@ -14,6 +16,7 @@ import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
 import { AllowList } from '../../lib/allow-list.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
+import { connectionOf } from '../../upstream/connection.ts';
 import { credentialsAt } from '../../upstream/credentials/login/located.ts';
 import { Destinations } from '../../upstream/destinations.ts';
 import { forward } from '../../upstream/forward/forward.ts';
@@ -22,10 +25,18 @@ import type { HttpUpstream } from '../../upstream/http.ts';
 import { type Resolve, systemResolve } from '../../upstream/resolve.ts';
 import { type UpstreamTls, upstreamTls } from '../../upstream/tls.ts';
 import { dynamicDialer, type Made } from './dialer.ts';
-import { Reaching } from './reaching.ts';
+import { type Connecting, Reaching } from './reaching.ts';
 import { type DynamicConfig, dynamicSchema } from './schema.ts';
 import { targeting } from './target.ts';
 import { Tunnels } from './tunnels.ts';
+
+/** What may put another authority in place of the one that was asked for. */
+interface Rewriting {
+  readonly urlRewrite?: { readonly authority: unknown };
+  readonly transformations?: readonly (readonly {
+    readonly value: { readonly request?: { readonly set: Readonly<Record<string, unknown>> } };
+  }[])[];
+}
 
 /** `resolve`: in place of the system's names. */
 export function dynamicBackend(resolve: Resolve = systemResolve): BackendDefinition {
@@ -52,26 +63,27 @@ export function dynamicBackend(resolve: Resolve = systemResolve): BackendDefinit
 }
 
 function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }: Made): Backend {
-  const { ports, lasting, scope, settings, policies, key } = deps;
-  const open = config.allow === undefined && deps.hostnames.length === 0;
+  const { ports, lasting, scope, current, settings, policies, key } = deps;
+  const open = config.allow === undefined && (deps.hostnames.length === 0 || leadsOn(config, policies));
   const { credentials, ...others } = deps.outgoing(policies);
   if (credentials && open) throw openToAll();
   const tls = policies['backendTLS'] === undefined ? undefined : upstreamTls(policies);
+  const connection = connectionOf(policies, LIMITS.connect.value);
   if (open) lasting.hold(scope, `open ${key}`, () => warning(deps));
   const origins = lasting.hold(
     scope,
-    originsKey(config, tls),
-    () => new Origins({ destinations, tls, clock: ports.clock, log: ports.log }),
+    originsKey(config, { tls, connection }),
+    () => new Origins({ destinations, tls, connection, clock: ports.clock, log: ports.log }),
   );
-  const tunnels = lasting.hold(scope, `tunnels ${key}`, () => new Tunnels());
+  const tunnels = lasting.hold(current, tunnelsKey(config, deps), () => new Tunnels());
   // RFC 9110 section 7.6.3: what bears this name has been here.
   const via = `agentgateway-${ports.random(8).toString('hex')}`;
-  const reaching = new Reaching(destinations, { tls, log: ports.log });
+  const reaching = new Reaching(destinations, { tls, connection, log: ports.log });
   const target = targeting(config.target, expr, ports.log);
   const located = locating(credentials, tls);
   const request = async (exchange: Exchange): Promise<Answer> => {
     const destination = target(exchange, tls !== undefined);
-    if (exchange.absolute === 'https' && !tls) throw unprotected();
+    if (!tls && isSecret(exchange, config)) throw unprotected();
     if (header(exchange, 'via')?.includes(via))
       throw new GatewayError('FORWARD_LOOP', 'this request has passed here before');
     destinations.check(destination);
@@ -85,7 +97,6 @@ function built(config: DynamicConfig, deps: BackendDeps, { destinations, expr }:
       return tunnels.open(exchange, target(exchange, true), { reaching, limits: settings.limits });
     },
     activate: () => tunnels.judge((...place) => destinations.permits(...place)),
-    retire: () => tunnels.close(),
     drain: () => tunnels.drain(),
   };
 }
@@ -107,15 +118,34 @@ function openToAll(): GatewayError {
   );
 }
 
-/** The client wants it secret, and its server would not be asked over TLS. */
+/** Whether somebody else than the host that the route serves says where to. */
+function leadsOn({ target }: DynamicConfig, policies: PolicySet): boolean {
+  const { urlRewrite, transformations } = policies as Rewriting;
+  if (target !== undefined || typeof urlRewrite?.authority === 'object') return true;
+  return transformations?.flat().some(({ value }) => value.request?.set[':authority'] !== undefined) ?? false;
+}
+
+/**
+ * The client wants it secret: it says so, or asks over TLS as if this were the server. Where the configuration leads
+ * such a one elsewhere, it has said how.
+ */
+function isSecret({ absolute, scheme }: Exchange, { target }: DynamicConfig): boolean {
+  return absolute === 'https' || (absolute === undefined && scheme === 'https' && target === undefined);
+}
+
 function unprotected(): GatewayError {
   const remedy = 'use CONNECT, or give the backend the policy backendTLS';
   return new GatewayError('BAD_REQUEST', `an https:// address is not fetched over plain HTTP: ${remedy}`);
 }
 
-/** Connections stand to what `allow` let through, with these TLS settings; other settings have their own. */
-function originsKey({ allow }: DynamicConfig, tls: object | undefined): string {
-  return `origins ${hash('sha256', canonicalJson([allow, tls]), 'hex')}`;
+/** Connections stand to what `allow` let through, made in this way; other settings have their own. */
+function originsKey({ allow }: DynamicConfig, { tls, connection }: Connecting): string {
+  return `origins ${hash('sha256', canonicalJson([allow, tls, connection]), 'hex')}`;
+}
+
+/** Tunnels stay while they would be let through in the same way; `allow` judges each by itself. */
+function tunnelsKey({ target }: DynamicConfig, { key, way }: BackendDeps): string {
+  return `tunnels ${hash('sha256', canonicalJson([key, way(), target ?? null]), 'hex')}`;
 }
 
 /** Credentials as they are for each server. */

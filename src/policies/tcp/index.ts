@@ -5,7 +5,7 @@ import { tcpSchema } from './schema.ts';
 export const tcp = definePolicy({
   key: 'tcp',
   phase: 'resilience',
-  attach: ['backend', 'target'],
+  attach: ['backend', 'target', 'tcpRoute'],
   schema: tcpSchema,
   build: () => ({}),
 });

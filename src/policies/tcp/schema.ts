@@ -1,4 +1,4 @@
-/** The `tcp` key of a backend or target. */
+/** The `tcp` key of a backend or target, and of a route for connections. */
 import { z } from 'zod';
 import { durationSchema } from '../../core/schema.ts';
 import type { TcpPolicy } from '../../upstream/connection.ts';

@@ -6,6 +6,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { silentLog } from '../../core/ports.ts';
 import { AllowList } from '../../lib/allow-list.ts';
 import { FakeClock } from '../../testing/index.ts';
+import { connectionOf } from '../connection.ts';
 import { Destinations } from '../destinations.ts';
 import type { HttpUpstream } from '../http.ts';
 import { Origins } from './origins.ts';
@@ -18,7 +19,14 @@ afterEach(async () => {
 function origins(most?: number): { origins: Origins; clock: FakeClock } {
   const clock = new FakeClock();
   const destinations = new Destinations(new AllowList(['127.0.0.0/8:*']));
-  const made = new Origins({ destinations, tls: undefined, clock, log: silentLog, ...(most && { most }) });
+  const made = new Origins({
+    destinations,
+    tls: undefined,
+    connection: connectionOf({}, LIMITS.connect.value),
+    clock,
+    log: silentLog,
+    ...(most && { most }),
+  });
   opened.push(() => made.close());
   return { origins: made, clock };
 }

@@ -8,6 +8,7 @@ import type { Clock, Log, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import type { Destination } from '../../lib/allow-list.ts';
 import { formatAuthority } from '../../lib/authority.ts';
+import type { Connection } from '../connection.ts';
 import type { Destinations } from '../destinations.ts';
 import { HttpUpstream } from '../http.ts';
 import type { UpstreamTls } from '../tls.ts';
@@ -16,6 +17,7 @@ export interface OriginsOptions {
   readonly destinations: Destinations;
   /** undefined: plain HTTP. */
   readonly tls: UpstreamTls | undefined;
+  readonly connection: Connection;
   readonly clock: Clock;
   readonly log: Log;
   /** Default: the row of the table of limits. */
@@ -85,11 +87,11 @@ export class Origins implements Closable {
   }
 
   #open(origin: string, destination: Destination): HttpUpstream {
-    const { destinations, tls, log } = this.#options;
+    const { destinations, tls, connection, log } = this.#options;
     return new HttpUpstream({
       origin,
       tls,
-      connectTimeoutMs: LIMITS.connect.value,
+      ...connection,
       allowH2: tls !== undefined,
       lookup: destinations.lookup(destination),
       log,
