@@ -361,6 +361,14 @@ test('a description that is none is refused with its place in the configuration'
   await started.stop();
 });
 
+for (const schema of ['petstore.yaml', './my pets.json', 'https://x/openapi.json'])
+  test(`a place where a description is expected gets told how places are written: ${schema}`, async () => {
+    const targets = [{ name: 'a', openapi: { host: 'http://x', schema } }];
+    const started = launch(['--validate-only', '-c', JSON.stringify({ mcp: { port: 3000, targets } })]);
+    await started.said(/for a file write \{file: path\}, for an address \{url: address\}/);
+    await started.stop();
+  });
+
 test('the guide prints what the command line says', async () => {
   const root = new URL('../../../', import.meta.url);
   const guide = await readFile(new URL('docs/guides/openapi.md', root), 'utf8');
