@@ -8,9 +8,9 @@ import { startExample } from '../../test/fixtures/example.ts';
 const WAY = { binding: 'JSONRPC', version: '1.0' } as const;
 
 export async function check(t: TestContext): Promise<void> {
-  const research = await startAgent({ mount: '/research' });
+  const research = await startAgent();
   t.after(() => research.close());
-  const writer = await startAgent({ mount: '/writer' });
+  const writer = await startAgent();
   t.after(() => writer.close());
   const gateway = await startExample(t, 'a2a', {
     RESEARCH_AGENT: new URL(research.url).host,

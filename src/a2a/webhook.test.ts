@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseHostPattern, type WebhookRules, webhookFault } from './webhook.ts';
+import { areOutside, parseHostPattern, type WebhookRules, webhookFault } from './webhook.ts';
 
 const rules = (hosts: string[] = [], others: WebhookRules['others'] = 'public'): WebhookRules => ({
   hosts: hosts.flatMap((text) => parseHostPattern(text) ?? []),
@@ -88,6 +88,22 @@ test('hosts that are named are allowed, and with `none` no others', () => {
   const only = rules(['hooks.example.com'], 'none');
   assert.equal(webhookFault('https://hooks.example.com/', only), undefined);
   assert.notEqual(webhookFault('https://other.example.com/', only), undefined);
+});
+
+test('IPv4 within IPv6 is IPv4, in what is asked for and in what is named', () => {
+  const named = rules(['10.1.0.0/16', '::ffff:10.2.0.0/112', '[::ffff:192.168.0.7]']);
+  for (const host of [
+    '[::ffff:10.1.2.3]',
+    '[::ffff:a01:203]',
+    '10.2.3.4',
+    '[::ffff:10.2.3.4]',
+    '192.168.0.7',
+  ])
+    assert.equal(webhookFault(`http://${host}/`, named), undefined, host);
+  for (const host of ['[::ffff:10.3.0.1]', '10.3.0.1', '192.168.0.8'])
+    assert.notEqual(webhookFault(`http://${host}/`, named), undefined, host);
+  assert.equal(areOutside(['::ffff:10.1.2.3', '10.2.3.4'], named), true);
+  assert.equal(parseHostPattern('::ffff:0:0/64'), undefined);
 });
 
 test('what is no host is no pattern', () => {

@@ -2,7 +2,8 @@
  * Where an agent may be told to send push notifications. The agent opens the connection, with its own place in the
  * network: whoever may name any address can make it ask there (SSRF). Pure: who calls it looks names up.
  */
-import { type Cidr, containsIp, parseCidr, parseIp } from '../lib/ip.ts';
+import { parseNetwork, plainIp } from '../lib/authority.ts';
+import { type Cidr, containsIp, parseIp } from '../lib/ip.ts';
 import { isPrivateHost } from '../lib/private-host.ts';
 
 export interface WebhookRules {
@@ -21,9 +22,7 @@ export type HostPattern =
 /** A name, `*.name`, an IP address or a network; undefined: none of these. */
 export function parseHostPattern(text: string): HostPattern | undefined {
   const lower = text.toLowerCase();
-  const address = parseIp(lower.replace(/^\[(.*)\]$/, '$1'));
-  if (address) return { kind: 'network', network: { address, prefix: address.length * 8 } };
-  const network = parseCidr(lower);
+  const network = parseNetwork(lower.replace(/^\[([^/]*)\]$/, '$1'));
   if (network) return { kind: 'network', network };
   const [, star, name] = /^(\*\.)?([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)$/.exec(lower) ?? [];
   if (name === undefined || name.includes('..')) return undefined;
@@ -68,7 +67,7 @@ function fits(pattern: HostPattern, host: string): boolean {
       return host.endsWith(pattern.suffix) && host.length > pattern.suffix.length;
     default: {
       const address = parseIp(host);
-      return address !== undefined && containsIp(pattern.network, address);
+      return address !== undefined && containsIp(pattern.network, plainIp(address));
     }
   }
 }

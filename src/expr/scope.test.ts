@@ -97,6 +97,19 @@ test('what is absent is null, and its fields are missing', () => {
   assert.throws(() => run('request.body', scope), { message: 'no such key' });
 });
 
+test('what a request does not say to an agent is null, and not there for `has`', () => {
+  const request = testExchange({});
+  const said = { method: undefined, transport: 'JSONRPC', version: '1.0', skill: undefined } as const;
+  const found = { outcome: undefined, errorCode: undefined, resultKind: undefined, taskState: undefined };
+  request.record.a2a = { ...said, taskId: undefined, contextId: undefined, ...found };
+  const scope = exchangeScope(request);
+  for (const name of ['method', 'skill', 'taskId', 'contextId']) {
+    assert.equal(run(`a2a.${name} == null && a2a["${name}"] != "x"`, scope), true, name);
+    assert.equal(run(`has(a2a.${name}) || "${name}" in a2a`, scope), false, name);
+  }
+  assert.equal(run('has(a2a.version) && default(a2a.skill, a2a.transport) == "JSONRPC"', scope), true);
+});
+
 test('in logs, sensitive headers and cookies print as a mark until they are asked for', () => {
   const scope = exchangeScope(exchange);
   assert.equal(run('request.headers.authorization', scope), '<redacted>');

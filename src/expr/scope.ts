@@ -87,7 +87,7 @@ class ExchangeScope {
 
   get a2a(): LazyRecord | undefined {
     const { a2a } = this.#exchange.record;
-    return a2a && new LazyRecord(FIELDS.a2a, (name) => a2a[name as keyof typeof a2a]);
+    return a2a && new LazyRecord(FIELDS.a2a, (name) => a2a[name as keyof typeof a2a] ?? null);
   }
 
   get response(): LazyRecord | undefined {

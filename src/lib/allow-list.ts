@@ -3,8 +3,8 @@
  * A name lets nobody further than the public Internet, whatever its DNS says: an address that is not public has to be
  * named as one. Pure; names are resolved by the caller, who asks again about what he has found.
  */
-import { parseAuthority, plainIp } from './authority.ts';
-import { type Cidr, containsIp, parseCidr, parseIp } from './ip.ts';
+import { parseAuthority, parseNetwork, plainIp } from './authority.ts';
+import { type Cidr, containsIp } from './ip.ts';
 import { reachOf } from './reach.ts';
 
 export interface Destination {
@@ -113,12 +113,12 @@ function v6(address: Uint8Array): string {
 
 /** The pattern, or what is wrong with it. */
 function parsePattern(text: string): Pattern | string {
-  const bare = networkOf(text);
+  const bare = parseNetwork(text);
   if (bare) return checked({ network: bare, port: undefined });
   const [, before = text, digits] = PORT.exec(text) ?? [];
   const port = digits === undefined ? undefined : digits === '*' ? 'any' : Number(digits);
   if (port === 0 || (typeof port === 'number' && port > 65_535)) return 'a port is a number from 1 to 65535';
-  const network = networkOf(before.replace(/^\[(.*)\]$/, '$1'));
+  const network = parseNetwork(before.replace(/^\[(.*)\]$/, '$1'));
   if (network && (network.address.length === 4 || before.startsWith('['))) return checked({ network, port });
   if (before === '*') return { name: undefined, port };
   const suffix = before.startsWith('*.') ? '.' : '';
@@ -126,14 +126,6 @@ function parsePattern(text: string): Pattern | string {
   if (!place || place.address)
     return 'expected a host name, *.name, an address, a network such as 10.0.0.0/8, or *';
   return { name: `${suffix}${place.host}`, port };
-}
-
-function networkOf(text: string): Cidr | undefined {
-  const ip = parseIp(text);
-  const cidr = ip ? { address: ip, prefix: ip.length * 8 } : parseCidr(text);
-  if (!cidr) return undefined;
-  const address = plainIp(cidr.address);
-  return { address, prefix: cidr.prefix - (cidr.address.length - address.length) * 8 };
 }
 
 function checked(pattern: Pattern & { readonly network: Cidr }): Pattern | string {

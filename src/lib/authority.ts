@@ -2,7 +2,7 @@
  * Where a request says that it goes: `host` or `host:port`, in one spelling for each place. `127.1`, `0x7f.1`,
  * `2130706433` and `[::ffff:127.0.0.1]` are the same address to whoever connects; rules must see it as one. Pure.
  */
-import { formatIp, parseIp } from './ip.ts';
+import { type Cidr, formatIp, parseCidr, parseIp } from './ip.ts';
 
 export interface Authority {
   /** Lower-case ASCII without a final dot; addresses as RFC 5952 writes them, IPv6 without brackets. */
@@ -46,4 +46,14 @@ export function plainIp(ip: Uint8Array): Uint8Array {
   const mapped =
     ip.length === 16 && ip.subarray(0, 10).every((byte) => byte === 0) && ip[10] === 255 && ip[11] === 255;
   return mapped ? ip.subarray(12) : ip;
+}
+
+/** An address, or a network of them; IPv4 within IPv6 is IPv4. undefined also for a network that holds more than that. */
+export function parseNetwork(text: string): Cidr | undefined {
+  const ip = parseIp(text);
+  const cidr = ip ? { address: ip, prefix: ip.length * 8 } : parseCidr(text);
+  if (!cidr) return undefined;
+  const address = plainIp(cidr.address);
+  const prefix = cidr.prefix - (cidr.address.length - address.length) * 8;
+  return prefix < 0 ? undefined : { address, prefix };
 }

@@ -66,6 +66,7 @@ describe('a request', () => {
     assert.equal(reply.status, 201);
     assert.equal(replyHeader(reply, 'x-a'), 'b');
     assert.equal(replyHeader(reply, 'x-none'), undefined);
+    assert.equal(replyHeader({ headers: ['Cache-Control', 'no-store'] }, 'cache-control'), 'no-store');
     assert.equal(reply.body.whole()?.toString(), 'short');
   });
 

@@ -340,6 +340,9 @@ const withoutHttp1: Connect = (_target, done) => {
 /** First value of a reply's header; `name` in lower case. */
 export function replyHeader(reply: Pick<UpstreamReply, 'headers'>, name: string): string | undefined {
   const { headers } = reply;
-  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1];
+  for (let i = 0; i < headers.length; i += 2) {
+    const given = headers[i] as string;
+    if (given.length === name.length && given.toLowerCase() === name) return headers[i + 1];
+  }
   return undefined;
 }

@@ -72,7 +72,18 @@ describe('authorization', () => {
     for (let times = 0; times < 3; times += 1)
       assert.equal(await doors.admits(await as({ level: 'x' })), false);
     const warned = doors.ports.logged.filter(({ message }) => message.includes('cannot be evaluated'));
-    assert.equal(warned.length, 1);
+    assert.deepEqual(
+      warned.map(({ message, fields }) => [message, { ...fields, error: '' }]),
+      [
+        [
+          'authorization: a rule cannot be evaluated; it refuses',
+          { place: 'route 0/default/prefix /', rule: 1, error: '' },
+        ],
+      ],
+    );
+    await doors.apply({ policies: { jwtAuth, ...rules('jwt.level > 3') } });
+    assert.equal(await doors.admits(await as({ level: 'x' })), false);
+    assert.ok(doors.ports.logged.some(({ message }) => /evaluated; it lets nobody in$/.test(message)));
   });
 
   test('decides at every level by itself: all have to agree', async (t) => {

@@ -140,6 +140,26 @@ test('a connected target that loses its tools loses them here, and gets them bac
   assert.equal(textOf(await client.call('loses_echo')), '{}');
 });
 
+test('whoever comes after a server has announced a change sees it at once, whatever it can do', async (t) => {
+  const world = await startWorld({ targets: { fine: {}, loses: {} } });
+  t.after(() => world.close());
+  const kinds = [{}, { sampling: {} }];
+  const shownTo = async (capabilities: Record<string, unknown>): Promise<boolean> => {
+    const client = await world.client({ capabilities });
+    return namesOf(await client.request('tools/list')).includes('loses_echo');
+  };
+  for (const kind of kinds) assert.equal(await shownTo(kind), true);
+  const client = await world.client();
+  const listening = await client.listen();
+  await client.call('loses_echo');
+  const { control } = world.server('loses');
+  control.setResult('tools/list', '{"tools":[]}');
+  while (control.notifyListeners('notifications/tools/list_changed') < 1)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  await listening.method('notifications/tools/list_changed');
+  for (const kind of kinds) assert.equal(await shownTo(kind), false);
+});
+
 test('changes of several targets at once are one notification, and what it announces is there', async (t) => {
   const targets = { a: {}, b: {}, c: {} };
   const world = await startWorld({ targets });

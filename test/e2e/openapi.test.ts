@@ -309,6 +309,23 @@ test('a description in a file is read again when it changes; one that is broken 
   await Promise.all(told.map(({ changed }) => changed));
 });
 
+for (const [name, connect] of Object.entries(CLIENTS))
+  test(`whoever comes after a change of the description sees it at once: ${name}`, async (t) => {
+    const file = join(temporaryFolder(t), 'pets.json');
+    const written = description('3.0') as { paths: Record<string, object> };
+    await writeFile(file, JSON.stringify(written));
+    const gateway = await gatewayFor(t, { schema: { file } });
+    const before = await connect(gateway.url);
+    assert.equal((await before.tools()).length, 8);
+    await before.close();
+    const { '/large': _, ...paths } = written.paths;
+    await writeFile(file, JSON.stringify({ ...written, paths }));
+    await gateway.said(/API description has changed/);
+    const after = await connect(gateway.url);
+    t.after(() => after.close());
+    assert.equal((await after.tools()).length, 7);
+  });
+
 test('a target whose description is missing is down, says why, and comes up when it is there', async (t) => {
   const file = join(temporaryFolder(t), 'pets.yaml');
   const gateway = await gatewayFor(t, { schema: { file } });
@@ -343,6 +360,14 @@ test('a description that is none is refused with its place in the configuration'
   await started.said(/version "9" is none of 2\.0, 3\.0, 3\.1/);
   await started.stop();
 });
+
+for (const schema of ['petstore.yaml', './my pets.json', 'https://x/openapi.json'])
+  test(`a place where a description is expected gets told how places are written: ${schema}`, async () => {
+    const targets = [{ name: 'a', openapi: { host: 'http://x', schema } }];
+    const started = launch(['--validate-only', '-c', JSON.stringify({ mcp: { port: 3000, targets } })]);
+    await started.said(/for a file write \{file: path\}, for an address \{url: address\}/);
+    await started.stop();
+  });
 
 test('the guide prints what the command line says', async () => {
   const root = new URL('../../../', import.meta.url);

@@ -180,9 +180,14 @@ class LazyMembers extends MembersBase {
     return value === undefined ? undefined : this.#converter.input(value);
   }
 
+  /** What is null can be compared, and is not there for `has`. */
+  override has(key: Exclude<Key, number>): boolean {
+    return (this.get(key) ?? null) !== null;
+  }
+
   /** Those that have a value: `request` as a whole has no body where none was read. */
   names(): readonly string[] {
-    return this.#record.names.filter((name) => this.#record.read(name) !== undefined);
+    return this.#record.names.filter((name) => (this.#record.read(name) ?? null) !== null);
   }
 }
 

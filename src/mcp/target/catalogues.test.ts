@@ -90,7 +90,7 @@ test('a list that turns out to be the same stays the same object', async () => {
   assert.deepEqual(one.changes, []);
 });
 
-test('an expired list is fetched at its next use, however young', async () => {
+test('an expired list is fetched at its next use, however young, and nobody is told the old one', async () => {
   const one = await world();
   const first = one.catalogues.get('tools', 'r', one.via);
   await one.list(['a']);
@@ -98,9 +98,53 @@ test('an expired list is fetched at its next use, however young', async () => {
   one.catalogues.expire('prompts');
   await one.catalogues.get('tools', 'r', one.via);
   one.catalogues.expire('tools');
-  await one.catalogues.get('tools', 'r', one.via);
-  await one.list(['a']);
+  const again = [1, 2].map(() => one.catalogues.get('tools', 'r', one.via));
+  await one.list(['b']);
+  assert.deepEqual(
+    (await Promise.all(again)).map(({ items }) => items[0]?.key),
+    ['b', 'b'],
+  );
   assert.equal(asked(one), 2);
+});
+
+test('an expired list does not make do with a fetch that began before', async () => {
+  const one = await world();
+  const first = one.catalogues.get('tools', 'r', one.via);
+  const received = await one.wire.next('tools/list');
+  one.catalogues.expire('tools');
+  const second = one.catalogues.get('tools', 'r', one.via);
+  await settled();
+  one.wire.result(received.id, { tools: [{ name: 'a' }] });
+  await one.list(['b']);
+  assert.deepEqual([(await first).items[0]?.key, (await second).items[0]?.key], ['a', 'b']);
+});
+
+test('an expired list that cannot be fetched is served as it was', async () => {
+  const one = await world();
+  const first = one.catalogues.get('tools', 'r', one.via);
+  await one.list(['a']);
+  await first;
+  one.catalogues.expire('tools');
+  const again = one.catalogues.get('tools', 'r', one.via);
+  await one.wire.next('tools/list').then(({ id }) => one.wire.error(id, -32603, 'broken'));
+  assert.equal(await again, await first);
+});
+
+test('a change that the probe sees by itself is one for the lists of all other readers', async () => {
+  const one = await world();
+  for (const reader of ['r', PROBE_READER]) {
+    const read = one.catalogues.get('tools', reader, one.via);
+    await one.list(['a']);
+    await read;
+  }
+  const refreshed = one.catalogues.refresh('tools', PROBE_READER, one.via);
+  await one.list(['b']);
+  await refreshed;
+  const read = one.catalogues.get('tools', 'r', one.via);
+  await one.list(['b']);
+  assert.equal((await read).items[0]?.key, 'b');
+  await one.catalogues.get('tools', PROBE_READER, one.via);
+  assert.equal(asked(one), 4, 'its own is not asked for again');
 });
 
 test('a fetch that fails tells everyone who waits, is not kept, and leaves an old list in place', async () => {

@@ -1,6 +1,7 @@
 /**
  * The catalogues of one target: one per list and per kind of reader (client capabilities and rights change what some
- * servers offer). Fetches are shared, old ones are served while a new one is fetched, changes are reported once.
+ * servers offer). Fetches are shared, old ones are served while a new one is fetched unless they are known to have
+ * changed, changes are reported once.
  */
 import { GatewayError } from '../../core/errors.ts';
 import type { Clock, Log } from '../../core/ports.ts';
@@ -29,6 +30,10 @@ interface Entry {
   catalogue: Catalogue | undefined;
   fetchedAt: number;
   pending: Promise<Catalogue> | undefined;
+  /** How many changes of the list have been heard of; of those, how many the fetch under way and the last one know. */
+  heard: number;
+  pendingKnows: number;
+  knows: number;
 }
 
 export class Catalogues {
@@ -53,18 +58,23 @@ export class Catalogues {
   async get(kind: ListKind, reader: string, via: () => Promise<ShowingLink>): Promise<Catalogue> {
     const entry = this.#entry(kind, reader);
     const { catalogue } = entry;
-    if (!catalogue) {
-      const open = await via();
-      return entry.catalogue ?? this.#fetch(kind, entry, open);
-    }
+    // Who asks after a change was announced must not be told what was before it, and need not hear of it again.
+    if (!catalogue || entry.knows !== entry.heard)
+      return this.#current(kind, entry, via).catch((error: unknown) => {
+        if (!entry.catalogue) throw error;
+        this.#notRefreshed(kind, error);
+        return entry.catalogue;
+      });
     if (this.#options.clock.monotonic() - entry.fetchedAt > this.#options.maxAgeMs) {
       via()
         .then((open) => this.#fetch(kind, entry, open))
-        .catch((error: unknown) =>
-          this.#options.log.debug({ err: error, list: kind }, 'list was not refreshed'),
-        );
+        .catch((error: unknown) => this.#notRefreshed(kind, error));
     }
     return catalogue;
+  }
+
+  #notRefreshed(kind: ListKind, error: unknown): void {
+    this.#options.log.debug({ err: error, list: kind }, 'list was not refreshed');
   }
 
   /** Fetches anew and waits. */
@@ -76,17 +86,31 @@ export class Catalogues {
     await this.#fetch(kind, entry, open);
   }
 
-  /** Other readers' lists of this kind are fetched anew at their next use. */
+  /** The lists of this kind are fetched anew at their next use, which waits for it. */
   expire(kind: ListKind): void {
-    for (const [key, entry] of this.#entries)
-      if (key.startsWith(`${kind}|`)) entry.fetchedAt = Number.NEGATIVE_INFINITY;
+    for (const [key, entry] of this.#entries) if (key.startsWith(`${kind}|`)) entry.heard += 1;
+  }
+
+  /** The probe has seen a change that nobody told of. */
+  #doubtOthers(kind: ListKind, seen: Entry): void {
+    this.expire(kind);
+    seen.knows = seen.heard;
+  }
+
+  /** As it is after all changes heard of. */
+  async #current(kind: ListKind, entry: Entry, via: () => Promise<ShowingLink>): Promise<Catalogue> {
+    const open = await via();
+    if (entry.pendingKnows !== entry.heard) await entry.pending?.catch(() => undefined);
+    if (entry.catalogue && entry.knows === entry.heard) return entry.catalogue;
+    return this.#fetch(kind, entry, open);
   }
 
   #entry(kind: ListKind, reader: string): Entry {
     const key = `${kind}|${reader}`;
     let entry = this.#entries.get(key);
     if (entry) this.#entries.delete(key);
-    else entry = { catalogue: undefined, fetchedAt: 0, pending: undefined };
+    else
+      entry = { catalogue: undefined, fetchedAt: 0, pending: undefined, heard: 0, pendingKnows: 0, knows: 0 };
     this.#entries.set(key, entry);
     if (this.#entries.size > MAX_ENTRIES) this.#evict(key);
     return entry;
@@ -111,12 +135,18 @@ export class Catalogues {
 
   async #fetchOnce(kind: ListKind, entry: Entry, open: ShowingLink): Promise<Catalogue> {
     const { clock, changed } = this.#options;
+    const { heard } = entry;
+    const unheard = entry.knows === heard;
+    entry.pendingKnows = heard;
     const fetched = await listOver(open, kind, this.#options);
     entry.fetchedAt = clock.monotonic();
+    entry.knows = heard;
     const before = entry.catalogue;
     if (before && sameItems(before, fetched)) return before;
     entry.catalogue = fetched;
-    if (before) changed(kind);
+    if (!before) return fetched;
+    if (unheard && entry === this.#entries.get(`${kind}|${PROBE_READER}`)) this.#doubtOthers(kind, entry);
+    changed(kind);
     return fetched;
   }
 }

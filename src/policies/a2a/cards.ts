@@ -14,6 +14,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { withoutHeaders } from '../../core/outgoing.ts';
 import { Flow, FlowLimitError } from '../../lib/flow.ts';
 import { JsonSyntaxError } from '../../lib/json-text.ts';
+import { replyHeader } from '../../upstream/http.ts';
 import { observed } from './observed.ts';
 import { baseOf } from './place.ts';
 import type { Question } from './question.ts';
@@ -110,8 +111,9 @@ function sizeOf({ length }: Buffer): string[] {
   return ['content-length', String(length)];
 }
 
-async function wholeCard({ headers, body }: Reply): Promise<Buffer> {
-  const coding = replyHeader(headers, 'content-encoding');
+async function wholeCard(reply: Reply): Promise<Buffer> {
+  const { body } = reply;
+  const coding = replyHeader(reply, 'content-encoding');
   if (coding !== undefined && coding.toLowerCase() !== 'identity') {
     const error = new GatewayError('UPSTREAM_PROTOCOL', `the agent sent its card as ${coding}, unasked`);
     body.cancel(error);
@@ -163,7 +165,7 @@ function urlsAt({ exchange, inner, question, config }: CardPlace): UrlOf {
 /** An extended card is for who asks: no cache between may keep it for others. */
 function privateOnly(reply: Reply, { facts }: Question): Reply {
   if (facts.method !== GET_EXTENDED_CARD || facts.transport === 'JSONRPC') return reply;
-  const said = replyHeader(reply.headers, 'cache-control');
+  const said = replyHeader(reply, 'cache-control');
   if (said !== undefined && /(?:^|,)\s*(?:private\s*(?:,|$)|no-store)/i.test(said)) return reply;
   const kept = (said ?? '')
     .split(',')
@@ -182,10 +184,4 @@ function matches(asked: string | undefined, etag: string): boolean {
   if (asked === undefined) return false;
   if (asked.trim() === '*') return true;
   return asked.split(',').some((each) => each.trim().replace(/^W\//, '') === etag);
-}
-
-function replyHeader(headers: readonly string[], name: string): string | undefined {
-  for (let at = 0; at + 1 < headers.length; at += 2)
-    if ((headers[at] as string).toLowerCase() === name) return headers[at + 1];
-  return undefined;
 }

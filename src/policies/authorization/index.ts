@@ -24,17 +24,26 @@ export const authorization = definePolicy({
   schema: authorizationSchema,
   load: loadExpr,
   problems: ({ rules }, expr) => ruleProblems(expr, rules, WHERE),
-  build: ({ rules }, { ports }, expr) => ({
-    exchange: authorizationLayer(compileRules(expr, rules, WHERE), ports.log),
+  build: ({ rules }, { ports, place }, expr) => ({
+    exchange: authorizationLayer(compileRules(expr, rules, WHERE), { place, log: ports.log }),
   }),
   merge: (wider, narrower) => ({ rules: [...wider.rules, ...narrower.rules] }),
 });
 
-function authorizationLayer(compiled: readonly Rule[], log: Log): Layer<Exchange, Answer> {
+/** What comes of a rule that cannot be evaluated. */
+const FAILED = { allow: 'it lets nobody in', deny: 'it refuses', require: 'it refuses' } as const;
+
+function authorizationLayer(
+  compiled: readonly Rule[],
+  { place, log }: { readonly place: string; readonly log: Log },
+): Layer<Exchange, Answer> {
   const rules = new Rules(compiled, {
     policy: KEY,
-    failed: (rule, { message }) =>
-      log.warn({ rule: rule.number, error: message }, `${KEY}: a rule cannot be evaluated; it denies`),
+    failed: ({ number, effect }, { message }) =>
+      log.warn(
+        { place, rule: number, error: message },
+        `${KEY}: a rule cannot be evaluated; ${FAILED[effect]}`,
+      ),
   });
   const withSecrets = compiled.some(({ expression }) => asksForSecrets(expression));
   return (next) => async (exchange) => {

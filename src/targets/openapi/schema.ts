@@ -14,10 +14,18 @@ const inlineSchema = z
       readDocument(text);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      context.addIssue({ code: 'custom', message: error.message, input: '' });
+      const message = isPlace(text) ? `${error.message}; ${PLACES}` : error.message;
+      context.addIssue({ code: 'custom', message, input: '' });
     }
   })
   .meta({ description: 'The API description itself, as text.' });
+
+const PLACES = 'for a file write {file: path}, for an address {url: address}';
+
+/** Neither JSON nor a mapping of YAML, and as short as a path or an address is. */
+function isPlace(text: string): boolean {
+  return /^\s*[^\s{[][^\n]*$/.test(text.trimEnd()) && !/:\s/.test(text.trim());
+}
 
 const documentSchema = z
   .union([
