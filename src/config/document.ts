@@ -10,6 +10,7 @@ import type { Definitions } from './definitions.ts';
 import { hostnameSchema } from './hostname.ts';
 import { type FrontendDocument, frontendSchema, type LimitsDocument, limitsSchema } from './limits.ts';
 import { type Protocol, protocolSchema, type TlsDocument, tlsSchema } from './listener-tls.ts';
+import { methodSchema } from './method.ts';
 import { policySetSchema, policyShape } from './policies.ts';
 import { type TcpRouteDocument, tcpRouteShape } from './tcp-routes.ts';
 import { type RuleTest, testsSchema } from './tests.ts';
@@ -227,7 +228,7 @@ const matchSchema = z.strictObject({
     })
     .optional()
     .meta(exactlyOne(['exact', 'pathPrefix', 'regex'])),
-  method: z.string().min(1).optional().meta({ description: 'Such as `GET`.' }),
+  method: methodSchema.optional(),
   headers: z.array(valueMatch).default([]).meta({ description: 'All must match.' }),
   query: z.array(valueMatch).default([]).meta({ description: 'All must match.' }),
 });
