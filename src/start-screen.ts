@@ -1,5 +1,6 @@
 /** What a person sees at start: what listens where, and which targets came up. */
 import { basename } from 'node:path';
+import type { BindPlan, ListenerPlan } from './core/plan.ts';
 import { systemClock } from './core/ports.ts';
 import type { Listening } from './gateway.ts';
 import { redactText } from './lib/secrets.ts';
@@ -47,14 +48,24 @@ function describeBind({ bind, port }: Listening): string[] {
       : bind.address.includes(':')
         ? `[${bind.address}]`
         : bind.address;
-  const lines: string[] = [];
-  for (const listener of bind.listeners) {
-    const mcp = listener.routes.some(({ backends }) => backends.some(({ kind }) => kind === 'mcp'));
-    const name = listener.hostname === undefined ? '' : `  (${listener.hostname})`;
-    const scheme = SCHEMES[listener.protocol];
-    lines.push(`  ${scheme}://${host}:${port}${mcp ? '/mcp   and /sse for old clients' : ''}${name}`);
+  const place = `${host}:${port}`;
+  // What clients ask for lies elsewhere; a listener only says how they come.
+  if (bind.connect === 'tunnel') {
+    const scheme = bind.listeners.some(({ tls }) => tls) ? 'https' : 'http';
+    return [`  ${scheme}://${place}   CONNECT alone, to the ports of the gateway`];
   }
-  return lines;
+  if (bind.listeners.length === 0) return [`  http://${place}   without a listener: nothing is served`];
+  return bind.listeners.map((listener) => {
+    const name = listener.hostname === undefined ? '' : `  (${listener.hostname})`;
+    return `  ${SCHEMES[listener.protocol]}://${place}${offered(listener, bind)}${name}`;
+  });
+}
+
+function offered({ routes }: ListenerPlan, { connect }: BindPlan): string {
+  const kinds = new Set(routes.flatMap(({ backends }) => backends.map(({ kind }) => kind)));
+  const mcp = kinds.has('mcp') ? '/mcp   and /sse for old clients' : '';
+  if (!kinds.has('dynamic')) return mcp;
+  return `${mcp}   forward proxy${connect === 'route' ? ', CONNECT as well' : ''}`;
 }
 
 const SCHEMES = { HTTP: 'http', HTTPS: 'https', TCP: 'tcp', TLS: 'tls' } as const;

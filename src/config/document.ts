@@ -7,9 +7,18 @@ import { z } from 'zod';
 import { durationSchema, portSchema, type Secret, secretFileSchema } from '../core/schema.ts';
 import { wholeRegExp } from '../lib/whole-regexp.ts';
 import type { Definitions } from './definitions.ts';
+import { hostPort } from './host-port.ts';
 import { hostnameSchema } from './hostname.ts';
-import { type FrontendDocument, frontendSchema, type LimitsDocument, limitsSchema } from './limits.ts';
+import {
+  type EntranceDocument,
+  entranceShape,
+  type FrontendDocument,
+  frontendSchema,
+  type LimitsDocument,
+  limitsSchema,
+} from './limits.ts';
 import { type Protocol, protocolSchema, type TlsDocument, tlsSchema } from './listener-tls.ts';
+import { methodSchema } from './method.ts';
 import { policySetSchema, policyShape } from './policies.ts';
 import { type TcpRouteDocument, tcpRouteShape } from './tcp-routes.ts';
 import { type RuleTest, testsSchema } from './tests.ts';
@@ -59,11 +68,10 @@ export interface ListenerDocument {
   tcpRoutes: TcpRouteDocument[];
 }
 
-export interface BindDocument {
+export interface BindDocument extends EntranceDocument {
   port?: number;
   address?: string;
   mode: 'standard' | 'internal';
-  tunnelProtocol: 'direct' | 'proxy' | 'connect';
   listeners: ListenerDocument[];
 }
 
@@ -227,7 +235,7 @@ const matchSchema = z.strictObject({
     })
     .optional()
     .meta(exactlyOne(['exact', 'pathPrefix', 'regex'])),
-  method: z.string().min(1).optional().meta({ description: 'Such as `GET`.' }),
+  method: methodSchema.optional(),
   headers: z.array(valueMatch).default([]).meta({ description: 'All must match.' }),
   query: z.array(valueMatch).default([]).meta({ description: 'All must match.' }),
 });
@@ -305,10 +313,7 @@ function bindSchema({ policies }: Definitions, route: z.ZodRawShape, tcpRoute: z
       .enum(['standard', 'internal'])
       .default('standard')
       .meta({ description: '`internal`: opens no socket; reached from within the gateway alone.' }),
-    tunnelProtocol: z.enum(['direct', 'proxy', 'connect']).default('direct').meta({
-      description:
-        '`proxy`: each connection begins with a PROXY header; `frontendPolicies.proxy` says which. `connect`: only CONNECT is taken, and the connection goes on at the bind that has the port asked for.',
-    }),
+    ...entranceShape,
     listeners: z.array(listener).default([]).meta({ description: 'Told apart by hostname.' }),
   });
 }
@@ -330,17 +335,6 @@ function gatewaySchema({ policies }: Definitions) {
     listeners: z.array(listener).optional().meta({ description: 'Default: one listener for every host.' }),
     ...inline,
   });
-}
-
-const hostPort = z
-  .string()
-  .refine(isHostPort, 'expected host:port such as localhost:15000, or "off"')
-  .meta({ description: '`host:port`, or `off`.' });
-
-function isHostPort(text: string): boolean {
-  if (text === 'off') return true;
-  const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text);
-  return parts !== null && Number(parts[3]) <= 65_535 && (parts[1] === undefined || isIP(parts[1]) === 6);
 }
 
 const settingsSchema = z.strictObject({

@@ -18,6 +18,8 @@ export interface IssueContext {
   readonly schema: JsonSchema;
 }
 
+/** More than these are no help. */
+const MOST_KEYS = 16;
 const UNSUPPORTED = 'is known to the Rust gateway, not supported here yet';
 
 export function explainIssues(issues: readonly Issue[], context: IssueContext): Finding[] {
@@ -28,7 +30,7 @@ function explain(issue: Issue, base: Path, context: IssueContext): Finding[] {
   const path = [...base, ...issue.path.map((part) => (typeof part === 'number' ? part : String(part)))];
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(path, key, context));
+      return issue.keys.map((key) => beside(path, key, { issue, context }) ?? unknownKey(path, key, context));
     case 'invalid_type':
       return [wrongType(path, [issue.expected], context)];
     case 'invalid_union':
@@ -49,16 +51,48 @@ function explain(issue: Issue, base: Path, context: IssueContext): Finding[] {
   }
 }
 
-/** The branch that got furthest speaks; when none got past the type of the value itself, all types are named. */
+/** The branch that got furthest speaks; when none got past the value itself, all that it may be is named. */
 function explainUnion(errors: readonly Issue[][], path: Path, context: IssueContext): Finding[] {
-  const isOwnType = (issue: Issue) => issue.path.length === 0 && issue.code === 'invalid_type';
-  const entered = errors.filter((branch) => !branch.some(isOwnType));
-  const [best] = entered.sort((one, other) => one.length - other.length);
+  const branches = flattened(errors);
+  const [best] = branches
+    .filter((branch) => !branch.some(isAboutItself))
+    .sort((one, other) => one.length - other.length);
   if (best) return best.flatMap((issue) => explain(issue, path, context));
-  const types = errors.flatMap((branch) =>
-    branch.flatMap((issue) => (issue.code === 'invalid_type' ? [issue.expected] : [])),
-  );
-  return [wrongType(path, types, context)];
+  const issues = branches.flat().filter((issue) => issue.path.length === 0);
+  const types = issues.flatMap((issue) => (issue.code === 'invalid_type' ? [issue.expected] : []));
+  const values = issues.flatMap((issue) => (issue.code === 'invalid_value' ? issue.values : []));
+  return [
+    values.length === 0 ? wrongType(path, types, context) : wrongValue(path, values, { ...context, types }),
+  ];
+}
+
+function flattened(errors: readonly Issue[][]): Issue[][] {
+  return errors.flatMap((branch) => {
+    const [only, ...others] = branch;
+    const nested = only?.code === 'invalid_union' && only.path.length === 0 && others.length === 0;
+    return nested && only.errors.length > 0 ? flattened(only.errors) : [branch];
+  });
+}
+
+function isAboutItself({ code, path }: Issue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value');
+}
+
+/** A key that may stand here, but not with the others. */
+function beside(
+  parent: Path,
+  key: string,
+  { issue, context }: { readonly issue: z.core.$ZodIssueUnrecognizedKeys; readonly context: IssueContext },
+): Finding | undefined {
+  if (!keysAt(context.schema, parent).includes(key)) return undefined;
+  const given = Object.keys(valueAt(context.document, parent) ?? {});
+  const others = given.filter((one) => !issue.keys.includes(one)).map((one) => `\`${one}\``);
+  if (others.length === 0) return undefined;
+  return {
+    path: [...parent, key],
+    onKey: true,
+    message: `\`${key}\` cannot stand beside ${others.join(', ')}`,
+  };
 }
 
 function unknownKey(parent: Path, key: string, context: IssueContext): Finding {
@@ -84,20 +118,27 @@ function keyHint(path: Path, known: readonly string[], schema: JsonSchema): stri
   if (owners.length > 0) return `it belongs under ${alternatives(owners.map((owner) => `\`${owner}\``))}`;
   const theirs = closest(key, known);
   if (theirs !== undefined) return `did you mean \`${theirs}\`? That one ${UNSUPPORTED}`;
-  return here.length > 0 && here.length <= 16 ? `known here: ${here.join(', ')}` : undefined;
+  return here.length > 0 && here.length <= MOST_KEYS ? `known here: ${here.join(', ')}` : undefined;
 }
 
-function wrongValue(path: Path, values: readonly unknown[], { document }: IssueContext): Finding {
-  const value = valueAt(document, path);
+/** `types`: what else it may be. */
+function wrongValue(
+  path: Path,
+  values: readonly unknown[],
+  context: IssueContext & { readonly types?: readonly string[] },
+): Finding {
+  const { types = [] } = context;
+  const value = valueAt(context.document, path);
   const options = values.map(String);
   if (value === undefined) return missing(path);
-  if (typeof value !== 'string')
-    return { path, message: `expected one of ${options.join(', ')}, got ${describe(value)}` };
-  if (knownValues(path).includes(value))
+  if (typeof value === 'string' && knownValues(path).includes(value))
     return { path, unsupported: true, message: `\`${value}\` ${UNSUPPORTED}` };
+  const also = types.length === 0 ? '' : `, or ${alternatives(typeNames(types))}`;
+  const message = `expected one of ${options.join(', ')}${also}`;
+  const keys = mappingHint(path, types, context);
+  if (typeof value !== 'string') return { path, message: `${message}, got ${describe(value)}`, hint: keys };
   const guess = closest(value, options);
-  const hint = guess === undefined ? undefined : `did you mean \`${guess}\`?`;
-  return { path, message: `expected one of ${options.join(', ')}`, hint };
+  return { path, message, hint: guess === undefined ? keys : `did you mean \`${guess}\`?` };
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -111,19 +152,36 @@ const TYPES: Readonly<Record<string, string>> = {
   null: 'nothing',
 };
 
-function wrongType(path: Path, expected: readonly string[], { document }: IssueContext): Finding {
-  const value = valueAt(document, path);
+function typeNames(types: readonly string[]): string[] {
+  return [...new Set(types.filter((one) => one !== 'null').map((one) => TYPES[one] ?? one))];
+}
+
+const RETYPED = ['number', 'int', 'boolean'];
+
+function wrongType(path: Path, expected: readonly string[], context: IssueContext): Finding {
+  const value = valueAt(context.document, path);
   if (value === undefined) return missing(path);
-  const names = [...new Set(expected.filter((one) => one !== 'null').map((one) => TYPES[one] ?? one))];
-  const message = `expected ${alternatives(names)}, got ${describe(value)}`;
+  const message = `expected ${alternatives(typeNames(expected))}, got ${describe(value)}`;
   if (expected.includes('string') && (typeof value === 'number' || typeof value === 'boolean')) {
     return { path, message, hint: 'put quotes around it' };
   }
-  if (typeof value === 'string' && retyped(value) !== undefined)
+  if (
+    typeof value === 'string' &&
+    retyped(value) !== undefined &&
+    RETYPED.some((one) => expected.includes(one))
+  )
     return { path, message, hint: 'write it without quotes' };
   if (value === null) return { path, message, hint: 'write a value behind it, or leave the key out' };
-  if (expected.includes('array')) return { path, message, hint: 'list items begin with "- "' };
-  return { path, message };
+  const list = expected.includes('array') ? 'list items begin with "- "' : undefined;
+  return { path, message, hint: mappingHint(path, expected, context) ?? list };
+}
+
+/** What may stand in the mapping that is expected here. */
+function mappingHint(path: Path, expected: readonly string[], { schema }: IssueContext): string | undefined {
+  if (!expected.includes('object')) return undefined;
+  const keys = keysAt(schema, path);
+  if (keys.length === 0) return 'write `{}`';
+  return keys.length <= MOST_KEYS ? `its keys: ${keys.join(', ')}` : undefined;
 }
 
 function missing(path: Path): Finding {

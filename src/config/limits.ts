@@ -26,6 +26,12 @@ export interface FrontendDocument {
   proxyProtocol?: ProxyProtocolPlan;
 }
 
+/** How connections to one of `binds` begin. */
+export interface EntranceDocument {
+  tunnelProtocol: 'direct' | 'proxy' | 'connect';
+  proxyProtocol?: ProxyProtocolPlan;
+}
+
 interface FrontendHttpDocument {
   maxBufferSize?: number;
   http1MaxHeaders?: number;
@@ -136,6 +142,17 @@ const proxySchema = z
   })
   .optional();
 
+export const entranceShape = {
+  tunnelProtocol: z.enum(['direct', 'proxy', 'connect']).default('direct').meta({
+    description:
+      '`proxy`: each connection begins with a PROXY header; `proxyProtocol` or `frontendPolicies.proxy` says which. `connect`: only CONNECT is taken, and the connection goes on at the bind that has the port asked for.',
+  }),
+  proxyProtocol: proxySchema.meta({
+    description:
+      'Each connection to this port begins with such a PROXY header, whatever `frontendPolicies.proxy` says of the others.',
+  }),
+};
+
 export const frontendSchema = z
   .strictObject({
     http: httpSchema,
@@ -185,12 +202,13 @@ export function connectMode(
       : undefined;
 }
 
-/** Of a port: the settings say so for all ports, the port for itself. */
+/** Of a port: what it says for itself, or what the settings say for all. */
 export function proxyProtocol(
   { proxy, proxyProtocol: also }: FrontendDocument,
-  tunnelProtocol?: string,
+  bind: Partial<EntranceDocument> = {},
 ): ProxyProtocolPlan | undefined {
-  return proxy ?? also ?? (tunnelProtocol === 'proxy' ? { version: 'v2', mode: 'strict' } : undefined);
+  const said = bind.proxyProtocol ?? proxy ?? also;
+  return said ?? (bind.tunnelProtocol === 'proxy' ? { version: 'v2', mode: 'strict' } : undefined);
 }
 
 function alsoSet(name: SettableLimit, frontend: FrontendDocument): number | undefined {

@@ -4,14 +4,16 @@ import type { Fields } from './references.ts';
 import { type At, type Check, items, member, members } from './rule-walk.ts';
 
 export function checkBind(check: Check, bind: At<Fields>): void {
-  const { mode, port, address } = bind.value;
+  const { mode, port } = bind.value;
   const { path } = bind;
   if (mode !== 'internal') {
     if (port === undefined) check.findings.push({ path, message: '`port` is missing', lacks: true });
-  } else if (address !== undefined) {
-    const message = '`address` has no effect where no socket is opened';
-    check.findings.push({ path: [...path, 'address'], message, onKey: true });
-  }
+  } else
+    for (const key of ['address', 'proxyProtocol']) {
+      if (bind.value[key] === undefined) continue;
+      const message = `\`${key}\` has no effect where no socket is opened`;
+      check.findings.push({ path: [...path, key], message, onKey: true });
+    }
   checkListeners(check, bind);
   for (const listener of items(bind, 'listeners')) checkRoutes(check, listener);
 }
@@ -88,16 +90,22 @@ function noName(check: Check, { value, path }: At<Fields>, key: 'hostname' | 'ho
 
 /** How the connections of a port begin is said once, and can be told. */
 export function checkProxyProtocol(check: Check, document: At<Fields>): void {
+  const binds = items(document, 'binds');
+  for (const bind of binds) checkOptional(check, member(bind, 'proxyProtocol'), [bind]);
   const frontend = member(document, 'frontendPolicies');
   if (!frontend) return;
   if (frontend.value['proxy'] !== undefined && frontend.value['proxyProtocol'] !== undefined) {
     const path = [...frontend.path, 'proxyProtocol'];
     check.findings.push({ path, message: 'says the same as `proxy`', onKey: true });
   }
+  const others = binds.filter(({ value }) => value['proxyProtocol'] === undefined);
   const proxy = member(frontend, 'proxy') ?? member(frontend, 'proxyProtocol');
+  checkOptional(check, proxy, [...others, ...members(document, 'gateways')]);
+}
+
+function checkOptional(check: Check, proxy: At<Fields> | undefined, ports: readonly At<Fields>[]): void {
   if (proxy?.value['mode'] !== 'optional') return;
-  const owners = [...items(document, 'binds'), ...members(document, 'gateways')];
-  if (!owners.some(({ value }) => protocolsOf(value).includes('TCP'))) return;
+  if (!ports.some(({ value }) => protocolsOf(value).includes('TCP'))) return;
   const message =
     'with a TCP listener it has to be `strict`: a client may wait for the server to speak first';
   check.findings.push({ path: [...proxy.path, 'mode'], message });

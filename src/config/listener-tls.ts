@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { ListenerTls } from '../core/plan.ts';
 import { isPem } from '../lib/pem.ts';
+import { closest } from '../lib/suggest.ts';
 
 export type Protocol = 'HTTP' | 'HTTPS' | 'TCP' | 'TLS';
 
@@ -102,7 +103,8 @@ export const protocolSchema = z.enum(['HTTP', 'HTTPS', 'TCP', 'TLS']).optional()
 
 /** What a listener speaks that says nothing, or no more than `tls`. */
 export function effectiveProtocol({ protocol, tls }: { protocol?: unknown; tls?: unknown }): Protocol {
-  return PROTOCOLS.find((one) => one === protocol) ?? (tls === undefined ? 'HTTP' : 'HTTPS');
+  const meant = typeof protocol === 'string' ? closest(protocol, PROTOCOLS) : undefined;
+  return PROTOCOLS.find((one) => one === meant) ?? (tls === undefined ? 'HTTP' : 'HTTPS');
 }
 
 export function isHttp(protocol: Protocol): boolean {

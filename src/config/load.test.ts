@@ -83,7 +83,7 @@ test('a route key survives edits of everything but what the route matches', () =
     'binds: [{port: 1, listeners: [{routes: [{matches: [{path: {exact: /a}}], backends: [{host: "a:1"}]}]}]}]';
   const before = key(text);
   assert.notEqual(before, undefined);
-  assert.equal(key(text.replace('routes: [', 'routes: [{name: new}, ')), before);
+  assert.equal(key(text.replace('routes: [', 'routes: [{name: new, backends: [{host: "c:1"}]}, ')), before);
   assert.equal(key(text.replace('a:1', 'b:1')), before);
   assert.notEqual(key(text.replace('/a', '/b')), before);
 });

@@ -66,12 +66,12 @@ class UniqueKeys {
 
 function bindPlans(context: Context): BindPlan[] {
   const { binds, frontendPolicies } = context.document;
-  return binds.map(({ port, address, mode, tunnelProtocol, listeners }) => ({
+  return binds.map(({ port, address, mode, listeners, ...entrance }) => ({
     port,
     address,
     mode,
-    proxyProtocol: proxyProtocol(frontendPolicies, tunnelProtocol),
-    connect: connectMode(frontendPolicies, { mode, tunnelProtocol }),
+    proxyProtocol: proxyProtocol(frontendPolicies, entrance),
+    connect: connectMode(frontendPolicies, { mode, ...entrance }),
     listeners: listeners.map((listener) => {
       const { name, namespace, hostname, tls, policies, routes, tcpRoutes } = listener;
       const full = within(namespace, name ?? hostname ?? 'default');

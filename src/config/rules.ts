@@ -4,10 +4,12 @@
  * found at once; whatever has the wrong shape is passed over, since the schema reports it.
  */
 import { LIMITS, type Limit } from '../core/limits.ts';
+import { checkAnswers, checkBackends } from './answer-rules.ts';
 import type { Definitions } from './definitions.ts';
 import type { Finding } from './diagnostics.ts';
 import { checkBind, checkGateway, checkProxyProtocol, protocolsOf } from './listener-rules.ts';
 import { isHttp } from './listener-tls.ts';
+import { checkOwnPorts } from './own-ports.ts';
 import { backendName, type Fields, fields, splitGatewayRef, usesGateways } from './references.ts';
 import { type At, type Check, didYouMean, items, member, members, oneOf } from './rule-walk.ts';
 import { dialerKinds } from './tcp-routes.ts';
@@ -20,6 +22,7 @@ export function checkRules(value: unknown, definitions: Definitions): Finding[] 
   const document = { value: root, path: [] };
   checkPorts(check, document);
   checkAnyPort(check, document);
+  checkOwnPorts(check, document);
   checkBackendNames(check, document);
   for (const bind of items(document, 'binds')) checkBind(check, bind);
   for (const gateway of members(document, 'gateways')) checkGateway(check, gateway);
@@ -105,6 +108,7 @@ function checkBackendNames(check: Check, document: At<Fields>): void {
 }
 
 function checkRoute(check: Check, document: At<Fields>, route: At<Fields>): void {
+  checkAnswers(check, route);
   for (const backend of items(route, 'backends')) {
     oneOf(check, backend, [...kindKeys(check), 'backend']);
     checkBackendRef(check, document, backend);
@@ -206,6 +210,7 @@ function namesHosts({ hostnames }: Fields): boolean {
 }
 
 function checkTcpRoute(check: Check, document: At<Fields>, route: At<Fields>): void {
+  checkBackends(check, route, []);
   const kinds = dialerKinds(check.definitions);
   for (const backend of items(route, 'backends')) {
     oneOf(check, backend, [...kinds, 'backend']);

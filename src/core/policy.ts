@@ -94,6 +94,8 @@ export interface PolicyDefinition<C = unknown, L = unknown> {
   problems?(config: C, loaded: L): Iterable<PolicyProblem>;
   /** No network or child IO here. Throws GatewayError CONFIG_INVALID for what only a look at the machine shows. */
   build(config: C, deps: PolicyDeps, loaded: L): PolicyParts;
+  /** Answers requests itself: a route that has it can do without backends. */
+  readonly answers?: true;
   /** What two places say together, where one lies within the other; without it the narrower one counts alone. */
   merge?(wider: C, narrower: C): C;
 }

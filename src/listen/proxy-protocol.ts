@@ -50,10 +50,15 @@ export function readProxyProtocol(
     const known = Math.min(bytes.length, signature.length);
     if (signature.compare(bytes, 0, known, 0, known) !== 0) continue;
     if (known < signature.length) return { kind: 'more', need: known + 1 };
-    if (version !== 'all' && version !== own) return invalid(`version ${own}, which is not taken here`);
+    if (version !== 'all' && version !== own) return invalid(notTaken(own));
     return read(bytes, limit);
   }
   return { kind: 'none' };
+}
+
+function notTaken(version: string): string {
+  const where = '`proxyProtocol` of the bind, or in `frontendPolicies.proxy`';
+  return `version ${version}, which is not taken here: say \`version: ${version}\` or \`all\` in ${where}`;
 }
 
 function readV1(bytes: Buffer): ProxyReading {

@@ -26,9 +26,9 @@ export interface Handshake {
   /** Lower-case. */
   readonly serverName: string | undefined;
   secured(socket: TLSSocket): void;
-  /** The connection is closed already. */
   /** Instead: what is passed on, and by whom. `socket` still has all its bytes. */
   taken(socket: Socket, serve: Service<Connection, void>): void;
+  /** The connection is closed already. */
   failed(reason: 'certificate' | 'protocol' | 'closed', detail: string): void;
 }
 

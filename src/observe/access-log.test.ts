@@ -42,6 +42,14 @@ const CONNECTION: ConnectionRecord = {
   error: '10.0.0.1:5432 broke the connection off',
 };
 
+test('what no listener took names none', () => {
+  for (const fields of [
+    exchangeFields({ ...EXCHANGE, listener: '' }),
+    connectionFields({ ...CONNECTION, listener: '' }),
+  ])
+    assert.equal('listener' in fields, false);
+});
+
 test('a connection is told by name, bytes and end', () => {
   assert.deepEqual(connectionFields(CONNECTION), {
     listener: 'default',

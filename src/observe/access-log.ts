@@ -25,7 +25,7 @@ export function createAccessLog(log: Log): AccessLog {
 
 /** Absent facts are left out rather than written as null. */
 export function exchangeFields(record: ExchangeRecord): Fields {
-  const fields: Fields = { listener: record.listener };
+  const fields = listenerFields(record);
   put(fields, 'route', record.route);
   put(fields, 'backend', record.backend);
   put(fields, 'endpoint', record.endpoint);
@@ -40,6 +40,11 @@ export function exchangeFields(record: ExchangeRecord): Fields {
   put(fields, 'mcp.session.id', record.session === undefined ? undefined : shortSession(record.session));
   if (record.a2a) putA2a(fields, record.a2a);
   return ending(fields, record);
+}
+
+/** What leads into tunnels, or was refused before, has none. */
+function listenerFields({ listener }: { readonly listener: string }): Fields {
+  return listener === '' ? {} : { listener };
 }
 
 function putA2a(fields: Fields, a2a: A2aRecord): void {
@@ -78,7 +83,7 @@ export function callFields(record: CallRecord): Fields {
 }
 
 export function connectionFields(record: ConnectionRecord): Fields {
-  const fields: Fields = { listener: record.listener };
+  const fields = listenerFields(record);
   put(fields, 'route', record.route);
   put(fields, 'backend', record.backend);
   put(fields, 'endpoint', record.endpoint);

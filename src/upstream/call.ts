@@ -19,7 +19,7 @@ export interface UpstreamRequest {
   readonly headers: readonly string[];
   readonly body: Buffer | Readable | undefined;
   readonly cancel?: Cancel | undefined;
-  /** The answer lives long (an SSE stream): a connection of its own without body timeout, never the call pool. */
+  /** The answer lives long (an SSE stream): a connection for itself while it lives, without body timeout, never the call pool. */
   readonly long?: boolean | undefined;
   /** Over a new connection, which ends with it. */
   readonly alone?: boolean | undefined;

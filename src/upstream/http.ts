@@ -1,6 +1,7 @@
 /**
  * One upstream origin over HTTP. Calls share a bounded pool of keep-alive connections; an answer that lives long
- * (`long`) and an upgrade get a connection of their own, so that a hundred open streams never starve the calls.
+ * (`long`) and an upgrade have a connection outside of it, a stream one that an earlier stream left where there is one,
+ * so that a hundred open streams never starve the calls.
  * Knows nothing of routes, MCP or policies.
  */
 import { hash } from 'node:crypto';

@@ -65,6 +65,15 @@ describe('a PROXY header', () => {
     assert.equal((await collect(child.stdout)).toString(), 'for 127.0.0.1');
   });
 
+  test('is of the version that a bind says, whatever holds for the other ports', async () => {
+    for (const more of [{}, { frontendPolicies: { proxy: {} } }]) {
+      const port = await http({ proxyProtocol: { version: 'v1' } }, more);
+      assert.match(await raw(port, V1 + GET, 'open'), /for 192\.0\.2\.7/);
+      assert.equal(await raw(port, V2 + GET).catch(() => ''), '');
+      assert.match(JSON.stringify(world.logged.at(-1)?.fields), /say `version: v2` or `all` in/);
+    }
+  });
+
   test('is meant where a bind says so: of version 2, and of no other', async () => {
     const port = await http({ tunnelProtocol: 'proxy' });
     assert.match(await raw(port, V2 + GET, 'open'), /for 192\.0\.2\.8/);

@@ -26,6 +26,7 @@ export const directResponse = definePolicy({
   key: KEY,
   phase: 'resilience',
   attach: ['route'],
+  answers: true,
   schema: directResponseSchema,
   load: loadExpr,
   problems: (entries, expr) => textProblems(expr, textsOf(entries)),

@@ -11,6 +11,7 @@ export const requestRedirect = definePolicy({
   key: 'requestRedirect',
   phase: 'transform',
   attach: ['route', 'backend'],
+  answers: true,
   schema: requestRedirectSchema,
   build: (config, { route }) => {
     const { status } = config;
