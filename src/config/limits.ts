@@ -12,9 +12,9 @@ import {
   STANDARD_LIMITS,
 } from '../core/limits.ts';
 import type { ClientHttpPlan, ConnectMode, ProxyProtocolPlan } from '../core/plan.ts';
-import { durationSchema } from '../core/schema.ts';
+import { durationSchema, sizeSchema } from '../core/schema.ts';
 import { formatDuration } from '../lib/duration.ts';
-import { formatSize, parseSize } from '../lib/size.ts';
+import { formatSize } from '../lib/size.ts';
 
 export type LimitsDocument = Partial<Record<SettableLimit, number>>;
 
@@ -44,18 +44,6 @@ interface FrontendHttpDocument {
   http2KeepaliveTimeout?: number;
   maxConnectionDuration?: number;
 }
-
-/** Bytes, or a text such as `4MiB`; becomes bytes. */
-const sizeSchema = z
-  .union([z.string(), z.number()])
-  .transform((value, context) => {
-    const bytes = parseSize(value);
-    if (bytes !== undefined) return bytes;
-    const message = 'expected a size such as 512KiB or 4MiB, or a number of bytes';
-    context.addIssue({ code: 'custom', message, input: value });
-    return z.NEVER;
-  })
-  .meta({ description: 'A size such as `512KiB`, `4MiB`, `1GiB`, or a number of bytes.' });
 
 const SCHEMAS = { bytes: sizeSchema, ms: durationSchema, count: z.int() } as const;
 const FORMATS = { bytes: formatSize, ms: formatDuration, count: String } as const;

@@ -45,6 +45,8 @@ export interface PolicyParts {
 export interface RouteFacts {
   /** Keys of the backends behind it, e.g. `mcp`, `host`. */
   readonly backends: readonly string[];
+  /** Whether `a2a` stands at the route or a backend of it that may be asked. */
+  readonly agent?: boolean;
   /** What the route matches, as configured. */
   readonly matches?: readonly RouteMatch[];
   /** Of the route itself, not of its backends: its hosts (none: any), and the listener it shares with others. */

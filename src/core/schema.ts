@@ -1,6 +1,7 @@
 /** Schema pieces that several definitions share. */
 import { z } from 'zod';
 import { parseDuration } from '../lib/duration.ts';
+import { parseSize } from '../lib/size.ts';
 
 /** A duration text or a number of milliseconds; becomes milliseconds. */
 export const durationSchema = z
@@ -16,6 +17,18 @@ export const durationSchema = z
     return z.NEVER;
   })
   .meta({ description: 'A duration such as `500ms`, `30s`, `5m`, `1h`, or a number of milliseconds.' });
+
+/** Bytes, or a text such as `4MiB`; becomes bytes. */
+export const sizeSchema = z
+  .union([z.string(), z.number()])
+  .transform((value, context) => {
+    const bytes = parseSize(value);
+    if (bytes !== undefined) return bytes;
+    const message = 'expected a size such as 512KiB or 4MiB, or a number of bytes';
+    context.addIssue({ code: 'custom', message, input: value });
+    return z.NEVER;
+  })
+  .meta({ description: 'A size such as `512KiB`, `4MiB`, `1GiB`, or a number of bytes.' });
 
 export const portSchema = z
   .int()

@@ -45,6 +45,8 @@ function marks(exchange: Exchange): string[] {
 class World {
   readonly built: BackendDeps[] = [];
   readonly closed: string[] = [];
+  /** Levels, and whether an agent was said to be there. */
+  readonly agents: string[] = [];
   readonly definitions: Definitions;
 
   constructor() {
@@ -72,6 +74,16 @@ class World {
         altitudes: ['mcp'],
         schema: z.string(),
         build: () => ({}),
+      }),
+      definePolicy<string>({
+        key: 'agents',
+        phase: 'authorize',
+        attach: ['route', 'backend'],
+        schema: z.string(),
+        build: (_config, { level, route }) => {
+          this.agents.push(`${level} ${route?.agent}`);
+          return {};
+        },
       }),
     ];
     this.definitions = { policies, backends: [echo] };
@@ -124,6 +136,20 @@ describe('an exchange', () => {
       'second b for echo',
       'last b for echo',
     ]);
+  });
+
+  it('is known to be for an agent by its route, or by its backend', () => {
+    for (const [ofRoute, ofBackend, expected] of [
+      [{}, {}, ['backend false', 'route false']],
+      [{ a2a: {} }, {}, ['backend true', 'route true']],
+      [{}, { a2a: {} }, ['backend true', 'route true']],
+    ] as const) {
+      const world = new World();
+      const policies = { agents: '', ...ofRoute };
+      const backends = [echo('a', { policies: { agents: '', ...ofBackend } })];
+      world.build(one({ path: '/', policies, backends }));
+      assert.deepEqual(world.agents, expected);
+    }
   });
 
   it('reaches the route that fits best, by port, host and path, and notes the way', async () => {

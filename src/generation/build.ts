@@ -262,7 +262,8 @@ function buildBackend(at: number, way: Way & { route: RoutePlan }, building: Bui
   const definition = definitionOf(backend.kind, { definitions });
   if (!definition) throw new GatewayError('CONFIG_INVALID', `no backend of kind "${backend.kind}"`);
   const { key, kind } = backend;
-  const place: Standing = { level: 'backend', key, route: { backends: [kind], matches: route.matches } };
+  const facts: RouteFacts = { backends: [kind], agent: isAgent(route, backend), matches: route.matches };
+  const place: Standing = { level: 'backend', key, route: facts };
   checkReach(backend.policies, building, place);
   const parts = (policies: PolicySet, altitude: Altitude, where = place) =>
     policyParts(policies, building, { ...where, altitude });
@@ -318,8 +319,14 @@ interface Standing {
   readonly probe?: Probe | undefined;
 }
 
-function routePlace({ key, backends, matches }: RoutePlan): Standing & { readonly route: RouteFacts } {
-  return { level: 'route', key, route: { backends: backends.map(({ kind }) => kind), matches } };
+function routePlace(plan: RoutePlan): Standing & { readonly route: RouteFacts } {
+  const { key, backends, matches } = plan;
+  const agent = isAgent(plan, ...backends);
+  return { level: 'route', key, route: { backends: backends.map(({ kind }) => kind), agent, matches } };
+}
+
+function isAgent(...places: readonly { readonly policies: PolicySet }[]): boolean {
+  return places.some(({ policies }) => policies['a2a'] !== undefined);
 }
 
 function gateOf(parts: readonly PolicyParts[]): McpGate | undefined {

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { ProxyProtocolPlan } from '../core/plan.ts';
 import { addressed, addressesOf } from './addresses.ts';
+import { gather } from './gather.ts';
 import { readProxyProtocol } from './proxy-protocol.ts';
 import type { Serving } from './serving.ts';
 
@@ -31,7 +32,7 @@ export function readProxyHeader(socket: Socket, entrance: ProxyEntrance, done: (
     refuse('timeout', 'the header took too long'),
   );
   socket.once('close', () => deadline.cancel());
-  gather(socket, (bytes) => {
+  gather(socket, undefined, (bytes) => {
     const reading = readProxyProtocol(bytes, entrance.proxyProtocol.version, limits.proxyHeaderBytes);
     if (reading.kind === 'more') return reading.need;
     deadline.cancel();
@@ -46,27 +47,4 @@ export function readProxyHeader(socket: Socket, entrance: ProxyEntrance, done: (
     }
     return 0;
   });
-}
-
-/** A header that comes byte by byte must not be read anew with each of them. `enough` says how many it takes, 0: no more. */
-function gather(socket: Socket, enough: (bytes: Buffer) => number): void {
-  let pieces: Buffer[] = [];
-  let size = 0;
-  let need = 1;
-  const take = (): void => {
-    const next = socket.read() as Buffer | null;
-    if (next === null) {
-      socket.destroy();
-      return;
-    }
-    pieces.push(next);
-    size += next.length;
-    if (size >= need) {
-      const bytes = Buffer.concat(pieces);
-      pieces = [bytes];
-      need = enough(bytes);
-    }
-    if (need > 0 && !socket.destroyed) socket.once('readable', take);
-  };
-  socket.once('readable', take);
 }

@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { addressesOf } from './addresses.ts';
 import { readClientHello } from './client-hello.ts';
 import type { Passing } from './connection.ts';
+import { gather } from './gather.ts';
 import type { Serving } from './serving.ts';
 import type { TlsHandler } from './tls-terminator.ts';
 
@@ -79,7 +80,7 @@ export class TlsEntrance {
       over = true;
       deadline.cancel();
     };
-    this.#read(first, {
+    const entering: Entering = {
       socket,
       refuse,
       secured: (secure) => {
@@ -90,7 +91,8 @@ export class TlsEntrance {
         done();
         taken(passing);
       },
-    });
+    };
+    gather(socket, first, (bytes) => this.#read(bytes, entering));
   }
 
   /** Whoever begins otherwise than TLS does, where there is nothing else. */
@@ -100,19 +102,17 @@ export class TlsEntrance {
     socket.destroy();
   }
 
-  #read(bytes: Buffer, entering: Entering): void {
+  /** How many bytes it takes; 0: the hello is whole, or refused. */
+  #read(bytes: Buffer, entering: Entering): number {
     const { socket, refuse } = entering;
     const reading = readClientHello(bytes, this.#serving.limits.helloBytes);
-    if (reading.kind === 'invalid') {
-      refuse({ reason: 'hello', detail: reading.reason, alert: DECODE_ERROR });
-      return;
-    }
-    if (reading.kind === 'hello') {
+    if (reading.kind === 'more') return reading.need;
+    if (reading.kind === 'invalid') refuse({ reason: 'hello', detail: reading.reason, alert: DECODE_ERROR });
+    else {
       socket.unshift(bytes);
       this.#hand(reading.serverName, entering);
-      return;
     }
-    gather(socket, { bytes, need: reading.need }, (more) => this.#read(more, entering));
+    return 0;
   }
 
   #hand(serverName: string | undefined, { socket, secured, taken, refuse }: Entering): void {
@@ -146,29 +146,6 @@ export class TlsEntrance {
     if (reason === 'closed') log.debug(fields, 'TLS connection refused');
     else log.info(fields, 'TLS connection refused');
   }
-}
-
-interface Gathering {
-  readonly bytes: Buffer;
-  readonly need: number;
-}
-
-/** A hello that comes byte by byte must not be read anew with each of them. */
-function gather(socket: Socket, { bytes, need }: Gathering, done: (bytes: Buffer) => void): void {
-  const pieces = [bytes];
-  let size = bytes.length;
-  const take = (): void => {
-    const next = socket.read() as Buffer | null;
-    if (next === null) {
-      socket.destroy();
-      return;
-    }
-    pieces.push(next);
-    size += next.length;
-    if (size < need) socket.once('readable', take);
-    else done(Buffer.concat(pieces));
-  };
-  socket.once('readable', take);
 }
 
 function turnAway(socket: Socket, alert: number | undefined): void {

@@ -47,7 +47,8 @@ export interface UpstreamUpgrade {
 }
 
 export interface CallOptions {
-  readonly origin: string;
+  /** For messages. */
+  readonly endpoint: string;
   readonly request: UpstreamRequest;
   readonly resolve: (answer: UpstreamReply | UpstreamUpgrade) => void;
   readonly reject: (error: Error) => void;
@@ -157,7 +158,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, FlowSource {
       return;
     }
     this.#end();
-    const failure = this.#dropped ?? upstreamFailure(this.#options.origin, error, this.#written);
+    const failure = this.#dropped ?? upstreamFailure(this.#options.endpoint, error, this.#written);
     if (this.#flow) this.#flow.fail(failure);
     else this.#options.reject(failure);
   }

@@ -107,6 +107,8 @@ describe('a request', () => {
     });
     const local = upstream({ origin: 'http://localhost', unixSocket: path });
     assert.equal(await text(local, get({ path: '/x' })), '/x');
+    const missing = upstream({ origin: 'http://localhost', unixSocket: `${path}2` });
+    await assert.rejects(text(missing, get()), { message: new RegExp(`^cannot connect to unix:${path}2: `) });
   });
 });
 

@@ -139,6 +139,12 @@ export class HttpUpstream implements Closable {
     return this.#options.origin;
   }
 
+  /** As people know it. */
+  get endpoint(): string {
+    const { unixSocket } = this.#options;
+    return unixSocket === undefined ? this.origin : `unix:${unixSocket}`;
+  }
+
   /** The same for the same options. */
   get name(): string {
     return nameOf(this.#options);
@@ -178,7 +184,7 @@ export class HttpUpstream implements Closable {
       this.#dial((error, socket) => {
         forget();
         socket?.destroy();
-        if (error) reject(upstreamFailure(this.origin, error, false));
+        if (error) reject(upstreamFailure(this.endpoint, error, false));
         else resolve();
       });
     });
@@ -199,7 +205,7 @@ export class HttpUpstream implements Closable {
   #start(request: UpstreamRequest, protocol: string | undefined): Promise<UpstreamReply | UpstreamUpgrade> {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw this.#unused();
-      const call = new HttpCall({ origin: this.origin, request, resolve, reject, again: this.#again });
+      const call = new HttpCall({ endpoint: this.endpoint, request, resolve, reject, again: this.#again });
       if (call.over) return;
       // Over HTTP/1.1: its upgrade has no equal in HTTP/2 that servers commonly offer.
       if (protocol !== undefined) this.#sendAlone(call, protocol);
@@ -275,7 +281,7 @@ export class HttpUpstream implements Closable {
   }
 
   #unused(): GatewayError {
-    return new GatewayError('UPSTREAM_CLOSED', `${this.origin} is no longer in use`);
+    return new GatewayError('UPSTREAM_CLOSED', `${this.endpoint} is no longer in use`);
   }
 
   #send(dispatcher: Dispatcher, call: HttpCall, protocol?: string): void {

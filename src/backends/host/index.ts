@@ -19,13 +19,12 @@ export const host = defineBackend({
     const { credentials, ...others } = deps.outgoing(deps.policies);
     const server = { name: config.authority, url: new URL(upstream.origin), tls: upstreamTls(deps.policies) };
     const forwarding = { upstream, ...others, credentials: credentialsAt(credentials, server) };
-    const { unixSocket } = config;
     return {
       handle: (exchange) => {
         if (exchange.method !== 'CONNECT') return forward(exchange, forwarding);
         return Promise.reject(new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here'));
       },
-      probe: probeOf(upstream, unixSocket === undefined ? upstream.origin : `unix:${unixSocket}`),
+      probe: probeOf(upstream, upstream.endpoint),
     };
   },
   dialer: hostDialer,

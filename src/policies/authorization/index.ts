@@ -4,6 +4,7 @@ import type { Answer, Exchange } from '../../core/exchange.ts';
 import { definePolicy } from '../../core/policy.ts';
 import type { Log } from '../../core/ports.ts';
 import type { Layer } from '../../core/service.ts';
+import { comesTo } from '../../expr/expression.ts';
 import { loadExpr } from '../../expr/load.ts';
 import { PLACES } from '../../expr/places.ts';
 import { compileRules, type Rule, Rules, type RulesPlace, ruleProblems } from '../../expr/rules.ts';
@@ -24,9 +25,15 @@ export const authorization = definePolicy({
   schema: authorizationSchema,
   load: loadExpr,
   problems: ({ rules }, expr) => ruleProblems(expr, rules, WHERE),
-  build: ({ rules }, { ports, place }, expr) => ({
-    exchange: authorizationLayer(compileRules(expr, rules, WHERE), { place, log: ports.log }),
-  }),
+  build: ({ rules }, { ports, route, place }, expr) => {
+    const compiled = compileRules(expr, rules, WHERE);
+    if (route?.agent === false && compiled.some(({ expression }) => comesTo(expression, 'a2a')))
+      ports.log.warn(
+        {},
+        `${place}: ${KEY}: rules ask for \`a2a\`, which is null: no policy \`a2a\` stands there`,
+      );
+    return { exchange: authorizationLayer(compiled, { place, log: ports.log }) };
+  },
   merge: (wider, narrower) => ({ rules: [...wider.rules, ...narrower.rules] }),
 });
 

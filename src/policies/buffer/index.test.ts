@@ -107,7 +107,10 @@ test('something is said', () => {
     {},
     { request: {} },
     { request: { maxBytes: 0 } },
+    { request: { maxBytes: '2GiB' } },
+    { request: { maxBytes: '1MB' } },
     { request: { maxBytes: 1, mode: 'x' } },
   ])
     assert.throws(() => bufferSchema.parse(wrong), JSON.stringify(wrong));
+  assert.equal(bufferSchema.parse({ request: { maxBytes: '1MiB' } }).request?.maxBytes, 1024 ** 2);
 });

@@ -1,14 +1,13 @@
 /** The `buffer` key. */
 import { z } from 'zod';
+import { sizeSchema } from '../../core/schema.ts';
 
-const MIB = 1024 * 1024;
+const MOST = 1024 ** 3;
 
 const sideSchema = z.strictObject({
-  maxBytes: z
-    .int()
-    .min(1)
-    .max(1024 * MIB)
-    .meta({ description: 'The largest body that is held.' }),
+  maxBytes: sizeSchema
+    .refine((bytes) => bytes >= 1 && bytes <= MOST, 'must be from 1B to 1GiB')
+    .meta({ description: 'The largest body that is held: a size such as `4MiB`, or a number of bytes.' }),
   failureMode: z.enum(['failClosed', 'failOpen']).default('failClosed').meta({
     description: 'What happens to a larger one: `failClosed` refuses it, `failOpen` lets it stream through.',
   }),
