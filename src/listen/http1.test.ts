@@ -57,6 +57,34 @@ describe('an exchange', () => {
     }
   });
 
+  test('whose host is named with a user is refused, and nobody gets to see the password', async () => {
+    const { port } = await accepting.open(async () => assert.fail('served'), {
+      limits: { connect: 'route' },
+    });
+    for (const [target, host] of [
+      ['GET http://me:secret@real.test/x', 'a'],
+      ['GET http://me:secret@', 'a'],
+      ['GET /x', 'me:secret@real.test'],
+      ['GET http://real.test/x', 'me:secret@a'],
+      ['CONNECT me:secret@real.test:443', 'a'],
+      ['GET ftp://me:secret@real.test/x', 'a'],
+    ]) {
+      const text = await raw(
+        port,
+        `${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+        'open',
+      );
+      assert.match(text, /^HTTP\/1\.1 400 /, target);
+      assert.doesNotMatch(text, /secret/, target);
+    }
+    const records = await accepting.recorded(6);
+    assert.doesNotMatch(JSON.stringify(records), /secret/);
+    assert.deepEqual(
+      records.map(({ host }) => host),
+      ['real.test', '', 'real.test', 'real.test', 'real.test:443', 'a'],
+    );
+  });
+
   test('is not made of what only claims to be another version, upgrades and CONNECT included', async () => {
     const { port } = await accepting.open(async () => assert.fail('served'));
     const upgrade = 'Connection: Upgrade\r\nUpgrade: chat\r\n';

@@ -28,7 +28,7 @@ import {
   withoutTunnel,
 } from './respond.ts';
 import type { Serving } from './serving.ts';
-import { tunnelTarget } from './target.ts';
+import { targetOf, tunnelTarget } from './target.ts';
 
 const PSEUDO_HEADERS = 5;
 /** Time for the answer to a ping, where the configuration does not say. */
@@ -192,9 +192,7 @@ function accept(serving: Serving, { stream, headers, head }: Parts): AcceptedExc
   });
   const arrival = {
     method,
-    target: connects
-      ? tunnelTarget(authority)
-      : { url: headers[':path'] ?? '', authority: authority.toLowerCase() },
+    target: connects ? tunnelTarget(authority) : targetOf(headers[':path'] ?? '', authority),
     httpVersion: '2.0' as const,
     head,
     body,
