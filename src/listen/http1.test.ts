@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Agent, get as httpGet, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { get, raw, signal } from '../../test/e2e/http-harness.ts';
 import { Accepting, reply } from '../../test/fixtures/accepting.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -269,6 +270,18 @@ describe('an error', () => {
     const { port } = await accepting.open(async () => reply('x', ['bad name', 'x']));
     assert.equal((await get(port)).status, 500);
   });
+});
+
+test('an upload that was answered early on a last connection can go on, so that its client gets to the reply', async () => {
+  const { port } = await accepting.open(async () => reply('no', [], 413));
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  accepting.own(async () => socket.destroy());
+  socket.write('POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 9000000\r\n\r\n');
+  const ended = once(socket, 'end');
+  socket.resume();
+  await ended;
+  const write = promisify((bytes: Buffer, done: (error?: Error | null) => void) => socket.write(bytes, done));
+  for (let piece = 0; piece < 20; piece += 1) await write(Buffer.alloc(64 * 1024));
 });
 
 describe('an upgrade', () => {
