@@ -131,8 +131,9 @@ export function isListening({ method, headers }: Pick<Exchange, 'method' | 'head
   return method === 'GET' && headers['accept']?.includes('text/event-stream') === true;
 }
 
-/** gRPC, which needs HTTP/2 and reads errors in its own form; not gRPC-Web. */
-export function isGrpc({ headers }: Pick<Exchange, 'headers'>): boolean {
+/** gRPC, which reads errors in its own form; not gRPC-Web. Over HTTP/1.1 there is no such thing, whatever a header says. */
+export function isGrpc({ httpVersion, headers }: Pick<Exchange, 'httpVersion' | 'headers'>): boolean {
+  if (httpVersion !== '2.0') return false;
   const type = headers['content-type'];
   return typeof type === 'string' && GRPC.test(type);
 }

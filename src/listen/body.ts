@@ -17,7 +17,7 @@ export interface Incoming {
 export class IncomingBody implements RequestBody, Upload {
   readonly length: number | undefined;
   /** Whose body it is. */
-  exchange: Pick<Exchange, 'cancel' | 'headers' | 'record'> | undefined;
+  exchange: Pick<Exchange, 'cancel' | 'headers' | 'httpVersion' | 'record'> | undefined;
   waitsSince = 0;
   most: Upload['most'] = 'bodyTimeMs';
   readonly #stream: Readable;

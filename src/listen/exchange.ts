@@ -33,7 +33,10 @@ export interface Arrival {
 export interface Target {
   /** Origin-form: path and query. */
   readonly url: string;
+  /** Without a user. */
   readonly authority: string;
+  /** There was one. */
+  readonly hasUser: boolean;
   /** What absolute-form began with. */
   readonly absolute?: 'http' | 'https';
 }
@@ -54,6 +57,7 @@ export class AcceptedExchange implements Exchange {
   readonly path: string;
   query: string;
   readonly authority: string;
+  readonly hasUser: boolean;
   readonly absolute: Exchange['absolute'];
   readonly tls: ConnectionTls | undefined;
   readonly httpVersion: Exchange['httpVersion'];
@@ -79,6 +83,7 @@ export class AcceptedExchange implements Exchange {
     this.path = mark < 0 ? target.url : target.url.slice(0, mark);
     this.query = mark < 0 ? '' : target.url.slice(mark + 1);
     this.authority = target.authority;
+    this.hasUser = target.hasUser;
     this.absolute = target.absolute;
     this.httpVersion = arrival.httpVersion;
     this.body = arrival.body;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Agent, get as httpGet, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { get, raw, signal } from '../../test/e2e/http-harness.ts';
 import { Accepting, reply } from '../../test/fixtures/accepting.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -55,6 +56,34 @@ describe('an exchange', () => {
     for (const target of ['*', 'mailto:x', 'http:/x']) {
       assert.match(await raw(port, `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`), /^HTTP\/1\.1 400 /, target);
     }
+  });
+
+  test('whose host is named with a user is refused, and nobody gets to see the password', async () => {
+    const { port } = await accepting.open(async () => assert.fail('served'), {
+      limits: { connect: 'route' },
+    });
+    for (const [target, host] of [
+      ['GET http://me:secret@real.test/x', 'a'],
+      ['GET http://me:secret@', 'a'],
+      ['GET /x', 'me:secret@real.test'],
+      ['GET http://real.test/x', 'me:secret@a'],
+      ['CONNECT me:secret@real.test:443', 'a'],
+      ['GET ftp://me:secret@real.test/x', 'a'],
+    ]) {
+      const text = await raw(
+        port,
+        `${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+        'open',
+      );
+      assert.match(text, /^HTTP\/1\.1 400 /, target);
+      assert.doesNotMatch(text, /secret/, target);
+    }
+    const records = await accepting.recorded(6);
+    assert.doesNotMatch(JSON.stringify(records), /secret/);
+    assert.deepEqual(
+      records.map(({ host }) => host),
+      ['real.test', '', 'real.test', 'real.test', 'real.test:443', 'a'],
+    );
   });
 
   test('is not made of what only claims to be another version, upgrades and CONNECT included', async () => {
@@ -241,6 +270,18 @@ describe('an error', () => {
     const { port } = await accepting.open(async () => reply('x', ['bad name', 'x']));
     assert.equal((await get(port)).status, 500);
   });
+});
+
+test('an upload that was answered early on a last connection can go on, so that its client gets to the reply', async () => {
+  const { port } = await accepting.open(async () => reply('no', [], 413));
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  accepting.own(async () => socket.destroy());
+  socket.write('POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 9000000\r\n\r\n');
+  const ended = once(socket, 'end');
+  socket.resume();
+  await ended;
+  const write = promisify((bytes: Buffer, done: (error?: Error | null) => void) => socket.write(bytes, done));
+  for (let piece = 0; piece < 20; piece += 1) await write(Buffer.alloc(64 * 1024));
 });
 
 describe('an upgrade', () => {

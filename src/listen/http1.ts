@@ -157,6 +157,8 @@ function bodyLength(request: IncomingMessage): number | undefined {
  */
 function discard(serving: Serving, request: IncomingMessage & { _dump?(): void }, socket: Socket): void {
   if (socket.destroyed) return;
+  // Of a last reply node has ended the connection, and would close it with that.
+  socket.off('finish', socket.destroy);
   const destroyed = request.destroyed;
   if (destroyed) {
     // By undici, whose upstream has answered. Node reads no further for a request that takes nothing, unless it is dumped.
@@ -165,7 +167,7 @@ function discard(serving: Serving, request: IncomingMessage & { _dump?(): void }
     socket.pause().resume();
   } else request.resume();
   const timer = serving.ports.clock.after(LINGER_MS, () => socket.destroy());
-  (destroyed ? socket : request).once('close', () => timer.cancel());
+  (socket.writableEnded ? socket : request).once('close', () => timer.cancel());
 }
 
 // Upgrades.

@@ -123,6 +123,23 @@ describe('an HTTP/2 request', () => {
   });
 });
 
+test('an HTTP/2 request whose host is named with a user is refused, and nobody gets to see the password', async () => {
+  const { port } = await accepting.open(async () => assert.fail('served'), { limits: { connect: 'route' } });
+  const client = session(port);
+  for (const headers of [
+    { ':path': '/', ':authority': 'me:secret@real.test' },
+    { ':path': '/', ':authority': 'real.test', host: 'me:secret@real.test' },
+    { ':method': 'CONNECT', ':authority': 'me:secret@real.test' },
+  ]) {
+    const { status, body } = await ask(client, headers as Record<string, string>);
+    assert.equal(status, 400);
+    assert.doesNotMatch(body, /secret/);
+  }
+  const records = await accepting.recorded(3);
+  assert.doesNotMatch(JSON.stringify(records), /secret/);
+  assert.deepEqual(new Set(records.map(({ host }) => host)), new Set(['real.test']));
+});
+
 describe('an HTTP/2 client that ends its connection without a word', () => {
   for (const how of ['while it waits', 'together with its request'])
     test(`${how} is gone, and whoever works for it learns so`, async () => {

@@ -26,7 +26,7 @@ export interface ReplyWriter {
   abort(): void;
 }
 
-type Asked = Pick<AcceptedExchange, 'headers' | 'record'>;
+type Asked = Pick<AcceptedExchange, 'headers' | 'httpVersion' | 'record'>;
 
 export function respond(exchange: AcceptedExchange, reply: Reply, writer: ReplyWriter): void {
   if (exchange.over) {

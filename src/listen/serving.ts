@@ -74,6 +74,7 @@ export class Serving {
       throw new GatewayError('METHOD_NOT_ALLOWED', 'this port takes CONNECT and nothing else');
     if (!isServable(exchange.method, exchange.url))
       throw new GatewayError('BAD_REQUEST', 'invalid request target');
+    checkUser(exchange);
     checkHost(exchange);
     if (limits.maxInFlight !== undefined && this.#inFlight > limits.maxInFlight) {
       throw new GatewayError('OVERLOADED', 'too many requests at a time', { headers: ['retry-after', '1'] });
@@ -111,6 +112,12 @@ function checkTunnel(answer: Answer): void {
 
 function noTunnel(): never {
   throw new GatewayError('METHOD_NOT_ALLOWED', 'CONNECT is not served here');
+}
+
+/** Also of a Host that the target overrules: whoever is next might believe it. */
+function checkUser({ hasUser, headers }: AcceptedExchange): void {
+  if (hasUser || headers['host']?.includes('@'))
+    throw new GatewayError('BAD_REQUEST', 'a host is named without a user');
 }
 
 function checkHost({ httpVersion, rawHeaders, headers, authority }: AcceptedExchange): void {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
@@ -118,18 +119,33 @@ describe('an upload', () => {
       return new Promise((_, reject) => exchange.cancel.onCancel(reject));
     };
     const { port } = await accepting.open(pass, { ports });
-    const headers = { 'content-type': 'application/grpc' };
-    const outgoing = request({ port, host: '127.0.0.1', method: 'POST', headers, agent: false });
+    const client = connectHttp2(`http://127.0.0.1:${port}`);
+    accepting.own(async () => client.destroy());
+    const type = { 'content-type': 'application/grpc' };
+    const outgoing = client.request({ ':method': 'POST', ...type });
     outgoing.on('error', () => undefined);
     outgoing.write('a');
-    while (taken.length === 0) await settled();
-    const { exchange, stream } = taken[0] as (typeof taken)[number];
-    stream.on('data', () => undefined);
-    await once(stream, 'data');
+    const paused = async (): Promise<Exchange> => {
+      while (taken.length === 0) await settled();
+      const { exchange, stream } = taken.pop() as (typeof taken)[number];
+      stream.on('data', () => undefined);
+      await once(stream, 'data');
+      return exchange;
+    };
+    const exchange = await paused();
     await clock.advance(600_000);
     assert.equal(exchange.cancel.reason, undefined);
-    outgoing.destroy();
+    outgoing.close(constants.NGHTTP2_CANCEL);
     await accepting.recorded(1);
+
+    const claiming = request({ port, host: '127.0.0.1', method: 'POST', headers: type, agent: false });
+    const answered = once(claiming, 'response') as Promise<[IncomingMessage]>;
+    claiming.write('a');
+    await paused();
+    await clock.advance(600_000);
+    const [incoming] = await answered;
+    assert.equal(incoming.statusCode, 408, 'over HTTP/1.1 it is none, whatever its header says');
+    incoming.resume();
   });
 
   test('may pause once there is a reply: the two are talking', async () => {

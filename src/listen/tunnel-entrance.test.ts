@@ -77,6 +77,7 @@ describe('a tunnel over TLS to another port', () => {
     });
     over.write('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n');
     assert.match((await collect(over)).toString(), /\r\n\r\nhttp,,,$/);
+    await accepting.recorded(2);
   });
 
   test('is closed where that port has no room, and nothing else is', async () => {

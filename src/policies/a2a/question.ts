@@ -5,7 +5,7 @@ import { ProtobufError } from '../../a2a/protobuf.ts';
 import { AmbiguousRequest, type Asked, readRequest, webhookUrls } from '../../a2a/request.ts';
 import { versionOf } from '../../a2a/version.ts';
 import { GatewayError } from '../../core/errors.ts';
-import { type Exchange, header, type RequestBody } from '../../core/exchange.ts';
+import { type Exchange, header, isGrpc, type RequestBody } from '../../core/exchange.ts';
 import type { A2aRecord } from '../../core/signals.ts';
 import { WholeBody } from '../../core/whole-body.ts';
 import { JsonSyntaxError } from '../../lib/json-text.ts';
@@ -33,7 +33,7 @@ export interface BodyRules {
 export function questionOf(exchange: Exchange): Question {
   const { method, path, query } = exchange;
   const version = versionOf(header(exchange, 'a2a-version'), query) ?? '';
-  const grpc = isGrpc(exchange) ? grpcCall(path) : undefined;
+  const grpc = isProtobuf(exchange) ? grpcCall(path) : undefined;
   const call = grpc === undefined ? pathCall(method, path) : undefined;
   const isRpc = call === undefined && grpc === undefined && method === 'POST';
   const operation = (grpc ?? call)?.operation;
@@ -57,11 +57,12 @@ export function questionOf(exchange: Exchange): Question {
   };
 }
 
-/** Over HTTP/1.1 there is no such thing. */
-function isGrpc(exchange: Exchange): boolean {
-  const type = header(exchange, 'content-type') ?? '';
-  return exchange.httpVersion === '2.0' && /^application\/grpc(?:\+proto)?\s*(?:;|$)/i.test(type);
+/** A call over gRPC in the one form that is read here: what another server may read as something else is no protobuf. */
+function isProtobuf(exchange: Exchange): boolean {
+  return isGrpc(exchange) && PROTOBUF.test(header(exchange, 'content-type') ?? '');
 }
+
+const PROTOBUF = /^application\/grpc(?:\+proto)?\s*(?:;|$)/i;
 
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
