@@ -8,7 +8,7 @@ import type { ApiDocument } from './openapi/document.ts';
 import { reviewAll, reviewTool } from './openapi/review.ts';
 import { wantedCredentials } from './openapi/security.ts';
 import { type ApiTool, readTools } from './openapi/tools.ts';
-import { openDocument } from './targets/openapi/document.ts';
+import { at, openDocument } from './targets/openapi/document.ts';
 import { type DocumentSource, FileSource, UrlSource } from './targets/openapi/source.ts';
 
 export interface OpenapiFlags {
@@ -29,7 +29,9 @@ export async function describeApi(place: string, flags: OpenapiFlags, cwd: strin
     const document = await openDocument(
       bytes.toString('utf8'),
       flags.externalReferences ? source.surroundings?.(cancel) : undefined,
-    );
+    ).catch((error: unknown) => {
+      throw at(source.place, error);
+    });
     const style: ArgumentStyle = flags.arguments === 'flat' ? 'flat' : 'grouped';
     const read = readTools(document, { style, selection: {}, outputSchemas: true });
     const report = reportOf(document, read.tools, read.problems);

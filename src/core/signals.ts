@@ -112,6 +112,8 @@ export interface CallRecord {
   /** `tool_error`: the call was answered with a result that has isError. */
   outcome: 'ok' | 'error' | 'tool_error' | 'cancelled' | 'timeout';
   reason: string | undefined;
+  /** HTTP status of the API that a tool stands for. */
+  upstreamStatus?: number | undefined;
   /** JSON-RPC error code, when the outcome is an error. */
   rpcCode: number | undefined;
   ms: number;

@@ -9,6 +9,7 @@ import type { CredentialOwner, UpstreamCredentials } from '../core/outgoing.ts';
 import type { PolicySet } from '../core/policy.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Closable } from '../core/scope.ts';
+import type { CallRecord } from '../core/signals.ts';
 import type { Cancel } from '../lib/cancel.ts';
 import type { Era } from './revisions.ts';
 
@@ -51,6 +52,8 @@ export interface Outgoing {
   readonly headers: readonly string[] | undefined;
   /** Headers of the client for this message alone, in place of those the wire has. */
   readonly client?: readonly string[] | undefined;
+  /** What is written down of the call, where the wire knows more of it than its message says. */
+  readonly record?: Pick<CallRecord, 'reason' | 'upstreamStatus'> | undefined;
   /** The answer is a stream that may be silent for ever (`subscriptions/listen`). */
   readonly long?: boolean;
 }

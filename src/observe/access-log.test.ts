@@ -132,6 +132,10 @@ test('facts that are not there are left out', () => {
   );
 });
 
+test('a call of an API names the status of the API', () => {
+  assert.equal(callFields({ ...CALL, upstreamStatus: 404 })['upstream.status'], 404);
+});
+
 test('a call names its tool, prompt or resource under the field of its kind', () => {
   assert.deepEqual(callFields(CALL), {
     route: 'default/mcp',

@@ -78,6 +78,7 @@ export function callFields(record: CallRecord): Fields {
   }
   put(fields, 'mcp.session.id', record.session === undefined ? undefined : shortSession(record.session));
   fields['outcome'] = record.outcome;
+  put(fields, 'upstream.status', record.upstreamStatus);
   put(fields, 'mcp.error.code', record.rpcCode);
   return ending(fields, record);
 }

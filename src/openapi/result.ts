@@ -72,8 +72,15 @@ function structuredResult(text: string, structured: Buffer): Buffer {
 }
 
 function result(content: readonly Buffer[], isError: boolean): Buffer {
-  const end = Buffer.from(isError ? '],"isError":true}' : ']}');
+  const end = isError ? ERROR_END : Buffer.from(']}');
   return Buffer.concat([Buffer.from('{"content":['), ...content, end]);
+}
+
+const ERROR_END = Buffer.from('],"isError":true}');
+
+/** Of a result that was made here: structured content ends otherwise, whatever it says. */
+export function isErrorResult(made: Buffer): boolean {
+  return made.subarray(-ERROR_END.length).equals(ERROR_END);
 }
 
 function unstructured(reply: ApiReply, { output, uri }: ResultOptions): Buffer {

@@ -288,6 +288,14 @@ async function hearsOfChanges(
   return { changed };
 }
 
+test('the log says what the API answered, and what it was not asked', async (t) => {
+  const gateway = await gatewayFor(t, { schema: JSON.stringify(description('3.0')) });
+  const client = await callerFor(t, gateway);
+  for (const given of [{ path: { petId: 404 } }, {}]) await client.call('getPet', given);
+  await gateway.said(/tool_error.*upstream\.status\W+404.*UPSTREAM_STATUS/);
+  await gateway.said(/tool_error.*INVALID_PARAMS/);
+});
+
 test('a description in a file is read again when it changes; one that is broken leaves the one before in force', async (t) => {
   const file = join(temporaryFolder(t), 'pets.json');
   const written = description('3.0') as { paths: Record<string, object> };
@@ -361,14 +369,6 @@ test('a description that is none is refused with its place in the configuration'
   await started.stop();
 });
 
-for (const schema of ['petstore.yaml', './my pets.json', 'https://x/openapi.json'])
-  test(`a place where a description is expected gets told how places are written: ${schema}`, async () => {
-    const targets = [{ name: 'a', openapi: { host: 'http://x', schema } }];
-    const started = launch(['--validate-only', '-c', JSON.stringify({ mcp: { port: 3000, targets } })]);
-    await started.said(/for a file write \{file: path\}, for an address \{url: address\}/);
-    await started.stop();
-  });
-
 test('the guide prints what the command line says', async () => {
   const root = new URL('../../../', import.meta.url);
   const guide = await readFile(new URL('docs/guides/openapi.md', root), 'utf8');
@@ -380,8 +380,12 @@ test('the guide prints what the command line says', async () => {
   await command.stop();
 });
 
-test('the command line shows the tools of a description, from a file and from a URL', async (t) => {
+test('the command line shows the tools of a description, from a file and from a URL, or what is wrong with it', async (t) => {
   const file = join(temporaryFolder(t), 'pets.json');
+  await writeFile(file, 'openapi: 3.0.0\npaths: {\n');
+  const broken = launch(['openapi', file]);
+  await broken.said(/pets\.json: the API description cannot be used: .* at line 3, column 1/);
+  await broken.stop();
   api.description = JSON.stringify(description('2.0'));
   await writeFile(file, api.description);
   const text = launch(['openapi', file]);

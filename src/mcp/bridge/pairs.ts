@@ -167,6 +167,7 @@ function over(
     deadline,
     headers: other.headers ?? call.headers,
     client,
+    record: call.record,
   });
 }
 

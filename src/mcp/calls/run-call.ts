@@ -139,7 +139,7 @@ function finishRecord(
     record.rpcCode = error.rpc;
   } else if (outcome?.kind === 'error') {
     record.outcome = 'error';
-    record.reason = 'UPSTREAM';
+    record.reason ??= 'UPSTREAM';
     record.rpcCode = readCode(outcome.body);
   } else if (record.kind === 'tool' && outcome && isToolError(outcome.body)) {
     record.outcome = 'tool_error';

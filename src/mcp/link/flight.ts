@@ -3,6 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import type { McpOutcome, Peer } from '../call.ts';
+import type { Outgoing } from '../definition.ts';
 import type { Message } from '../message.ts';
 
 const CALL_OVER = new GatewayError('CANCELLED', 'the call that asked is over');
@@ -37,6 +38,8 @@ export interface LinkCall {
   readonly headers: readonly string[] | undefined;
   /** Headers of the client for this call alone, in place of those the link was opened with. */
   readonly client?: readonly string[] | undefined;
+  /** See `Outgoing.record`. */
+  readonly record?: Outgoing['record'];
   /** See `Outgoing.long`. */
   readonly long?: boolean;
   /** The server has accepted this call as a subscription: what it will tell of. Only subscriptions have this. */

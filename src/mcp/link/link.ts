@@ -165,9 +165,9 @@ export class Link implements Closable {
   }
 
   #send(flight: Flight): void {
-    const { method, name, headers, client, long = false } = flight.call;
+    const { method, name, headers, client, record, long = false } = flight.call;
     const wire = this.wire;
-    const outgoing = { request: flight.id, method, name, cancel: flight.hop, headers, client, long };
+    const outgoing = { request: flight.id, method, name, cancel: flight.hop, headers, client, record, long };
     wire.send(flight.call.write(flight.id), outgoing).then(
       () => {
         if (wire.relates && this.#inflight.has(flight.id)) this.#fail(flight, unanswered());

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
-import { truncate, writeFile } from 'node:fs/promises';
+import { rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryFolder } from '../../../test/fixtures/child-host.ts';
 import { description, PetApi } from '../../../test/fixtures/pet-api.ts';
-import { type TestPorts, testPorts } from '../../../test/fixtures/test-ports.ts';
+import { settled, type TestPorts, testPorts } from '../../../test/fixtures/test-ports.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { Scope } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import { Api } from './api.ts';
-import { readDescription } from './reading.ts';
+import { type DocumentReader, readDescription } from './reading.ts';
 import { type DocumentSource, FileSource, inlineSource, UrlSource } from './source.ts';
 
 const TEXT = JSON.stringify(description('3.1'));
@@ -40,11 +40,16 @@ function scripted(
   return source;
 }
 
-function apiOf(t: TestContext, source: DocumentSource, ports: TestPorts = testPorts()) {
+function apiOf(
+  t: TestContext,
+  source: DocumentSource,
+  ports: TestPorts = testPorts(),
+  reader: DocumentReader = { read: readDescription },
+) {
   const tools = { style: 'grouped', selection: {}, outputSchemas: true } as const;
   const api = new Api({
     source,
-    reader: { read: readDescription },
+    reader,
     ports,
     tools,
     base: undefined,
@@ -53,6 +58,11 @@ function apiOf(t: TestContext, source: DocumentSource, ports: TestPorts = testPo
   });
   t.after(() => api.close());
   return { api, ports };
+}
+
+/** Long enough for what was begun before on the file system. */
+async function readsAgain(): Promise<void> {
+  for (let times = 0; times < 20; times += 1) await stat('.');
 }
 
 const without = (path: string): string => {
@@ -93,6 +103,60 @@ test('it is looked at again at a certain age, and everybody hears of other tools
   }
   assert.equal(source.reads, 4);
   assert.equal(first.tools.size, 8);
+});
+
+test('the time that a description may take begins when it is its turn', async (t) => {
+  const ports = testPorts();
+  const turns: (() => void)[] = [];
+  const failed: string[] = [];
+  const readings: Promise<unknown>[] = [];
+  for (const name of ['one', 'other']) {
+    const { api } = apiOf(t, { ...scripted(TEXT), place: name }, ports, {
+      read: (_, { cancel, begun }) =>
+        new Promise((_resolve, reject) => {
+          turns.push(() => begun?.());
+          cancel.onCancel(reject);
+        }),
+    });
+    readings.push(api.current().catch((error: Error) => failed.push(error.message)));
+  }
+  await settled();
+  turns[0]?.();
+  await ports.clock.advance(60_000);
+  assert.deepEqual(failed, ['one was not read within 60000 ms']);
+  turns[1]?.();
+  await ports.clock.advance(59_000);
+  assert.equal(failed.length, 1);
+  await ports.clock.advance(1000);
+  await Promise.all(readings);
+  assert.equal(failed.length, 2);
+});
+
+test('a description that cannot be used is said with where it is, line and column', async (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, 'pets.yaml');
+  await writeFile(file, 'openapi: 3.0.0\npaths: {\n');
+  const { api, ports } = apiOf(t, new FileSource(file, { clock: testPorts().clock }));
+  const message = /^.*pets\.yaml: the API description cannot be used: .* at line 3, column 1$/;
+  await assert.rejects(api.current(), { code: 'CONFIG_INVALID', message });
+  assert.equal(ports.logged.length, 0);
+});
+
+test('a description that is deleted is said once, and stays in force', async (t) => {
+  const file = join(temporaryFolder(t), 'pets.json');
+  await writeFile(file, TEXT);
+  const ports = testPorts();
+  const { api } = apiOf(t, new FileSource(file, ports), ports);
+  const { tools } = await api.current();
+  await rm(file);
+  for (let looks = 0; looks < 3; looks += 1) {
+    await ports.clock.advance(2000);
+    await readsAgain();
+  }
+  const said = ports.logged.map(({ fields }) => JSON.stringify(fields));
+  assert.equal(said.length, 1);
+  assert.match(said[0] ?? '', /there is no such file/);
+  assert.equal((await api.current()).tools, tools);
 });
 
 test('what cannot be read later leaves the description in force, and is said once', async (t) => {

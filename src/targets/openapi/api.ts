@@ -4,13 +4,14 @@
  */
 import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { Ports } from '../../core/ports.ts';
+import type { Ports, Timer } from '../../core/ports.ts';
 import type { Closable } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
 import type { WantedCredential } from '../../openapi/security.ts';
 import type { ToolOptions } from '../../openapi/tools.ts';
+import { at } from './document.ts';
 import { PreparedTools } from './prepared-tools.ts';
-import type { DocumentReader, Reading } from './reading.ts';
+import type { DocumentReader, Reading, Turn } from './reading.ts';
 import type { DocumentSource } from './source.ts';
 
 export interface Description extends Pick<Reading, 'title' | 'version' | 'instructions'> {
@@ -32,8 +33,10 @@ export interface ApiOptions {
   readonly authenticated: boolean;
 }
 
-/** For the whole text; who waits for it may give up sooner. */
+/** For fetching the whole text, and for reading it; who waits for it may give up sooner. */
 const READ_MS = 60_000;
+/** Until those before it have been read: each may take its time. */
+const TURN_MS = 10 * READ_MS;
 /** Lists are read more often than a description changes. */
 const AGE_MS = LIMITS.reconcile.value / 2;
 const SAID = 20;
@@ -93,14 +96,24 @@ export class Api implements Closable {
     const { source, ports } = this.#options;
     if (this.#ended.reason) throw this.#ended.reason;
     const { cancel, forget } = this.#ended.child();
-    const late = new GatewayError('UPSTREAM_TIMEOUT', `${source.place} was not read within ${READ_MS} ms`);
-    const timer = ports.clock.after(READ_MS, () => cancel.cancel(late));
+    let timer: Timer | undefined;
+    const within = (ms: number): void => {
+      const late = new GatewayError('UPSTREAM_TIMEOUT', `${source.place} was not read within ${ms} ms`);
+      timer?.cancel();
+      timer = ports.clock.after(ms, () => cancel.cancel(late));
+    };
     try {
+      within(READ_MS);
       const bytes = await source.read(cancel);
       this.#readAt = ports.clock.monotonic();
       this.#startWatching();
       const before = this.#description;
-      if (bytes) this.#description = this.#prepared(await this.#taken(bytes, cancel));
+      if (bytes) {
+        within(TURN_MS);
+        this.#description = this.#prepared(
+          await this.#taken(bytes, { cancel, begun: () => within(READ_MS) }),
+        );
+      }
       this.#failure = undefined;
       if (!this.#description) throw new GatewayError('CONFIG_INVALID', `${source.place} cannot be used`);
       if (before && !before.listing.equals(this.#description.listing)) this.#changed();
@@ -108,7 +121,7 @@ export class Api implements Closable {
     } catch (cause) {
       throw this.#failed(cause);
     } finally {
-      timer.cancel();
+      timer?.cancel();
       forget();
     }
   }
@@ -138,10 +151,14 @@ export class Api implements Closable {
     for (const watcher of [...this.#watchers]) watcher();
   }
 
-  #taken(bytes: Buffer, cancel: Cancel): Promise<Reading> {
+  async #taken(bytes: Buffer, turn: Turn): Promise<Reading> {
     const { source, reader, tools, externalReferences } = this.#options;
-    const surroundings = externalReferences ? source.surroundings?.(cancel) : undefined;
-    return reader.read({ bytes, tools, surroundings }, cancel);
+    const surroundings = externalReferences ? source.surroundings?.(turn.cancel) : undefined;
+    try {
+      return await reader.read({ bytes, tools, surroundings }, turn);
+    } catch (cause) {
+      throw at(source.place, cause);
+    }
   }
 
   #prepared(reading: Reading): Description {

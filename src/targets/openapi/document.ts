@@ -1,4 +1,5 @@
 /** Text of a description, and of the files it refers to where they may be read, as a document. */
+import { asGatewayError, GatewayError } from '../../core/errors.ts';
 import { bundle, type Surroundings } from '../../openapi/bundle.ts';
 import { type ApiDocument, documentOf, readDocument } from '../../openapi/document.ts';
 import { parseText } from '../../openapi/text.ts';
@@ -9,4 +10,11 @@ export async function openDocument(
   surroundings: Surroundings | undefined,
 ): Promise<ApiDocument> {
   return surroundings ? documentOf(await bundle(parseText(text), surroundings)) : readDocument(text);
+}
+
+/** What is wrong with a document, by where the document is: text alone does not know. */
+export function at(place: string, cause: unknown): GatewayError {
+  const error = asGatewayError(cause);
+  if (error.code !== 'CONFIG_INVALID') return error;
+  return new GatewayError(error.code, `${place}: ${error.message}`, { cause });
 }

@@ -36,9 +36,15 @@ export interface ReadingTask {
   readonly surroundings: Surroundings | undefined;
 }
 
+export interface Turn {
+  readonly cancel: Cancel;
+  /** Those before it are over: from now on the time it takes is its own. */
+  begun?(): void;
+}
+
 export interface DocumentReader {
   /** Rejects with a GatewayError; CONFIG_INVALID for a description that cannot be used. */
-  read(task: ReadingTask, cancel: Cancel): Promise<Reading>;
+  read(task: ReadingTask, turn: Turn): Promise<Reading>;
 }
 
 export async function readDescription({

@@ -112,15 +112,13 @@ export class FileSource implements DocumentSource {
   watch(changed: () => void): void {
     let looked: string | undefined;
     this.#timer ??= this.#clock.every(LOOK_MS, () => {
-      this.#look().then(
-        (stamp) => {
-          // Also when the last reading failed: each state of the file is told of once.
-          if (stamp === this.#stamp || stamp === looked) return;
-          looked = stamp;
-          changed();
-        },
-        () => undefined,
-      );
+      // Also when the last reading failed: each state of the file is told of once.
+      const seen = (stamp: string): void => {
+        if (stamp === this.#stamp || stamp === looked) return;
+        looked = stamp;
+        changed();
+      };
+      this.#look().then(seen, () => seen('gone'));
     });
   }
 

@@ -14,7 +14,7 @@ function readerOf(t: TestContext, memory?: number) {
   const reader = new ThreadReader(memory);
   t.after(() => reader.close());
   return (text: string, surroundings?: Surroundings, cancel = new Cancel()) =>
-    reader.read({ bytes: Buffer.from(text), tools, surroundings }, cancel);
+    reader.read({ bytes: Buffer.from(text), tools, surroundings }, { cancel });
 }
 
 test('a thread reads what would be read here', async (t) => {
@@ -62,10 +62,46 @@ test('descriptions are read one at a time; one that is no longer wanted, or bad,
     read(JSON.stringify(description('3.1')), undefined, unwanted),
     read(JSON.stringify(description('3.1'))),
   ] as const;
+  const given = assert.rejects(waiting[1], /never mind/);
   unwanted.cancel(new GatewayError('CANCELLED', 'never mind'));
   await assert.rejects(waiting[0], { code: 'CONFIG_INVALID', message: /neither "openapi" nor "swagger"/ });
-  await assert.rejects(waiting[1], /never mind/);
+  await given;
   assert.equal((await waiting[2]).names.length, 8);
+});
+
+test('each is told when its turn has come, which those before it do not count towards', async (t) => {
+  const reader = new ThreadReader();
+  t.after(() => reader.close());
+  const bytes = Buffer.from(JSON.stringify(description('3.1')));
+  const cancel = new Cancel();
+  const said: string[] = [];
+  let release = (): void => {};
+  const held = new Promise<string>((resolve) => {
+    release = () => resolve('{}');
+  });
+  const asked = new Promise<void>((resolve) => {
+    const slow: Surroundings = {
+      base: new URL('file:///api.json'),
+      read: () => {
+        resolve();
+        return held;
+      },
+    };
+    const text = JSON.stringify(description('3.0')).replaceAll('#/components', 'parts.json#/components');
+    const begun = (): void => void said.push('one');
+    reader.read({ bytes: Buffer.from(text), tools, surroundings: slow }, { cancel, begun }).catch(() => {});
+  });
+  await asked;
+  const begun = (): void => void said.push('other');
+  const other = reader.read({ bytes, tools, surroundings: undefined }, { cancel: new Cancel(), begun });
+  const impatient = new Cancel();
+  const waiting = reader.read({ bytes, tools, surroundings: undefined }, { cancel: impatient });
+  impatient.cancel(new GatewayError('CANCELLED', 'never mind'));
+  await assert.rejects(waiting, /never mind/);
+  assert.deepEqual(said, ['one']);
+  release();
+  assert.equal((await other).names.length, 8);
+  assert.deepEqual(said, ['one', 'other']);
 });
 
 test('a reading that would never end ends when nobody waits for it', async (t) => {
@@ -88,10 +124,10 @@ test('a reading that would never end ends when nobody waits for it', async (t) =
 test('after the end nothing is read', async () => {
   const reader = new ThreadReader();
   const task = { bytes: Buffer.from(JSON.stringify(description('3.1'))), tools, surroundings: undefined };
-  const reading = reader.read(task, new Cancel());
+  const reading = reader.read(task, { cancel: new Cancel() });
   reader.close();
   await assert.rejects(reading, { code: 'SHUTTING_DOWN' });
-  await assert.rejects(reader.read(task, new Cancel()), { code: 'SHUTTING_DOWN' });
+  await assert.rejects(reader.read(task, { cancel: new Cancel() }), { code: 'SHUTTING_DOWN' });
 });
 
 test('what the tools of one description write out is bounded together', async (t) => {

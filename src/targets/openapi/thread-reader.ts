@@ -5,7 +5,7 @@ import { MIB } from '../../core/limits/limit.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Closable } from '../../core/scope.ts';
 import { Cancel } from '../../lib/cancel.ts';
-import type { DocumentReader, Reading, ReadingTask } from './reading.ts';
+import type { DocumentReader, Reading, ReadingTask, Turn } from './reading.ts';
 import type { Fetched, Said, ThreadTask } from './reading-thread.ts';
 
 const ENDED = new GatewayError('SHUTTING_DOWN', 'API descriptions are no longer read here');
@@ -20,19 +20,28 @@ export class ThreadReader implements DocumentReader, Closable {
     this.#memory = memory;
   }
 
-  read(task: ReadingTask, cancel: Cancel): Promise<Reading> {
+  read(task: ReadingTask, { cancel, begun }: Turn): Promise<Reading> {
     const reading = this.#last.then(() => {
       const reason = cancel.reason ?? this.#ended.reason;
       if (reason) throw reason;
+      begun?.();
       return readInThread(task, { memory: this.#memory / MIB, cancels: [cancel, this.#ended] });
     });
     this.#last = reading.catch(() => undefined);
-    return reading;
+    return unlessCancelled(reading, cancel);
   }
 
   close(): void {
     this.#ended.cancel(ENDED);
   }
+}
+
+/** Also while it waits for those before it. */
+function unlessCancelled(reading: Promise<Reading>, cancel: Cancel): Promise<Reading> {
+  return new Promise((resolve, reject) => {
+    const forget = cancel.onCancel(reject);
+    reading.then(resolve, reject).finally(forget);
+  });
 }
 
 async function readInThread(

@@ -183,6 +183,21 @@ test('a tool that does not exist is an error of the protocol, a wrong argument o
   assert.equal(requests.length, 0);
 });
 
+test('what became of a call is written down: who refused it, and with which status', async (t) => {
+  const written = async (answer: () => Promise<UpstreamReply>, name: string, given: object) => {
+    const record: NonNullable<Outgoing['record']> = { reason: 'of a try before' };
+    await world(t, answer).call(name, given, { record });
+    return [record.reason, record.upstreamStatus];
+  };
+  const fine = replying(200, '{"id":1,"name":"Rex"}');
+  assert.deepEqual(await written(fine, 'getPet', PET), [undefined, 200]);
+  assert.deepEqual(await written(fine, 'getPet', {}), ['INVALID_PARAMS', undefined]);
+  assert.deepEqual(await written(fine, 'gone', {}), ['UNKNOWN_ITEM', undefined]);
+  assert.deepEqual(await written(replying(500, '{}'), 'getPet', PET), ['UPSTREAM_STATUS', 500]);
+  const other = replying(200, '{"id":"1","isError":true}');
+  assert.deepEqual(await written(other, 'getPet', PET), ['UPSTREAM_PROTOCOL', 200]);
+});
+
 test('a call that is cancelled ends its request, and nothing is said of it', async (t) => {
   const { call, said } = world(t, ({ cancel }) => new Promise((_, reject) => cancel?.onCancel(reject)));
   const cancel = new Cancel();

@@ -3,7 +3,7 @@
  * HTTP requests. One belongs to each session, because requests carry what that client may show; everything else is
  * shared by all of them.
  */
-import { GatewayError } from '../../core/errors.ts';
+import { type ErrorCode, GatewayError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { withoutHeaders } from '../../core/outgoing.ts';
 import type { Flow } from '../../lib/flow.ts';
@@ -14,7 +14,7 @@ import type { Sender } from '../../mcp/remote/credentialed.ts';
 import type { Era } from '../../mcp/revisions.ts';
 import { parseExact } from '../../openapi/exact-numbers.ts';
 import type { ApiRequest } from '../../openapi/request.ts';
-import { type ApiReply, textResult, toolResult } from '../../openapi/result.ts';
+import { type ApiReply, isErrorResult, textResult, toolResult } from '../../openapi/result.ts';
 import { ArgumentProblem } from '../../openapi/styles.ts';
 import { replyHeader, type UpstreamReply } from '../../upstream/http.ts';
 import type { Api } from './api.ts';
@@ -132,6 +132,7 @@ export class ApiWire implements Wire {
     if (method === 'initialize' && era === 'legacy')
       return introduction(await api.current(), paramsOf(message));
     if (method === 'ping' && era === 'legacy') return EMPTY;
+    noted(outgoing, 'METHOD_NOT_FOUND');
     return { code: METHOD_NOT_FOUND, message: `an API has no ${method}` };
   }
 
@@ -139,14 +140,20 @@ export class ApiWire implements Wire {
     const { api } = this.#options;
     const { tools } = api.description ?? (await api.current());
     const tool = typeof name === 'string' ? tools.get(name) : undefined;
+    noted(outgoing, tool ? undefined : 'UNKNOWN_ITEM');
     if (!tool) return { code: INVALID_PARAMS, message: `Unknown tool: ${String(name)}` };
     try {
       return await this.#request(tool, tool.build(isObject(given) ? given : {}), outgoing);
     } catch (error) {
-      if (error instanceof ArgumentProblem) return textResult(error.message, true);
-      // With credentials of the gateway a 403 comes as an error; to the caller it is a refusal like any other.
-      if (error instanceof GatewayError && error.detail.data?.['upstreamStatus'] === 403)
+      if (error instanceof ArgumentProblem) {
+        noted(outgoing, 'INVALID_PARAMS');
         return textResult(error.message, true);
+      }
+      // With credentials of the gateway a 403 comes as an error; to the caller it is a refusal like any other.
+      if (error instanceof GatewayError && error.detail.data?.['upstreamStatus'] === 403) {
+        noted(outgoing, 'UPSTREAM_STATUS', 403);
+        return textResult(error.message, true);
+      }
       throw error;
     }
   }
@@ -160,7 +167,10 @@ export class ApiWire implements Wire {
     const read = wholeUpTo(reply.body, most) ?? (await readUpTo(reply.body, most));
     // Without the host: what the API is called inside is nobody's business.
     const uri = `openapi:${path.split('?', 1)[0]}`;
-    return toolResult(replyOf(reply, read), { output: tool.output, uri });
+    const result = toolResult(replyOf(reply, read), { output: tool.output, uri });
+    const reason = reply.status >= 400 ? 'UPSTREAM_STATUS' : 'UPSTREAM_PROTOCOL';
+    noted(outgoing, isErrorResult(result) ? reason : undefined, reply.status);
+    return result;
   }
 
   /** What the gateway and the client's own login say stands above what an argument says. */
@@ -176,6 +186,13 @@ export class ApiWire implements Wire {
       ? joined
       : [...withoutHeaders(joined, ['cookie']), 'cookie', cookies.join('; ')];
   }
+}
+
+/** What a result does not say: a tool error of the API looks like one that was made here. */
+function noted({ record }: Outgoing, reason: ErrorCode | undefined, status?: number): void {
+  if (!record) return;
+  record.reason = reason;
+  record.upstreamStatus = status;
 }
 
 function paramsOf(message: Buffer): Params {
