@@ -25,12 +25,7 @@ export function createAccessLog(log: Log): AccessLog {
 
 /** Absent facts are left out rather than written as null. */
 export function exchangeFields(record: ExchangeRecord): Fields {
-  const fields = listenerFields(record);
-  put(fields, 'route', record.route);
-  put(fields, 'backend', record.backend);
-  put(fields, 'endpoint', record.endpoint);
-  fields['src.addr'] = record.client;
-  putUser(fields, record.user);
+  const fields = wayFields(record);
   fields['http.method'] = record.method;
   fields['http.host'] = record.host;
   fields['http.path'] = redactText(record.path);
@@ -42,9 +37,16 @@ export function exchangeFields(record: ExchangeRecord): Fields {
   return ending(fields, record);
 }
 
-/** What leads into tunnels, or was refused before, has none. */
-function listenerFields({ listener }: { readonly listener: string }): Fields {
-  return listener === '' ? {} : { listener };
+/** Whose it is, and which way it went. What leads into tunnels, or was refused before, has no listener. */
+function wayFields(record: ExchangeRecord | ConnectionRecord): Fields {
+  const { listener } = record;
+  const fields: Fields = listener === '' ? {} : { listener };
+  put(fields, 'route', record.route);
+  put(fields, 'backend', record.backend);
+  put(fields, 'endpoint', record.endpoint);
+  fields['src.addr'] = record.client;
+  putUser(fields, record.user);
+  return fields;
 }
 
 function putA2a(fields: Fields, a2a: A2aRecord): void {
@@ -84,12 +86,7 @@ export function callFields(record: CallRecord): Fields {
 }
 
 export function connectionFields(record: ConnectionRecord): Fields {
-  const fields = listenerFields(record);
-  put(fields, 'route', record.route);
-  put(fields, 'backend', record.backend);
-  put(fields, 'endpoint', record.endpoint);
-  fields['src.addr'] = record.client;
-  putUser(fields, record.user);
+  const fields = wayFields(record);
   fields['protocol'] = record.protocol;
   put(fields, 'tls.sni', record.serverName);
   fields['bytes.received'] = record.bytesIn;
