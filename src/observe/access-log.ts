@@ -1,6 +1,7 @@
 /**
- * One log line per HTTP exchange, per MCP call and per connection that is passed on, under the field names of the Rust gateway's access log, so that
- * existing queries and dashboards keep working. It only shapes records into fields; where the line goes is the Log's.
+ * One log line per HTTP exchange, per MCP call and per connection that is passed on, under the field names of the Rust
+ * gateway's access log, so that existing queries and dashboards keep working. It only shapes records into fields; where
+ * the line goes is the Log's.
  */
 import type { Log } from '../core/ports.ts';
 import type { A2aRecord, CallRecord, ConnectionRecord, ExchangeRecord } from '../core/signals.ts';
